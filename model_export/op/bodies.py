@@ -1,0 +1,159 @@
+"""The text of the operators' bodies in standard ONNX operators, put together per variant."""
+
+from __future__ import annotations
+
+_CONV = """
+<domain: "{domain}", overload: "{overload}", opset_import: ["" : {opset}]>
+PerforatedConv <strides: ints = [1, 1], dilations: ints = [1, 1], pads: ints = [0, 0, 0, 0], group: int = 1,
+                activation: string = "none", fill: string = "zero"> (X, W, B, M, R) => (Y)
+{{
+  x = Transpose <perm = [0, 3, 1, 2]> (X)
+  w = Transpose <perm = [0, 3, 1, 2]> (W)
+  computed = Conv <strides: ints = @strides, dilations: ints = @dilations, pads: ints = @pads,
+                   group: int = @group> (x, w, B)
+  {steps}
+  Y = Transpose <perm = [0, 2, 3, 1]> ({result})
+}}
+"""
+
+# Resize by two, asymmetric: index i reads the grid at i / 2 and holds the last value, as the operator asks.
+_FILL = {
+    "zero": "left_out = Constant <value_float = 0.0> ()",
+    "interpolate": """
+  origin = Constant <value_ints = [0, 0]> ()
+  end = Constant <value_ints = [9223372036854775807, 9223372036854775807]> ()
+  axes = Constant <value_ints = [2, 3]> ()
+  every_second = Constant <value_ints = [2, 2]> ()
+  grid = Slice (computed, origin, end, axes, every_second)
+  scales = Constant <value_floats = [1.0, 1.0, 2.0, 2.0]> ()
+  doubled = Resize <mode = "linear", coordinate_transformation_mode = "asymmetric"> (grid, , scales)
+  size = Shape <start = 2> (computed)
+  left_out = Slice (doubled, origin, size, axes)
+""",
+}
+
+_PERFORATE = """
+  channel = Constant <value_ints = [1]> ()
+  mask = Unsqueeze (M, channel)
+  perforated = Where (mask, {value}, left_out)
+"""
+
+_ADD = """
+  residual = Transpose <perm = [0, 3, 1, 2]> (R)
+  sum = Add ({value}, residual)
+"""
+
+_ACTIVATE = {
+    "relu": "activated = Relu ({value})",
+    "relu6": """
+  low = Constant <value_float = 0.0> ()
+  high = Constant <value_float = 6.0> ()
+  activated = Clip ({value}, low, high)
+""",
+}
+
+_BUDGET = """
+<domain: "{domain}", overload: "{overload}", opset_import: ["" : {opset}]>
+BudgetMask <coarse_stride: int = 0> (S, ratio) => (M)
+{{
+  zero = Constant <value_int = 0> ()
+  one = Constant <value_int = 1> ()
+  column = Constant <value_ints = [1]> ()
+  height = Shape <start = 1, end = 2> (S)
+  width = Shape <start = 2, end = 3> (S)
+  n = Mul (height, width)
+  {always}
+
+  n_float = Cast <to = 1> (n)
+  product = Mul (ratio, n_float)
+  product_unknown = IsNaN (product)
+  nothing = Constant <value_float = 0.0> ()
+  product_known = Where (product_unknown, nothing, product)
+  product_positive = Max (product_known, nothing)
+  product_bounded = Min (product_positive, n_float)
+  product_floor = Floor (product_bounded)
+  share = Cast <to = 7> (product_floor)
+  share_at_least = Max (share, n_grid)
+  k = Min (share_at_least, n)
+  chosen_by_score = Sub (k, n_grid)
+  limit = Unsqueeze (chosen_by_score, column)
+
+  rows = Constant <value_ints = [0, -1]> ()
+  flat = Reshape (S, rows)
+  flat_unknown = IsNaN (flat)
+  lowest = Constant <value_float = -inf> ()
+  scores = Where (flat_unknown, lowest, flat)
+  sorted, order = TopK <axis = 1, largest = 1, sorted = 1> (scores, n)
+  {rank}
+  taken = LessOrEqual (rank, limit)
+  flat_shape = Shape (scores)
+  empty = ConstantOfShape <value = bool[1] {{0}}> (flat_shape)
+  chosen = ScatterElements <axis = 1> (empty, order, taken)
+  {join}
+  shape = Shape (S)
+  M = Reshape (all, shape)
+}}
+"""
+
+_WITHOUT_GRID = {
+    "always": "n_grid = Constant <value_ints = [0]> ()",
+    "rank": """
+  length = Squeeze (n)
+  place = Range (zero, length, one)
+  rank = Add (place, one)
+""",
+    "join": "all = Identity (chosen)",
+}
+
+# The grid's own pixels do not use up the rest of the budget, wherever their scores put them: rank counts
+# the others only.
+_WITH_GRID = {
+    "always": """
+  two = Constant <value_int = 2> ()
+  y_end = Squeeze (height)
+  y = Range (zero, y_end, one)
+  y_rest = Mod (y, two)
+  y_even = Equal (y_rest, zero)
+  y_column = Unsqueeze (y_even, column)
+  x_end = Squeeze (width)
+  x = Range (zero, x_end, one)
+  x_rest = Mod (x, two)
+  x_even = Equal (x_rest, zero)
+  grid = And (y_column, x_even)
+  flat_grid = Constant <value_ints = [-1]> ()
+  always = Reshape (grid, flat_grid)
+  always_count = Cast <to = 7> (always)
+  n_grid = ReduceSum <keepdims = 1> (always_count)
+""",
+    "rank": """
+  others = Sub (one, always_count)
+  others_in_order = Gather (others, order)
+  rank = CumSum (others_in_order, one)
+""",
+    "join": "all = Or (chosen, always)",
+}
+
+
+def perforated_conv_text(
+    domain: str, opset: int, overload: str, *, fill: str | None, residual: bool, activation: str
+) -> str:
+    """The function pag::PerforatedConv in onnx.parser's syntax; fill None is the body without a mask."""
+    steps, result = [], "computed"
+    if fill is not None:
+        steps.append(_FILL[fill] + _PERFORATE.format(value=result))
+        result = "perforated"
+    if residual:
+        steps.append(_ADD.format(value=result))
+        result = "sum"
+    if activation != "none":
+        steps.append(_ACTIVATE[activation].format(value=result))
+        result = "activated"
+    return _CONV.format(
+        domain=domain, opset=opset, overload=overload, steps="\n".join(steps), result=result
+    )
+
+
+def budget_mask_text(domain: str, opset: int, overload: str, *, grid: bool) -> str:
+    """The function pag::BudgetMask in onnx.parser's syntax; grid: the coarse grid is always in."""
+    parts = _WITH_GRID if grid else _WITHOUT_GRID
+    return _BUDGET.format(domain=domain, opset=opset, overload=overload, **parts)
