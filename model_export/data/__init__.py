@@ -1,0 +1,1 @@
+"""Reads data sets and prepares samples for training and evaluation."""
