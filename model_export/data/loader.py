@@ -27,7 +27,7 @@ class Samples(Protocol):
 
 @dataclass(frozen=True)
 class BatchPlan:
-    """What a batch is made of: samples of the labelled set, then of the unlabelled one, each cropped by augment."""
+    """What a batch is made of: so many samples of the labelled set, then of the unlabelled one, augmented."""
 
     seed: int = 0
     labelled: int = 6
@@ -40,6 +40,7 @@ def batches(
     unlabelled: Samples | None,
     plan: BatchPlan,
     steps: int,
+    *,
     start_step: int = 0,
     workers: int = 2,
 ) -> Iterator[Batch]:
@@ -78,10 +79,10 @@ def collate(samples: Sequence[Sample]) -> Batch:
 
 
 def positions(count: int, step: int, per_step: int, seed: Sequence[int]) -> list[int]:
-    """Places in a set of `count` used at a step that takes `per_step`: consecutive ones of endless shuffles."""
+    """Places in a set of `count` used at a step taking `per_step`: consecutive ones of endless shuffles."""
     taken = range(step * per_step, (step + 1) * per_step)
-    orders = {number // count: None for number in taken}
-    shuffled = {round_: np.random.default_rng([*seed, round_]).permutation(count) for round_ in orders}
+    rounds = {number // count for number in taken}
+    shuffled = {round_: np.random.default_rng([*seed, round_]).permutation(count) for round_ in rounds}
     return [int(shuffled[number // count][number % count]) for number in taken]
 
 

@@ -9,7 +9,7 @@ q = A x' + B y' + C with x' = (u - cx)/fx, y' = (v - cy)/fy, so a plane fit is a
    the staircase of 8-bit depth visible, more round off small objects.
 3. Three rounds of weights: by similarity of depth to the centre first, then twice by the distance from the
    plane of the round before (Geman-McClure form 1/(1 + r^2)^2), which cuts off other surfaces.
-4. Masked as invalid: missing or saturated depth, the frame of the image without picture, pixels whose
+4. Masked as invalid: missing depth, the frame of the image without picture, pixels whose
    samples mostly lie off the plane (poor fit, too few neighbours), pixels beside a depth discontinuity, and
    planes seen at more than about 87 degrees.
 
@@ -41,7 +41,7 @@ Mask = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Intrinsics:
-    """Pinhole camera in pixels: focal lengths fx, fy and principal point cx, cy (pixel centres at integers)."""
+    """Pinhole camera in pixels: focal lengths fx, fy, principal point cx, cy; pixel centres at integers."""
 
     fx: float
     fy: float
@@ -87,7 +87,9 @@ def normals_from_depth(
     return _full_size(normals, good, valid, frame)
 
 
-def normals_from_depth8(values: npt.NDArray[np.uint8], camera: Intrinsics = NYU_INTRINSICS) -> tuple[Array, Mask]:
+def normals_from_depth8(
+    values: npt.NDArray[np.uint8], camera: Intrinsics = NYU_INTRINSICS
+) -> tuple[Array, Mask]:
     """Normals of an 8-bit depth map [H, W] whose value v stands for (v + 0.5)/255 of the image's maximum.
 
     v = 0 counts as missing. Returns as `normals_from_depth`.
@@ -101,13 +103,13 @@ def _halve(depth: Array, valid: Mask) -> tuple[Array, Mask]:
     flat = blocks.reshape(*blocks.shape[:2], 4)
     low, high = flat.min(-1), flat.max(-1)
     smooth = high - low <= 2 + 0.01 * low
-    half_valid = valid.reshape(blocks.shape[0], 2, blocks.shape[1], 2).all((1, 3))
+    half_valid = np.asarray(valid.reshape(blocks.shape[0], 2, blocks.shape[1], 2).all((1, 3)))
     half = np.where(smooth, flat.mean(-1), low).astype(np.float32)
     return np.where(half_valid, half, 1).astype(np.float32), half_valid
 
 
 def _fit_planes(depth: Array, valid: Mask) -> tuple[_Plane, Array, Array]:
-    """Three rounds of weighted regression; returns planes, share of samples on them, and that share nearby."""
+    """Three rounds of weighted regression: planes, share of samples on them, and that share nearby."""
     q = (1 / depth).astype(np.float32)
     confidence = np.where(valid, (depth / depth[valid].max() if valid.any() else depth) ** 4, 0)
     spacing = np.clip(WINDOW_STEPS * 518 / (2 * 2 * GRID_RADIUS) / depth, *SPACING_RANGE).astype(np.float32)
@@ -122,13 +124,14 @@ def _fit_planes(depth: Array, valid: Mask) -> tuple[_Plane, Array, Array]:
     return plane, support, near
 
 
-def _regress(q: Array, confidence: Array, spacing: Array, plane: _Plane, tolerance: Array) -> tuple[_Plane, Array, Array]:
+def _regress(
+    q: Array, confidence: Array, spacing: Array, plane: _Plane, tolerance: Array
+) -> tuple[_Plane, Array, Array]:
     """One weighted least-squares fit of q on the sample grid of every pixel; maps [h, w], slopes a pixel."""
     height, width = q.shape
     rows, columns = np.mgrid[0:height, 0:width].astype(np.int32)
     sums = np.zeros((9, height, width), np.float32)
     support, near = np.zeros((2, height, width), np.float32)
-    near_total = 0
     flat_q, flat_confidence = q.ravel(), confidence.ravel()
     inverse_tolerance = 1 / tolerance
     for j in range(-GRID_RADIUS, GRID_RADIUS + 1):
@@ -144,12 +147,13 @@ def _regress(q: Array, confidence: Array, spacing: Array, plane: _Plane, toleran
             support += agreement
             if max(abs(i), abs(j)) <= 1:
                 near += agreement
-                near_total += 1
             weight = agreement * flat_confidence.take(at)
             wx, wy, wq = weight * dx, weight * dy, weight * dq
-            for total, term in zip(sums, (weight, wx, wy, wq, wx * dx, wx * dy, wy * dy, wx * dq, wy * dq), strict=True):
-                total += term
-    return _solve(sums, plane.q), support / (2 * GRID_RADIUS + 1) ** 2, near / near_total
+            terms = (weight, wx, wy, wq, wx * dx, wx * dy, wy * dy, wx * dq, wy * dq)
+            for moment, term in enumerate(terms):
+                sums[moment] += term
+    samples = np.float32((2 * GRID_RADIUS + 1) ** 2)
+    return _solve(sums, plane.q), support / samples, near / np.float32(9)
 
 
 def _solve(sums: Array, centre: Array) -> _Plane:
@@ -162,7 +166,8 @@ def _solve(sums: Array, centre: Array) -> _Plane:
     slope_x = (cxq * cyy - cyq * cxy) / determinant
     slope_y = (cyq * cxx - cxq * cxy) / determinant
     offset = (q - slope_x * x - slope_y * y) / n
-    return _Plane((centre + offset).astype(np.float32), slope_x.astype(np.float32), slope_y.astype(np.float32))
+    q, slope_x, slope_y = (part.astype(np.float32) for part in (centre + offset, slope_x, slope_y))
+    return _Plane(q, slope_x, slope_y)
 
 
 def _rays(shape: tuple[int, ...], camera: Intrinsics) -> tuple[Array, Array]:
@@ -179,7 +184,8 @@ def _plane_normals(plane: _Plane, camera: Intrinsics) -> Array:
     a = plane.slope_x * (camera.fx / 2)
     b = plane.slope_y * (camera.fy / 2)
     normals = np.stack([-a, -b, plane.q - a * x - b * y], axis=-1)
-    return (normals / np.maximum(np.linalg.norm(normals, axis=-1, keepdims=True), 1e-12)).astype(np.float32)
+    normals /= np.maximum(np.linalg.norm(normals, axis=-1, keepdims=True), 1e-12)
+    return normals.astype(np.float32)
 
 
 def _facing(normals: Array, camera: Intrinsics) -> Array:

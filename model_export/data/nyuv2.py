@@ -59,7 +59,8 @@ def read_split(folder: Path, name: str) -> list[str]:
 def read_depth_scales(folder: Path) -> dict[str, DepthScale]:
     """Id -> scale, from `depth_scale.csv`."""
     with (folder / "depth_scale.csv").open(newline="") as file:
-        return {row["id"]: DepthScale(float(row["max_m"]), row["metric_ok"] == "1") for row in csv.DictReader(file)}
+        rows = list(csv.DictReader(file))
+    return {row["id"]: DepthScale(float(row["max_m"]), row["metric_ok"] == "1") for row in rows}
 
 
 def read_grey(path: Path) -> Bytes:
@@ -83,7 +84,7 @@ def read_labels40(path: Path) -> Bytes:
 
 
 def metres(values: Bytes, max_m: float) -> npt.NDArray[np.float32]:
-    """8-bit depth -> float32 metres, the middle of each step; 0 (invalid) for value 0 and in the blank frame."""
+    """8-bit depth -> float32 metres, middle of each step; 0 (invalid) at value 0 and in the blank frame."""
     depth = (values.astype(np.float32) + 0.5) * np.float32(max_m / 255)
     depth[values == 0] = 0
     depth[:FRAME], depth[-FRAME:], depth[:, :FRAME], depth[:, -FRAME:] = 0, 0, 0, 0
@@ -102,7 +103,7 @@ def build_cache(folder: Path, cache: Path, ids: Sequence[str] | None = None, pro
     cache.mkdir(parents=True, exist_ok=True)
     shapes = {name: (len(ids), HEIGHT, WIDTH, *((c,) if c else ())) for name, c in _CHANNELS.items()}
     arrays = {
-        name: np.lib.format.open_memmap(cache / f"{name}.npy", "w+", np.uint8, shape)  # type: ignore[no-untyped-call]
+        name: np.lib.format.open_memmap(cache / f"{name}.npy", "w+", np.uint8, shape)
         for name, shape in shapes.items()
     }
     with ProcessPoolExecutor(processes) as pool:
@@ -148,7 +149,7 @@ class NyuV2:
             raise FileNotFoundError(f"no cache at {cache}: run python -m model_export.data.nyuv2")
         index = json.loads((cache / "index.json").read_text())
         if index["form"] != CACHE_FORM:
-            raise ValueError(f"{cache} holds form {index['form']}, this code reads {CACHE_FORM}: build it again")
+            raise ValueError(f"{cache} has form {index['form']}, this code reads {CACHE_FORM}: build it anew")
         rows = {id_: row for row, id_ in enumerate(index["ids"])}
         self.ids: list[str] = list(ids) if ids is not None else list(index["ids"])
         unknown = [id_ for id_ in self.ids if id_ not in rows]

@@ -38,5 +38,5 @@ def decode_normals(coded: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
     """uint8 [..., 3] of `encode_normals` -> unit normals float32 [..., 3], zero where invalid."""
     normals = _COMPONENT.take(coded)
     length = np.sqrt(np.einsum("...c,...c->...", normals, normals))
-    normals /= np.maximum(length, 1e-6)[..., None]
-    return normals
+    normals /= np.maximum(length, np.float32(1e-6))[..., None]
+    return np.asarray(normals, np.float32)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -14,6 +15,8 @@ FILL = 127
 _GREY = np.array([0.299, 0.587, 0.114])
 
 Matrix = npt.NDArray[np.float64]
+Floats = npt.NDArray[np.float32]
+Kind = TypeVar("Kind", np.uint8, np.float32)
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,7 @@ class Photometric:
 
 @dataclass(frozen=True)
 class Augmentation:
-    """What `augment` draws from: crop height and width in pixels, range of scales, degrees of rotation, flips.
+    """What `augment` draws from: crop (height, width), range of scales, degrees of rotation, share of flips.
 
     frame: border pixels of the source cut off first (NYUv2 images have a blank frame).
     """
@@ -79,7 +82,7 @@ def augment(sample: Sample, settings: Augmentation, rng: np.random.Generator) ->
     inner = trim(sample, settings.frame)
     similarity = draw_similarity(inner.labels.shape, settings, rng)
     if settings.photometric is not None:
-        inner = _replace_image(inner, jitter(inner.image, settings.photometric, rng))
+        inner = replace(inner, image=jitter(inner.image, settings.photometric, rng))
     return warp(inner, similarity)
 
 
@@ -88,25 +91,29 @@ def trim(sample: Sample, frame: int) -> Sample:
     if frame == 0:
         return sample
     inner = (slice(frame, -frame), slice(frame, -frame))
-    return Sample(
-        sample.image[inner], sample.labels[inner], sample.depth[inner], sample.depth_metric, sample.normals[inner]
+    return replace(
+        sample,
+        image=sample.image[inner],
+        labels=sample.labels[inner],
+        depth=sample.depth[inner],
+        normals=sample.normals[inner],
     )
 
 
 def draw_similarity(shape: tuple[int, ...], settings: Augmentation, rng: np.random.Generator) -> Similarity:
-    """Scale log-uniform, angle and place uniform: the crop lies inside the image, or the image inside the crop."""
-    scale = float(np.exp(rng.uniform(*np.log(settings.scale))))
+    """Scale log-uniform, angle and place uniform: the crop within the image, or the image within the crop."""
+    low, high = np.log(settings.scale)
+    scale = float(np.exp(rng.uniform(low, high)))
     angle = float(np.radians(rng.uniform(-settings.rotation, settings.rotation)))
     flip = bool(rng.random() < settings.flip)
-    y, x = (
-        _draw_centre(length, crop / scale, rng) for length, crop in zip(shape, settings.crop, strict=True)
-    )
+    y = _draw_centre(shape[0], settings.crop[0] / scale, rng)
+    x = _draw_centre(shape[1], settings.crop[1] / scale, rng)
     return Similarity(scale, angle, flip, (x, y), settings.crop)
 
 
 def _draw_centre(length: int, covered: float, rng: np.random.Generator) -> float:
-    ends = sorted((covered / 2, length - covered / 2))
-    return float(rng.uniform(*ends)) - 0.5
+    low, high = sorted((covered / 2, length - covered / 2))
+    return float(rng.uniform(low, high)) - 0.5
 
 
 def warp(sample: Sample, similarity: Similarity) -> Sample:
@@ -122,40 +129,41 @@ def warp(sample: Sample, similarity: Similarity) -> Sample:
     depth = _warp(sample.depth, similarity, cv2.INTER_NEAREST, 0)
     normals = _warp(sample.normals, similarity, cv2.INTER_NEAREST, 0)
     return Sample(
-        image.astype(np.uint8, copy=False),
-        labels.astype(np.uint8, copy=False),
-        (depth / np.float32(similarity.scale)).astype(np.float32),
-        sample.depth_metric,
-        _turn_normals(normals.astype(np.float32, copy=False), similarity),
+        image=image,
+        labels=labels,
+        depth=depth / np.float32(similarity.scale),
+        depth_metric=sample.depth_metric,
+        normals=_turn_normals(normals, similarity),
     )
 
 
-def _warp(
-    values: npt.NDArray[np.generic], similarity: Similarity, interpolation: int, fill: int
-) -> npt.NDArray[np.generic]:
+def _warp(values: npt.NDArray[Kind], similarity: Similarity, flags: int, fill: int) -> npt.NDArray[Kind]:
     height, width = similarity.crop
-    warped: npt.NDArray[np.generic] = cv2.warpAffine(
+    warped = cv2.warpAffine(
         np.ascontiguousarray(values),
         similarity.matrix,
         (width, height),
-        flags=interpolation,
+        flags=flags,
         borderMode=cv2.BORDER_CONSTANT,
         borderValue=(fill, fill, fill),
     )
-    return warped
+    return np.asarray(warped, values.dtype)
 
 
-def _turn_normals(normals: npt.NDArray[np.float32], similarity: Similarity) -> npt.NDArray[np.float32]:
+def _turn_normals(normals: Floats, similarity: Similarity) -> Floats:
     change = np.zeros((3, 3))
     change[:2, :2] = similarity.turn
     change[2, 2] = similarity.scale
-    turned = cv2.transform(normals, change.astype(np.float32))
+    turned: Floats = np.asarray(cv2.transform(normals, change), np.float32)
     length = np.sqrt(np.square(turned).sum(-1, keepdims=True))
-    return np.divide(turned, length, out=np.zeros_like(turned), where=length > 1e-6)
+    turned /= np.maximum(length, np.float32(1e-6))
+    return turned
 
 
-def jitter(image: npt.NDArray[np.uint8], amount: Photometric, rng: np.random.Generator) -> npt.NDArray[np.uint8]:
-    """Random gains, gamma, contrast, brightness (one table a channel), then saturation and hue (one 3x3 matrix)."""
+def jitter(
+    image: npt.NDArray[np.uint8], amount: Photometric, rng: np.random.Generator
+) -> npt.NDArray[np.uint8]:
+    """Random gains, gamma, contrast and brightness by a table, saturation and hue by a 3x3 matrix."""
     gains = np.exp(rng.uniform(-amount.gains, amount.gains, 3))
     gamma, contrast, saturation = np.exp(
         rng.uniform(-1, 1, 3) * [amount.gamma, amount.contrast, amount.saturation]
@@ -174,7 +182,3 @@ def _colour_matrix(saturation: float, hue: float) -> Matrix:
     axis = np.full(3, 1 / np.sqrt(3))
     rotation = cv2.Rodrigues(axis * hue)[0]
     return saturation * rotation + (1 - saturation) * np.tile(_GREY, (3, 1))
-
-
-def _replace_image(sample: Sample, image: npt.NDArray[np.uint8]) -> Sample:
-    return Sample(image, sample.labels, sample.depth, sample.depth_metric, sample.normals)
