@@ -148,9 +148,7 @@ def perforated_conv_text(
     if activation != "none":
         steps.append(_ACTIVATE[activation].format(value=result))
         result = "activated"
-    return _CONV.format(
-        domain=domain, opset=opset, overload=overload, steps="\n".join(steps), result=result
-    )
+    return _CONV.format(domain=domain, opset=opset, overload=overload, steps="\n".join(steps), result=result)
 
 
 def budget_mask_text(domain: str, opset: int, overload: str, *, grid: bool) -> str:

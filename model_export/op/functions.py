@@ -7,13 +7,17 @@ function (IR version 10). The operator stays pag::PerforatedConv, which is all t
 by. Strides, dilations, pads and group are references to the node's attributes and need no variant, nor does
 an absent bias, which Conv accepts.
 
+A body works channels first between a Transpose of its input and one of its output. ONNX Runtime 1.32
+inlines the bodies and cancels what lies between neighbours: a chain of five keeps two Transposes, and five
+dense nodes with ReLU become five fused Convs.
+
 ONNX Runtime honours the overload; onnx.reference does not, so it needs the operators of
 model_export.op.reference or the model that `inlined` returns.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import onnx
 import onnx.inliner
@@ -62,7 +66,7 @@ def inlined(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def function(node: onnx.NodeProto) -> onnx.FunctionProto:
-    """The body for one node of our domain, its overload naming the variant, as in "interpolate_residual_relu".
+    """The body for one node of our domain; its overload names the variant, as in "zero_residual_relu".
 
     Raises:
         ValueError: the node is of an unknown type or has an unknown attribute value.
@@ -109,7 +113,7 @@ def _has_input(node: onnx.NodeProto, index: int) -> bool:
     return len(node.input) > index and node.input[index] != ""
 
 
-def _nodes(nodes: Iterator[onnx.NodeProto]) -> Iterator[onnx.NodeProto]:
+def _nodes(nodes: Iterable[onnx.NodeProto]) -> Iterator[onnx.NodeProto]:
     """All nodes, those of nested graphs included."""
     for node in nodes:
         yield node

@@ -62,7 +62,8 @@ def perforated_conv(
     for n, y, x in np.ndindex(images, height, width):
         on_grid = fill == "interpolate" and y % 2 == 0 and x % 2 == 0
         if M is None or M[n, y, x] or on_grid:
-            V[n, y, x] = _pixel(padded[n], W, y * strides[0], x * strides[1], dilations, group) + bias
+            taps = _pixel(padded[n], W, y * strides[0], x * strides[1], dilations=dilations, group=group)
+            V[n, y, x] = taps + bias
     if fill == "interpolate" and M is not None:
         for n, y, x in np.ndindex(images, height, width):
             if not M[n, y, x]:
@@ -113,7 +114,7 @@ def _count(ratio: np.float32, n: int, n_grid: int) -> int:
     return max(int(np.floor(product)), n_grid)
 
 
-def _pixel(image: Float, W: Float, y: int, x: int, dilations: Sequence[int], group: int) -> Float:
+def _pixel(image: Float, W: Float, y: int, x: int, *, dilations: Sequence[int], group: int) -> Float:
     """The convolution [Co] whose first tap is at (y, x) of the padded image [H, W, Ci]."""
     channels, kernel_height, kernel_width, _ = W.shape
     total = np.zeros(channels, np.float64)
@@ -127,7 +128,8 @@ def _pixel(image: Float, W: Float, y: int, x: int, dilations: Sequence[int], gro
 def _interpolate(V: Float, y: int, x: int) -> Float:
     """The value [C] at (y, x) from the coarse grid of V [H, W, C]."""
     rows, columns = _neighbours(y, V.shape[0]), _neighbours(x, V.shape[1])
-    return np.mean([V[i, j] for i in rows for j in columns], axis=0, dtype=np.float32)
+    mean: Float = np.mean([V[i, j] for i in rows for j in columns], axis=0, dtype=np.float32)
+    return mean
 
 
 def _neighbours(i: int, length: int) -> list[int]:
@@ -153,7 +155,9 @@ def _output_shape(
         reach = dilations[axis] * (W.shape[1 + axis] - 1) + 1
         free = X.shape[1 + axis] + pads[axis] + pads[axis + 2] - reach
         if free < 0:
-            raise ValueError(f"W {W.shape} with dilations {dilations} does not fit into X {X.shape}, pads {pads}")
+            raise ValueError(
+                f"W {W.shape} with dilations {dilations} does not fit into X {X.shape}, pads {pads}"
+            )
         size.append(free // strides[axis] + 1)
     return X.shape[0], size[0], size[1], W.shape[0]
 
@@ -167,7 +171,9 @@ def _check_attributes(activation: str, fill: str) -> None:
 
 def _check_weights(X: Float, W: Float, B: Float | None, group: int) -> None:
     if X.ndim != 4 or W.ndim != 4:
-        raise ValueError(f"X {X.shape} and W {W.shape} must have shapes [N, H, W, Ci] and [Co, kh, kw, Ci / group]")
+        raise ValueError(
+            f"X {X.shape} and W {W.shape} must have shapes [N, H, W, Ci] and [Co, kh, kw, Ci / group]"
+        )
     if group != 1 and not group == X.shape[3] == W.shape[0]:
         raise ValueError(f"group {group} must be 1, or the channels of both X {X.shape} and W {W.shape}")
     if W.shape[3] * group != X.shape[3]:
@@ -181,7 +187,7 @@ def _check_output_shaped(name: str, tensor: NDArray[Any] | None, shape: tuple[in
         raise ValueError(f"{name} has shape {tensor.shape}, but the output asks for {shape}")
 
 
-class PerforatedConv(OpRun):  # type: ignore[misc]  # onnx.reference carries no types
+class PerforatedConv(OpRun):
     """The operator for onnx.reference.ReferenceEvaluator(new_ops=[...])."""
 
     op_domain = DOMAIN
@@ -190,7 +196,7 @@ class PerforatedConv(OpRun):  # type: ignore[misc]  # onnx.reference carries no 
         return (perforated_conv(X, W, B, M, R, **attributes),)
 
 
-class BudgetMask(OpRun):  # type: ignore[misc]  # onnx.reference carries no types
+class BudgetMask(OpRun):
     """The operator for onnx.reference.ReferenceEvaluator(new_ops=[...])."""
 
     op_domain = DOMAIN

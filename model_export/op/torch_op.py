@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -36,7 +38,7 @@ def interpolate_from_grid(v: Tensor) -> Tensor:
 def _double(grid: Tensor, dim: int, length: int) -> Tensor:
     """The values between neighbours along dim (-1 or -2) put in, cut to length."""
     right = torch.cat([grid.narrow(dim, 1, grid.shape[dim] - 1), grid.narrow(dim, -1, 1)], dim)
-    pairs = torch.stack([grid, torch.lerp(grid, right, 0.5)], dim if dim == -1 else -2)
+    pairs = torch.stack([grid, torch.lerp(grid, right, 0.5)], dim)
     return pairs.flatten(dim - 1, dim).narrow(dim, 0, length)
 
 
@@ -78,28 +80,32 @@ def perforated_conv(
     Raises:
         ValueError: mask or residual do not have the output's shape; activation or fill is unknown.
     """
-    v = _convolve(x, weight, bias, stride, dilation, padding, groups)
+    if fill not in _FILLS:
+        raise ValueError(f"fill must be 'zero' or 'interpolate', got {fill!r}")
+    v = _convolve(x, weight, bias, padding, stride=stride, dilation=dilation, groups=groups)
     if mask is not None:
         _require_shape("mask", mask, (v.shape[0], 1, *v.shape[2:]))
         v = _perforate(v, mask, fill)
-    elif fill not in _FILLS:
-        raise ValueError(f"fill must be one of {sorted(_FILLS)}, got {fill!r}")
     if residual is not None:
         _require_shape("residual", residual, tuple(v.shape))
         v = v + residual
     return _activate(v, activation)
 
 
-_FILLS = {"zero": torch.zeros_like, "interpolate": interpolate_from_grid}
+_FILLS: dict[str, Callable[[Tensor], Tensor]] = {
+    "zero": torch.zeros_like,
+    "interpolate": interpolate_from_grid,
+}
 
 
 def _convolve(
     x: Tensor,
     weight: Tensor,
     bias: Tensor | None,
+    padding: tuple[int, int, int, int],
+    *,
     stride: tuple[int, int],
     dilation: tuple[int, int],
-    padding: tuple[int, int, int, int],
     groups: int,
 ) -> Tensor:
     top, left, bottom, right = padding
@@ -109,12 +115,10 @@ def _convolve(
 
 
 def _perforate(v: Tensor, mask: Tensor, fill: str) -> Tensor:
-    if fill not in _FILLS:
-        raise ValueError(f"fill must be one of {sorted(_FILLS)}, got {fill!r}")
     if mask.dtype == torch.bool:
         return torch.where(mask, v, _FILLS[fill](v))
     if fill == "zero":
-        return v * mask
+        return v * mask.to(v.dtype)
     # lerp is exact at both ends, so a hard mask of floats gives the numbers of the bool mask.
     return torch.lerp(_FILLS[fill](v), v, mask.to(v.dtype))
 

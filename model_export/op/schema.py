@@ -1,0 +1,136 @@
+"""The operators' interface as ONNX schemas: inputs, attributes, types and shapes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import onnx
+from onnx.defs import OpSchema
+from perforated_conv import DOMAIN, OPSET_VERSION
+
+_Input = OpSchema.FormalParameter
+_OPTIONAL = OpSchema.FormalParameterOption.Optional
+
+
+def _attribute(name: str, default: int | str | Sequence[int], doc: str) -> OpSchema.Attribute:
+    return OpSchema.Attribute(name, onnx.helper.make_attribute(name, default), doc)
+
+
+_FLOAT = ("T", ["tensor(float)"], "Values are float32.")
+_BOOL = ("Tmask", ["tensor(bool)"], "Masks are bool.")
+
+_CONV_DOC = """
+A convolution computed only at the pixels that a mask names, channels last. Let V be the convolution of X with
+W plus B at computed pixels. Elsewhere V is zero (fill = "zero") or interpolated bilinearly from the coarse
+grid, the pixels with even y and even x, which are then computed whatever the mask says (fill =
+"interpolate"): along an axis an even index takes the grid's value, an odd one the mean of its two neighbours,
+or the value of the left one where the right one lies outside. Y = activation(V + R) at every pixel.
+"""
+
+_MASK_DOC = """
+The best-scored share of each image's pixels. Of the n = H * W pixels of an image
+k = min(n, max(floor(float32(ratio) * float32(n)), n_grid)) are true, where n_grid counts the coarse grid's
+pixels, which come first; a ratio <= 0 or NaN gives n_grid. The others follow by score descending, ties by
+lower flat index; a NaN score counts as -inf. Images do not depend on each other.
+"""
+
+PERFORATED_CONV = OpSchema(
+    "PerforatedConv",
+    DOMAIN,
+    OPSET_VERSION,
+    _CONV_DOC,
+    inputs=[
+        _Input("X", "T", "[N, H, W, Ci], the input map."),
+        _Input("W", "T", "[Co, kh, kw, Ci / group], the weights."),
+        _Input("B", "T", "[Co], the bias; zero if absent.", param_option=_OPTIONAL),
+        _Input("M", "Tmask", "[N, Ho, Wo], true where to compute; all if absent.", param_option=_OPTIONAL),
+        _Input("R", "T", "[N, Ho, Wo, Co], added before the activation.", param_option=_OPTIONAL),
+    ],
+    outputs=[_Input("Y", "T", "[N, Ho, Wo, Co], the output map.")],
+    type_constraints=[_FLOAT, _BOOL],
+    attributes=[
+        _attribute("strides", [1, 1], "Step of the kernel along y and x."),
+        _attribute("dilations", [1, 1], "Distance of the kernel's taps along y and x."),
+        _attribute("pads", [0, 0, 0, 0], "Zeros added at top, left, bottom, right."),
+        _attribute("group", 1, "1, or Ci = Co for a depthwise convolution."),
+        _attribute("activation", "none", '"none", "relu" or "relu6".'),
+        _attribute("fill", "zero", 'Where not computed: "zero" or "interpolate".'),
+    ],
+)
+
+BUDGET_MASK = OpSchema(
+    "BudgetMask",
+    DOMAIN,
+    OPSET_VERSION,
+    _MASK_DOC,
+    inputs=[
+        _Input("S", "T", "[N, H, W], the gate's scores."),
+        _Input("ratio", "T", "[N], share of the pixels to compute, a ceiling."),
+    ],
+    outputs=[_Input("M", "Tmask", "[N, H, W], true where to compute.")],
+    type_constraints=[_FLOAT, _BOOL],
+    attributes=[
+        _attribute("coarse_stride", 0, "0: no coarse grid; 2: the coarse grid's pixels are always in.")
+    ],
+)
+
+_Dim = onnx.TensorShapeProto.Dimension
+
+
+def register() -> None:
+    """Make the operators known to onnx.checker and onnx.shape_inference; a second call does nothing."""
+    PERFORATED_CONV.set_type_and_shape_inference_function(_infer_perforated_conv)
+    BUDGET_MASK.set_type_and_shape_inference_function(_infer_budget_mask)
+    for schema in (PERFORATED_CONV, BUDGET_MASK):
+        if not onnx.defs.has(schema.name, schema.domain):
+            onnx.defs.register_schema(schema)
+
+
+def _infer_perforated_conv(context: onnx.shape_inference.InferenceContext) -> None:
+    X, W = _dims(context, 0, 4), _dims(context, 1, 4)
+    strides = _ints(context, "strides", [1, 1])
+    dilations = _ints(context, "dilations", [1, 1])
+    pads = _ints(context, "pads", [0, 0, 0, 0])
+    size = [
+        _output_length(X[1 + a], W[1 + a], strides[a], dilations[a], pads[a] + pads[a + 2]) for a in (0, 1)
+    ]
+    _set_output(context, onnx.TensorProto.FLOAT, [X[0], *size, W[0]])
+
+
+def _infer_budget_mask(context: onnx.shape_inference.InferenceContext) -> None:
+    _set_output(context, onnx.TensorProto.BOOL, _dims(context, 0, 3))
+
+
+def _output_length(length: _Dim, kernel: _Dim, stride: int, dilation: int, pad: int) -> _Dim:
+    """The convolution's length along one axis; unknown where one of the two lengths is."""
+    if not (length.HasField("dim_value") and kernel.HasField("dim_value")):
+        return _Dim()
+    free = length.dim_value + pad - dilation * (kernel.dim_value - 1) - 1
+    if free < 0:
+        raise onnx.shape_inference.InferenceError(
+            f"kernel {kernel.dim_value}, dilation {dilation} does not fit into {length.dim_value}, pads {pad}"
+        )
+    return _Dim(dim_value=free // stride + 1)
+
+
+def _dims(context: onnx.shape_inference.InferenceContext, index: int, rank: int) -> list[_Dim]:
+    """The dimensions of an input, all unknown where its shape is."""
+    declared = context.get_input_type(index)
+    if declared is None or not declared.tensor_type.HasField("shape"):
+        return [_Dim() for _ in range(rank)]
+    dims = list(declared.tensor_type.shape.dim)
+    if len(dims) != rank:
+        raise onnx.shape_inference.InferenceError(f"input {index} has rank {len(dims)}, but must have {rank}")
+    return dims
+
+
+def _ints(context: onnx.shape_inference.InferenceContext, name: str, default: Sequence[int]) -> Sequence[int]:
+    attribute = context.get_attribute(name)
+    return default if attribute is None else list(attribute.ints)
+
+
+def _set_output(context: onnx.shape_inference.InferenceContext, element: int, dims: Sequence[_Dim]) -> None:
+    output = onnx.TypeProto()
+    output.tensor_type.elem_type = element
+    output.tensor_type.shape.dim.extend(dims)
+    context.set_output_type(0, output)
