@@ -1,0 +1,372 @@
+"""The form of `weights/<name>/manifest.json`: what a model folder promises, checked on reading."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from bisect import bisect_right
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+MANIFEST_NAME = "manifest.json"
+MODEL_NAME = "model.onnx"
+SHARE_TOLERANCE = 1e-4  # a table's figures may be rounded to four decimals
+
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+Count = Annotated[int, Field(ge=0)]
+Positive = Annotated[int, Field(ge=1)]
+Byte = Annotated[int, Field(ge=0, le=255)]
+
+
+class ManifestError(ValueError):
+    """A model folder whose manifest is absent, malformed or contradicts itself or its files."""
+
+    def __init__(self, folder: Path, problems: list[str]) -> None:
+        self.folder = folder
+        self.problems = problems
+        listing = "".join(f"\n  - {problem}" for problem in problems)
+        super().__init__(f"model folder {folder} cannot be used:{listing}")
+
+
+class Section(BaseModel):
+    """Base of every part: exact types, no unknown keys, immutable."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+class FileEntry(Section):
+    """Digest and size of one file beside the manifest."""
+
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    bytes: Positive
+
+
+class Operator(Section):
+    """Version of the operators the graph calls; the native library must speak the same."""
+
+    domain: Literal["pag"]
+    version: Literal[1]
+
+
+class InputSpec(Section):
+    """What the graph is fed: uint8 [N,H,W,3] RGB, H and W multiples of `size_multiple`."""
+
+    image: str
+    budget: str
+    layout: Literal["NHWC"]
+    dtype: Literal["uint8"]
+    channels: Literal["RGB"]
+    size_multiple: Positive
+    working_pixels: Positive
+    normalisation: str
+
+
+class Gate(Section):
+    """One gated part: its multiply-adds at the reference size when every pixel is computed."""
+
+    name: str
+    stride: Positive
+    multiply_adds: Positive
+    coarse_stride: Literal[0, 2]
+
+
+class BudgetRow(Section):
+    """Gate ratios, in the gates' order, that spend `budget` of the full network."""
+
+    budget: Annotated[float, Field(gt=0.0, le=1.0)]
+    ratios: tuple[Share, ...]
+
+
+class BudgetSpec(Section):
+    """The knob: its floor, its default, and the table from budget to gate ratios."""
+
+    floor: Annotated[float, Field(gt=0.0, le=1.0)]
+    default: Annotated[float, Field(gt=0.0, le=1.0)]
+    gates: tuple[Gate, ...]
+    table: Annotated[tuple[BudgetRow, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        problems = list(_table_problems(self))
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+
+class MultiplyAdds(Section):
+    """Multiply-adds of the full network at `reference_size` (height, width); `always` are never gated."""
+
+    reference_size: tuple[Positive, Positive]
+    total: Positive
+    always: Count
+
+
+class ClassEntry(Section):
+    """One semantic class: label id, name and palette colour (RGB)."""
+
+    id: Byte
+    name: str
+    color: tuple[Byte, Byte, Byte]
+
+
+class SemanticsTask(Section):
+    """Logits float32 [N,h,w,C]; channel c is label c; `void` marks pixels without a label."""
+
+    output: str
+    stride: Positive
+    classes: Annotated[tuple[ClassEntry, ...], Field(min_length=1)]
+    void: Byte
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        ids = [entry.id for entry in self.classes]
+        if ids != list(range(len(ids))):
+            raise ValueError("class ids must be 0, 1, 2, ... in this order: logits channel c is label c")
+        if self.void < len(ids):
+            raise ValueError(f"void id {self.void} is also the id of a class")
+        return self
+
+
+class DepthTask(Section):
+    """Depth float32 [N,h,w] along the camera's axis; `range` is what the head can say, in `unit`."""
+
+    output: str
+    stride: Positive
+    unit: Literal["metre"]
+    kind: Literal["metric", "relative"]
+    range: tuple[float, float]
+
+
+class NormalsTask(Section):
+    """Unit surface normals float32 [N,h,w,3] in the frame described."""
+
+    output: str
+    stride: Positive
+    frame: str
+
+
+class Tasks(Section):
+    """The dense maps that the model gives; an absent task is null or left out."""
+
+    semantics: SemanticsTask | None = None
+    depth: DepthTask | None = None
+    normals: NormalsTask | None = None
+
+    def names(self) -> tuple[str, ...]:
+        """Tasks present, in the fixed order semantics, depth, normals."""
+        return tuple(name for name in type(self).model_fields if getattr(self, name) is not None)
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if not self.names():
+            raise ValueError("at least one task is needed")
+        return self
+
+
+class MetricsRow(BaseModel):
+    """Accuracy at one budget; further named figures may stand beside those known here."""
+
+    model_config = ConfigDict(strict=True, extra="allow", frozen=True)
+    __pydantic_extra__: dict[str, float | None]
+
+    budget: float
+    share: float
+    miou40: float | None = None
+    miou13: float | None = None
+    pixel_accuracy: float | None = None
+    delta1: float | None = None
+    delta1_aligned: float | None = None
+    normal_mean_degrees: float | None = None
+    normal_within_11_25: float | None = None
+
+
+class Metrics(Section):
+    """The measured accuracy/compute curve, one list of rows per data split."""
+
+    protocol: str
+    splits: dict[str, tuple[MetricsRow, ...]]
+
+
+class Training(Section):
+    """Where the weights come from, so that they can be made again."""
+
+    commands: tuple[str, ...]
+    commit: str
+    date: str
+    machine: str
+    seed: int
+
+
+class Licence(Section):
+    """Terms of the weights and of the data they were trained on."""
+
+    weights: str
+    data_terms: str
+
+
+class ModelManifest(Section):
+    """All that `manifest.json` says about one exported model."""
+
+    schema_version: Literal[1]
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+    version: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$")]
+    description: str
+    created: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")]
+    files: dict[str, FileEntry]
+    operator: Operator
+    input: InputSpec
+    budget: BudgetSpec
+    multiply_adds: MultiplyAdds
+    tasks: Tasks
+    computed_output: str | None = None
+    metrics: Metrics
+    training: Training
+    licence: Licence
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        problems = list(_manifest_problems(self))
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+    def used_budget(self, budget: float) -> float:
+        """Budget in [floor, 1] that the graph serves for a requested one."""
+        return min(max(budget, self.budget.floor), 1.0)
+
+    def ratios_for(self, budget: float) -> tuple[float, ...]:
+        """Gate ratio of each gate at `budget`: linear between the table's rows, clamped at its ends."""
+        # The graph is fed a float32, so the exact cost is that of the float32.
+        wanted = float(np.float32(budget))
+        rows = self.budget.table
+        upper = bisect_right([row.budget for row in rows], wanted)
+        if upper == 0:
+            return rows[0].ratios
+        if upper == len(rows):
+            return rows[-1].ratios
+        low, high = rows[upper - 1], rows[upper]
+        weight = (wanted - low.budget) / (high.budget - low.budget)
+        return tuple(a + weight * (b - a) for a, b in zip(low.ratios, high.ratios, strict=True))
+
+    def share(self, budget: float, height: int, width: int) -> float:
+        """Share in (0,1] of the full network's multiply-adds that `budget` spends.
+
+        `height` and `width` are the padded size in pixels, multiples of `input.size_multiple`.
+        """
+        multiple = self.input.size_multiple
+        if height <= 0 or width <= 0 or height % multiple or width % multiple:
+            raise ValueError(f"height {height} and width {width} must be positive multiples of {multiple}")
+        spent: float = self.multiply_adds.always
+        for gate, ratio in zip(self.budget.gates, self.ratios_for(budget), strict=True):
+            spent += gate.multiply_adds * _computed_share(gate, ratio, height, width)
+        return spent / self.multiply_adds.total
+
+    def multiply_adds_at(self, budget: float, height: int, width: int) -> int:
+        """Multiply-adds that `budget` spends at the padded size `height` x `width`."""
+        reference_height, reference_width = self.multiply_adds.reference_size
+        scale = (height * width) / (reference_height * reference_width)
+        return round(self.share(budget, height, width) * self.multiply_adds.total * scale)
+
+
+def load_manifest(folder: Path) -> ModelManifest:
+    """Manifest of the model in `folder`; ManifestError names the folder, the key and the fix."""
+    path = folder / MANIFEST_NAME
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        fix = f"put the exported {MANIFEST_NAME} there"
+        raise ManifestError(folder, [f"{MANIFEST_NAME}: {error.strerror}; {fix}"]) from error
+    try:
+        return ModelManifest.model_validate_json(text)
+    except ValidationError as error:
+        raise ManifestError(folder, [_describe(item) for item in error.errors()]) from error
+
+
+def verify_files(folder: Path, manifest: ModelManifest) -> None:
+    """Raise ManifestError unless every file named in `manifest` lies in `folder` unchanged."""
+    problems = [p for name, entry in manifest.files.items() if (p := _file_problem(folder / name, entry))]
+    if problems:
+        raise ManifestError(folder, problems)
+
+
+def file_entry(path: Path) -> FileEntry:
+    """Digest and size of the file at `path`."""
+    with path.open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    return FileEntry(sha256=digest, bytes=path.stat().st_size)
+
+
+def json_schema() -> dict[str, Any]:
+    """JSON schema of the manifest, for editors and for writers in other languages."""
+    return ModelManifest.model_json_schema()
+
+
+def _computed_share(gate: Gate, ratio: float, height: int, width: int) -> float:
+    rows, columns = height // gate.stride, width // gate.stride
+    pixels = rows * columns
+    grid = -(-rows // 2) * -(-columns // 2) if gate.coarse_stride == 2 else 0
+    # The float32 product is the operator's own rounding (BudgetMask); a double would differ by a pixel.
+    chosen = int(np.floor(np.float32(ratio) * np.float32(pixels)))
+    return min(pixels, max(chosen, grid)) / pixels
+
+
+def _table_problems(spec: BudgetSpec) -> Iterator[str]:
+    rows = spec.table
+    if any(len(row.ratios) != len(spec.gates) for row in rows):
+        yield f"each row of the table needs {len(spec.gates)} ratios, one per gate"
+        return
+    if any(low.budget >= high.budget for low, high in pairwise(rows)):
+        yield "the table's budgets must ascend"
+    if any(a > b for low, high in pairwise(rows) for a, b in zip(low.ratios, high.ratios, strict=True)):
+        yield "no gate's ratio may fall as the budget rises"
+    if rows[0].budget != spec.floor or rows[-1].budget != 1.0:
+        yield "the table's first budget must be the floor and its last 1.0"
+    if spec.default < spec.floor:
+        yield "the default budget lies below the floor"
+
+
+def _manifest_problems(manifest: ModelManifest) -> Iterator[str]:
+    if MODEL_NAME not in manifest.files:
+        yield f"files must list {MODEL_NAME}"
+    for name in manifest.files:
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
+            yield f"files: {name!r} must be a plain file name"
+    counts = manifest.multiply_adds
+    if counts.total != counts.always + sum(gate.multiply_adds for gate in manifest.budget.gates):
+        yield "multiply_adds.total must equal always + the sum over gates"
+        return
+    multiple = manifest.input.size_multiple
+    if any(multiple % gate.stride for gate in manifest.budget.gates):
+        yield f"every gate's stride must divide input.size_multiple {multiple}"
+        return
+    if any(size % multiple for size in counts.reference_size):
+        yield f"multiply_adds.reference_size must be multiples of {multiple}"
+        return
+    for row in manifest.budget.table:
+        spent = manifest.share(row.budget, *counts.reference_size)
+        if spent > row.budget + SHARE_TOLERANCE:
+            yield f"budget {row.budget} is a ceiling, but its ratios spend {spent:.4f}"
+
+
+def _file_problem(path: Path, entry: FileEntry) -> str | None:
+    try:
+        found = file_entry(path)
+    except (OSError, ValidationError) as error:
+        return f"{path.name}: {getattr(error, 'strerror', None) or 'empty file'}; fetch or export it again"
+    if found != entry:
+        return (
+            f"{path.name}: sha256 {found.sha256[:12]}... ({found.bytes} bytes) is not the manifest's "
+            f"{entry.sha256[:12]}... ({entry.bytes} bytes); the file is cut off or another one: "
+            "fetch or export it again"
+        )
+    return None
+
+
+def _describe(item: Any) -> str:
+    place = ".".join(str(part) for part in item["loc"]) or MANIFEST_NAME
+    return f"{place}: {item['msg']}"

@@ -1,0 +1,172 @@
+"""What a manifest accepts, refuses, and says about the cost of a budget."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.manifest import ManifestError, ModelManifest, json_schema, load_manifest, verify_files
+from tests.service.tiny_model import manifest_document, write_model
+
+budgets = st.floats(0.001, 1.0)
+multiples = st.integers(1, 40).map(lambda n: 32 * n)
+
+
+def read(document: dict[str, Any]) -> ModelManifest:
+    return ModelManifest.model_validate_json(json.dumps(document))
+
+
+def test_a_written_folder_reads_back(tmp_path: Path) -> None:
+    folder = write_model(tmp_path)
+    manifest = load_manifest(folder)
+    verify_files(folder, manifest)
+    assert manifest.tasks.names() == ("semantics", "depth", "normals")
+    assert manifest.metrics.splits["val"][0].miou40 == 0.3
+
+
+def test_ratios_follow_the_table_linearly() -> None:
+    manifest = read(manifest_document())
+    assert manifest.ratios_for(0.5) == (0.5, 0.25)
+    assert manifest.ratios_for(0.75) == (0.75, 0.625)
+    assert manifest.ratios_for(1.0) == (1.0, 1.0)
+    assert manifest.ratios_for(0.01) == manifest.ratios_for(0.25) == (0.125, 0.0)
+
+
+def test_share_counts_whole_pixels_and_the_coarse_grid() -> None:
+    manifest = read(manifest_document())
+    assert manifest.share(1.0, 480, 640) == 1.0
+    # At the floor the first gate still computes its coarse grid, a quarter of the pixels.
+    assert manifest.share(0.25, 480, 640) == (150 + 400 / 4) / 1000
+    # 32x32 has 16 and 4 pixels: ratios .75 and .625 compute 12 and floor(2.5) = 2.
+    assert manifest.share(0.75, 32, 32) == (150 + 400 * 12 / 16 + 450 * 2 / 4) / 1000
+
+
+@given(budgets, multiples, multiples)
+def test_share_is_a_ceiling(budget: float, height: int, width: int) -> None:
+    manifest = read(manifest_document())
+    # Rounding of the budget and the ratios to float32 is all that may lie above.
+    assert 0 < manifest.share(budget, height, width) <= manifest.used_budget(budget) + 1e-6
+
+
+@given(budgets, budgets, multiples, multiples)
+def test_share_never_falls_as_the_budget_rises(a: float, b: float, height: int, width: int) -> None:
+    manifest = read(manifest_document())
+    low, high = sorted((a, b))
+    assert manifest.share(low, height, width) <= manifest.share(high, height, width)
+
+
+@given(st.floats(0, 1), multiples)
+def test_computed_pixels_use_the_operators_float32_product(ratio: float, size: int) -> None:
+    document = manifest_document()
+    gate = {"name": "g", "stride": 8, "multiply_adds": 100, "coarse_stride": 0}
+    document["budget"]["gates"] = [gate]
+    document["budget"]["table"] = [{"budget": 1.0, "ratios": [ratio]}]
+    document["budget"] |= {"floor": 1.0}
+    document["multiply_adds"] |= {"total": 200, "always": 100}
+    pixels = (size // 8) ** 2
+    expected = min(pixels, int(np.floor(np.float32(ratio) * np.float32(pixels))))
+    assert read(document).share(1.0, size, size) == (100 + 100 * expected / pixels) / 200
+
+
+@pytest.mark.parametrize("size", [(0, 32), (33, 32), (32, -32)])
+def test_share_refuses_an_unpadded_size(size: tuple[int, int]) -> None:
+    with pytest.raises(ValueError, match="multiples of 32"):
+        read(manifest_document()).share(0.5, *size)
+
+
+def test_multiply_adds_scale_with_the_area() -> None:
+    manifest = read(manifest_document())
+    assert manifest.multiply_adds_at(1.0, 480, 640) == 1000
+    assert manifest.multiply_adds_at(1.0, 960, 640) == 2000
+
+
+def drop(*keys: str) -> Callable[[dict[str, Any]], None]:
+    def change(document: dict[str, Any]) -> None:
+        for key in keys[:-1]:
+            document = document[key]
+        del document[keys[-1]]
+
+    return change
+
+
+def put(value: Any, *keys: Any) -> Callable[[Any], None]:
+    def change(document: Any) -> None:
+        for key in keys[:-1]:
+            document = document[key]
+        document[keys[-1]] = value
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (drop("name"), "name: Field required"),
+        (put("1", "schema_version"), "schema_version"),
+        (put(1, "surprise"), "surprise: Extra inputs"),
+        (put("../evil", "name"), "name: String should match"),
+        (put(2, "operator", "version"), "operator.version"),
+        (put({}, "tasks"), "at least one task"),
+        (put(3, "tasks", "semantics", "classes", 0, "id"), "class ids must be"),
+        (put(5, "tasks", "semantics", "void"), "also the id of a class"),
+        (put(0.3, "budget", "floor"), "first budget must be the floor"),
+        (put(0.1, "budget", "default"), "below the floor"),
+        (put([0.5], "budget", "table", 1, "ratios"), "needs 2 ratios"),
+        (put([0.1, 0.2], "budget", "table", 1, "ratios"), "no gate's ratio may fall"),
+        (put(0.2, "budget", "table", 1, "budget"), "must ascend"),
+        (put([0.9, 0.9], "budget", "table", 1, "ratios"), "is a ceiling"),
+        (put(999, "multiply_adds", "total"), "always + the sum"),
+        (put([480, 641], "multiply_adds", "reference_size"), "multiples of 32"),
+        (put(7, "budget", "gates", 0, "stride"), "must divide"),
+        (put({"../x": {"sha256": "0" * 64, "bytes": 1}}, "files"), "plain file name"),
+        (put({"a.onnx": {"sha256": "0" * 64, "bytes": 1}}, "files"), "must list model.onnx"),
+    ],
+)
+def test_a_wrong_manifest_names_folder_and_key(
+    tmp_path: Path, change: Callable[[Any], None], message: str
+) -> None:
+    document = manifest_document()
+    change(document)
+    (tmp_path / "manifest.json").write_text(json.dumps(document))
+    with pytest.raises(ManifestError) as caught:
+        load_manifest(tmp_path)
+    assert message in str(caught.value)
+    assert str(tmp_path) in str(caught.value)
+
+
+def test_absent_and_malformed_manifests_say_so(tmp_path: Path) -> None:
+    with pytest.raises(ManifestError, match=r"No such file.*put the exported manifest"):
+        load_manifest(tmp_path)
+    (tmp_path / "manifest.json").write_text("{")
+    with pytest.raises(ManifestError, match="Invalid JSON"):
+        load_manifest(tmp_path)
+
+
+def test_changed_or_missing_files_are_found(tmp_path: Path) -> None:
+    folder = write_model(tmp_path)
+    manifest = load_manifest(folder)
+    with (folder / "model.onnx").open("ab") as stream:
+        stream.write(b"x")
+    with pytest.raises(ManifestError, match="cut off or another one"):
+        verify_files(folder, manifest)
+    (folder / "model.onnx").unlink()
+    with pytest.raises(ManifestError, match=r"model\.onnx: No such file"):
+        verify_files(folder, manifest)
+
+
+def test_more_figures_may_stand_in_the_metrics() -> None:
+    document = manifest_document()
+    document["metrics"]["splits"]["val"][0]["rmse"] = 0.5
+    row = read(document).metrics.splits["val"][0]
+    assert row.model_dump()["rmse"] == 0.5
+
+
+def test_the_schema_lists_every_part() -> None:
+    assert {"budget", "tasks", "files"} <= set(json_schema()["properties"])
