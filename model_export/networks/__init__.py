@@ -1,0 +1,1 @@
+"""The talk's networks in PyTorch: backbones, pixel-wise attentional gates, MultiPool, heads."""

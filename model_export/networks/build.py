@@ -1,0 +1,76 @@
+"""NETWORKS: name -> builder; the whole architecture of each network in one function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from torch import nn
+
+from model_export.networks.efficientnet_lite import EfficientNetLite0, load_imagenet
+from model_export.networks.heads import TaskHeads
+from model_export.networks.parser import DenseParser, build_decoder, build_trunk
+from model_export.networks.resnet import ResNet
+
+
+def efficientnet_lite0(
+    *, skipped: str = "interpolate", gated: bool = True, multipool: str | None = "pag", pretrained: bool = True
+) -> DenseParser:
+    """The default network: an ImageNet encoder at output stride 16, trunk at 16, decoder at 8."""
+    encoder = EfficientNetLite0(skipped=skipped, gated=gated)
+    if pretrained and (missing := load_imagenet(encoder)):
+        raise ValueError(f"the ImageNet state dict lacks {missing}")
+    return DenseParser(
+        encoder,
+        build_trunk(192, 96, skipped=skipped, gated=gated, multipool=multipool),
+        build_decoder(96, 48, blocks=2, skipped=skipped, gated=gated),
+        TaskHeads(96),
+        trunk_channels=192,
+        decoder_channels=96,
+    )
+
+
+def resnet(
+    *,
+    depth: int = 50,
+    width: float = 1.0,
+    output_stride: int = 8,
+    skipped: str = "interpolate",
+    gated: bool = True,
+    multipool: str | None = "pag",
+) -> DenseParser:
+    """The talk's network: ResNet with MultiPool at res5_2, a 512-channel res6 head, decoder at stride 8."""
+    encoder = ResNet(
+        depth=depth, width=width, output_stride=output_stride, skipped=skipped, gated=gated, multipool=multipool
+    )
+    channels = round(512 * width)
+    return DenseParser(
+        encoder,
+        nn.ModuleList(),
+        build_decoder(channels, channels // 4, blocks=1, skipped=skipped, gated=gated),
+        TaskHeads(channels),
+        trunk_channels=channels,
+        decoder_channels=channels,
+    )
+
+
+def resnet26(**options: object) -> DenseParser:
+    """ResNet-26 in place of ResNet-50; options as for resnet."""
+    return resnet(depth=26, **options)  # type: ignore[arg-type]
+
+
+NETWORKS: dict[str, Callable[..., DenseParser]] = {
+    "efficientnet_lite0": efficientnet_lite0,
+    "resnet50": resnet,
+    "resnet26": resnet26,
+}
+
+
+def build(name: str, **options: object) -> DenseParser:
+    """The network of that name with random heads; options are those of its builder.
+
+    Raises:
+        ValueError: no such network.
+    """
+    if name not in NETWORKS:
+        raise ValueError(f"no network {name!r}; there are {sorted(NETWORKS)}")
+    return NETWORKS[name](**options)

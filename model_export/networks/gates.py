@@ -1,0 +1,93 @@
+"""Pixel-wise attentional gating (PAG): which pixels a block computes (Kong & Fowlkes, WACV 2019)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from model_export.op.torch_op import GRID_STRIDE, budget_mask, grid_mask
+
+MODES = ("top_k", "threshold")
+
+
+@dataclass
+class GateRecord:
+    """What one training pass through a gate leaves for the sparsity loss, KL(rho || g).
+
+    Attributes:
+        ratio: [N], rho: the share of pixels asked for.
+        soft_share: [N], g: the mean probability of being computed; differentiable.
+    """
+
+    ratio: Tensor
+    soft_share: Tensor
+
+
+class Gate(nn.Module):
+    """A 1x1 convolution scores each pixel of a block's input; the best-scored share is computed.
+
+    The talk's two logits (compute, bypass) matter only by their difference, which is the score. The share
+    enters the logit as a learned offset a(rho), so that sigmoid(logit) is the probability that the gate asks
+    for; an offset does not change the order of the pixels, so masks of different budgets are nested.
+
+    Args:
+        in_channels: channels of the block's input.
+        stride: of the block.
+        coarse_stride: 0, or 2: the even grid is always computed (blocks that interpolate).
+        temperature: of the relaxed Bernoulli that carries the gradient.
+    """
+
+    def __init__(self, in_channels: int, *, stride: int = 1, coarse_stride: int = 0, temperature: float = 1.0):
+        super().__init__()
+        self.stride, self.coarse_stride, self.temperature = stride, coarse_stride, temperature
+        self.mode = "top_k"
+        self.weight = nn.Parameter(torch.randn(1, in_channels, 1, 1) * 0.1 / in_channels**0.5)
+        self.bias = nn.Parameter(torch.zeros(1))
+        self.offset_scale = nn.Parameter(torch.ones(1))
+        self.record: GateRecord | None = None
+
+    def score(self, x: Tensor) -> Tensor:
+        """Scores [N, Ho, Wo] of the pixels, float32, from the block's input [N, C, H, W]."""
+        return F.conv2d(x, self.weight.to(x.dtype), self.bias.to(x.dtype), self.stride)[:, 0].float()
+
+    def forward(self, x: Tensor, ratio: Tensor) -> Tensor:
+        """Mask [N, 1, Ho, Wo]: float with a straight-through gradient in training, else bool.
+
+        Args:
+            x: [N, C, H, W], the block's input.
+            ratio: float [N] in (0, 1], share of the pixels to compute.
+        """
+        score = self.score(x)
+        if not self.training:
+            return self._hard(score, ratio)[:, None]
+        logit = score + self._offset(ratio)
+        noise = torch.empty_like(logit).uniform_(1e-5, 1 - 1e-5).logit()  # difference of two Gumbels
+        soft = torch.sigmoid((logit + noise) / self.temperature)
+        self.record = GateRecord(ratio, self._soft_share(torch.sigmoid(logit)))
+        hard = self._hard(score + noise, ratio).to(soft.dtype)
+        return (hard + soft - soft.detach())[:, None]
+
+    def _offset(self, ratio: Tensor) -> Tensor:
+        return (self.offset_scale * torch.logit(ratio.clamp(0.01, 0.99)))[:, None, None]
+
+    def _hard(self, score: Tensor, ratio: Tensor) -> Tensor:
+        if self.mode == "top_k":
+            return budget_mask(score.detach(), ratio, self.coarse_stride)
+        mask = score.detach() + self._offset(ratio) > 0
+        return mask | self._grid(score) if self.coarse_stride else mask
+
+    def _soft_share(self, probability: Tensor) -> Tensor:
+        if self.coarse_stride:
+            probability = torch.where(self._grid(probability), 1.0, probability)
+        return probability.mean((1, 2))
+
+    @staticmethod
+    def _grid(score: Tensor) -> Tensor:
+        return grid_mask(score.shape[1], score.shape[2], score.device)
+
+    def floor(self) -> float:
+        """The share of pixels that is computed whatever the ratio, on even-sized maps."""
+        return 1.0 / GRID_STRIDE**2 if self.coarse_stride else 0.0

@@ -1,0 +1,128 @@
+"""DenseParser: encoder, gated trunk with MultiPool, decoder and task heads."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from model_export.networks.blocks import Bottleneck
+from model_export.networks.efficientnet_lite import EfficientNetLite0
+from model_export.networks.gates import Gate
+from model_export.networks.heads import TaskHeads
+from model_export.networks.layers import PerforatedConv2d
+from model_export.networks.pooling import MultiPool
+from model_export.networks.resnet import ResNet
+
+SIZE_MULTIPLE = 32
+OUTPUT_STRIDE = 8
+
+
+class Maps(NamedTuple):
+    """What the network says, at stride 8.
+
+    Attributes:
+        semantic_logits: [N, K, h, w].
+        log_depth: [N, 1, h, w], natural logarithm of metres, float32.
+        normals: [N, 3, h, w], unit vectors: x right, y down, z towards the camera, float32.
+    """
+
+    semantic_logits: Tensor
+    log_depth: Tensor
+    normals: Tensor
+
+
+class DenseParser(nn.Module):
+    """Image to semantics, depth and normals; every gate's ratio may be given per image.
+
+    Args:
+        encoder: gives features of stride 8 and of its own output stride.
+        trunk: gated residual blocks on the coarsest features, the second of them with MultiPool.
+        decoder: gated residual blocks at stride 8.
+        heads: task heads.
+        trunk_channels, decoder_channels: of the residual stream in each part.
+    """
+
+    pixel_mean, pixel_scale = 127.0, 128.0
+
+    def __init__(
+        self,
+        encoder: EfficientNetLite0 | ResNet,
+        trunk: nn.ModuleList,
+        decoder: nn.ModuleList,
+        heads: TaskHeads,
+        *,
+        trunk_channels: int,
+        decoder_channels: int,
+    ) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.reduce = PerforatedConv2d(encoder.top_channels, trunk_channels, activation="relu")
+        self.trunk = trunk
+        self.top = PerforatedConv2d(trunk_channels, decoder_channels)
+        self.lateral = PerforatedConv2d(encoder.fine_channels, decoder_channels)
+        self.decoder = decoder
+        self.heads = heads
+        self.upsampling = encoder.top_stride // OUTPUT_STRIDE
+        for name, block in self._gated_blocks():
+            block.gate_name = name  # type: ignore[assignment]
+
+    def _gated_blocks(self) -> list[tuple[str, nn.Module]]:
+        return [(n, m) for n, m in self.named_modules() if isinstance(getattr(m, "gate", None), Gate)]
+
+    def gates(self) -> dict[str, Gate]:
+        """Gate of each gated block by the block's name, in the order of execution."""
+        return {name: block.gate for name, block in self._gated_blocks()}  # type: ignore[misc]
+
+    def multipools(self) -> list[MultiPool]:
+        """Every MultiPool, in the order of execution."""
+        return [module for module in self.modules() if isinstance(module, MultiPool)]
+
+    def freeze_statistics(self, *, encoder_only: bool) -> None:
+        """Batch norms keep their stored statistics from now on; scale and shift go on being trained.
+
+        Statistics of a pixel-sparse map depend on the budget, so they are frozen before gates are trained.
+        """
+        part = self.encoder if encoder_only else self
+        for module in part.modules():
+            if isinstance(module, PerforatedConv2d):
+                module.statistics_frozen = True
+        self.train(self.training)
+
+    def forward(self, image: Tensor, ratios: dict[str, Tensor] | None = None) -> Maps:
+        """Maps at stride 8.
+
+        Args:
+            image: [N, 3, H, W], RGB, (pixel - pixel_mean) / pixel_scale; H and W multiples of SIZE_MULTIPLE.
+            ratios: gate name -> [N], share of pixels that the block computes; None runs every block densely.
+        """
+        fine, x = self.encoder(image, ratios)
+        x = self.reduce(x)
+        for block in self.trunk:
+            x = block(x, ratios)
+        x = self.top(x)
+        if self.upsampling > 1:
+            x = F.interpolate(x, scale_factor=float(self.upsampling), mode="bilinear", align_corners=False)
+        x = F.relu(x + self.lateral(fine))
+        for block in self.decoder:
+            x = block(x, ratios)
+        return Maps(*self.heads(x))
+
+
+def build_trunk(channels: int, width: int, *, skipped: str, gated: bool, multipool: str | None) -> nn.ModuleList:
+    """Two bottlenecks; the second pools over dilations by MultiPool of the given mode."""
+    pool = MultiPool(width, hidden=(32, 16), mode=multipool) if multipool else None
+    return nn.ModuleList(
+        [
+            Bottleneck(channels, width, channels, skipped=skipped, gated=gated),
+            Bottleneck(channels, width, channels, skipped=skipped, gated=gated, multipool=pool),
+        ]
+    )
+
+
+def build_decoder(channels: int, width: int, *, blocks: int, skipped: str, gated: bool) -> nn.ModuleList:
+    """Bottlenecks at stride 8."""
+    return nn.ModuleList(
+        Bottleneck(channels, width, channels, skipped=skipped, gated=gated) for _ in range(blocks)
+    )
