@@ -1,1 +1,1 @@
-"""Measures networks: quality of the tasks and cost of the computation."""
+"""Quality and cost of networks."""

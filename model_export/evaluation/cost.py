@@ -92,7 +92,9 @@ class NetworkCost:
         return {name: max(ratio, floor) for name, floor in self.floors.items()}
 
 
-def count(network: DenseParser, height: int = REFERENCE_SIZE[0], width: int = REFERENCE_SIZE[1]) -> NetworkCost:
+def count(
+    network: DenseParser, height: int = REFERENCE_SIZE[0], width: int = REFERENCE_SIZE[1]
+) -> NetworkCost:
     """Counts a network's multiply-adds at an input size (multiples of SIZE_MULTIPLE).
 
     Convolutions count; batch norms, activations, interpolation and upsampling do not (the talk's convention).

@@ -18,7 +18,7 @@ Counts = npt.NDArray[np.int64]
 
 
 def iou_per_class(confusion: Counts) -> npt.NDArray[np.float64]:
-    """TP / (TP + FP + FN) of confusion [truth, prediction], [classes]; NaN for classes absent from the truth."""
+    """TP / (TP + FP + FN) per class of confusion [truth, prediction]; NaN where absent from the truth."""
     hits = np.diag(confusion).astype(np.float64)
     present = confusion.sum(1)
     union = present + confusion.sum(0) - hits

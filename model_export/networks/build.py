@@ -13,7 +13,11 @@ from model_export.networks.resnet import ResNet
 
 
 def efficientnet_lite0(
-    *, skipped: str = "interpolate", gated: bool = True, multipool: str | None = "pag", pretrained: bool = True
+    *,
+    skipped: str = "interpolate",
+    gated: bool = True,
+    multipool: str | None = "pag",
+    pretrained: bool = True,
 ) -> DenseParser:
     """The default network: an ImageNet encoder at output stride 16, trunk at 16, decoder at 8."""
     encoder = EfficientNetLite0(skipped=skipped, gated=gated)
@@ -40,7 +44,12 @@ def resnet(
 ) -> DenseParser:
     """The talk's network: ResNet with MultiPool at res5_2, a 512-channel res6 head, decoder at stride 8."""
     encoder = ResNet(
-        depth=depth, width=width, output_stride=output_stride, skipped=skipped, gated=gated, multipool=multipool
+        depth=depth,
+        width=width,
+        output_stride=output_stride,
+        skipped=skipped,
+        gated=gated,
+        multipool=multipool,
     )
     channels = round(512 * width)
     return DenseParser(

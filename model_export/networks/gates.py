@@ -40,7 +40,9 @@ class Gate(nn.Module):
         temperature: of the relaxed Bernoulli that carries the gradient.
     """
 
-    def __init__(self, in_channels: int, *, stride: int = 1, coarse_stride: int = 0, temperature: float = 1.0):
+    def __init__(
+        self, in_channels: int, *, stride: int = 1, coarse_stride: int = 0, temperature: float = 1.0
+    ):
         super().__init__()
         self.stride, self.coarse_stride, self.temperature = stride, coarse_stride, temperature
         self.mode = "top_k"

@@ -50,7 +50,9 @@ class PerforatedConv2d(nn.Module):
         self.kernel_size, self.stride, self.dilation = kernel_size, stride, dilation
         self.activation, self.fill = activation, fill
         self.pads = _pads(kernel_size, stride, dilation, padding)
-        self.weight = nn.Parameter(torch.empty(out_channels, in_channels // self.groups, kernel_size, kernel_size))
+        self.weight = nn.Parameter(
+            torch.empty(out_channels, in_channels // self.groups, kernel_size, kernel_size)
+        )
         self.bias = None if norm else nn.Parameter(torch.zeros(out_channels))
         self.norm = nn.BatchNorm2d(out_channels, eps=eps) if norm else None
         self.statistics_frozen = False

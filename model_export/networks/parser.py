@@ -110,7 +110,9 @@ class DenseParser(nn.Module):
         return Maps(*self.heads(x))
 
 
-def build_trunk(channels: int, width: int, *, skipped: str, gated: bool, multipool: str | None) -> nn.ModuleList:
+def build_trunk(
+    channels: int, width: int, *, skipped: str, gated: bool, multipool: str | None
+) -> nn.ModuleList:
     """Two bottlenecks; the second pools over dilations by MultiPool of the given mode."""
     pool = MultiPool(width, hidden=(32, 16), mode=multipool) if multipool else None
     return nn.ModuleList(

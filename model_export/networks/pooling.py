@@ -27,7 +27,12 @@ class MultiPool(nn.Module):
     """
 
     def __init__(
-        self, channels: int, *, hidden: tuple[int, int] = (128, 32), mode: str = "pag", temperature: float = 1.0
+        self,
+        channels: int,
+        *,
+        hidden: tuple[int, int] = (128, 32),
+        mode: str = "pag",
+        temperature: float = 1.0,
     ) -> None:
         super().__init__()
         if mode not in MODES:

@@ -97,7 +97,9 @@ def load_torchvision(network: ResNet, state: Mapping[str, Tensor]) -> list[str]:
         if source not in state:
             problems.append(f"{name}: the state dict has no {source}")
         elif state[source].shape != target[name].shape:
-            problems.append(f"{name}: shape {tuple(target[name].shape)}, {source} has {tuple(state[source].shape)}")
+            problems.append(
+                f"{name}: shape {tuple(target[name].shape)}, {source} has {tuple(state[source].shape)}"
+            )
         else:
             target[name] = state[source]
     network.load_state_dict(target)

@@ -1,0 +1,1 @@
+"""Training: one loop, checkpoints that hold everything, a log and a plot."""

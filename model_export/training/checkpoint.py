@@ -1,0 +1,88 @@
+"""Checkpoints: everything a run needs to go on as if it had not stopped."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+
+class WeightAverage:
+    """Exponential moving average of a network's parameters and buffers.
+
+    Args:
+        network: whose values it starts from.
+        decay: weight of the old average per update, reached gradually over the first updates.
+    """
+
+    def __init__(self, network: nn.Module, decay: float) -> None:
+        self.decay, self.updates = decay, 0
+        self.values = {name: value.detach().clone() for name, value in network.state_dict().items()}
+
+    @torch.no_grad()
+    def update(self, network: nn.Module) -> None:
+        """Takes in the network's present values."""
+        self.updates += 1
+        decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
+        for name, value in network.state_dict().items():
+            if value.is_floating_point():
+                self.values[name].lerp_(value, 1 - decay)
+            else:
+                self.values[name].copy_(value)
+
+
+@dataclass
+class TrainingState:
+    """The live objects of a run."""
+
+    network: nn.Module
+    optimizer: torch.optim.Optimizer
+    average: WeightAverage
+    step: int = 0
+
+
+def save(path: Path, state: TrainingState, config: dict[str, Any]) -> None:
+    """Writes a checkpoint; the file appears whole or not at all."""
+    content = {
+        "network": state.network.state_dict(),
+        "optimizer": state.optimizer.state_dict(),
+        "average": state.average.values,
+        "average_updates": state.average.updates,
+        "step": state.step,
+        "random": torch.get_rng_state(),
+        "config": config,
+    }
+    partial = path.with_suffix(".partial")
+    torch.save(content, partial)
+    partial.replace(path)
+
+
+def read(path: Path) -> dict[str, Any]:
+    """A checkpoint's content.
+
+    Raises:
+        FileNotFoundError: naming the path.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"no checkpoint at {path}; train one, or give --checkpoint another path")
+    content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    return content
+
+
+def restore(content: dict[str, Any], state: TrainingState) -> None:
+    """Puts a checkpoint's content back into the live objects and the random generator."""
+    state.network.load_state_dict(content["network"])
+    state.optimizer.load_state_dict(content["optimizer"])
+    state.average.values = content["average"]
+    state.average.updates = content["average_updates"]
+    state.step = content["step"]
+    torch.set_rng_state(content["random"])
+
+
+def averaged_weights(content: dict[str, Any]) -> dict[str, Tensor]:
+    """The moving average of a checkpoint: the weights to evaluate and export."""
+    weights: dict[str, Tensor] = content["average"]
+    return weights

@@ -1,0 +1,102 @@
+"""One training step and the loop around it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+
+import torch
+from torch import Tensor
+
+from model_export.config import TrainingConfig
+from model_export.losses import distillation_terms, gate_divergence, task_terms
+from model_export.networks.parser import DenseParser, Maps
+from model_export.training.checkpoint import TrainingState
+
+Batch = Mapping[str, Tensor]
+
+
+class NonFiniteLossError(RuntimeError):
+    """A loss term became NaN or infinite; the message names every term and its value."""
+
+
+def normalise(image: Tensor) -> Tensor:
+    """uint8 [N, H, W, 3] -> float32 [N, 3, H, W] as DenseParser takes it, channels last in memory."""
+    scaled = (image.float() - DenseParser.pixel_mean) / DenseParser.pixel_scale
+    return scaled.permute(0, 3, 1, 2)
+
+
+def draw_ratios(network: DenseParser, images: int, floor: float) -> dict[str, Tensor]:
+    """One ratio per image from U[floor, 1], the same for every gate; the first image of a batch at the floor."""
+    ratio = torch.empty(images).uniform_(floor, 1.0)
+    ratio[0] = floor
+    return dict.fromkeys(network.gates(), ratio)
+
+
+def learning_rate_factor(step: int, config: TrainingConfig) -> float:
+    """Linear warm-up, then (1 - step/steps)^0.9."""
+    warmup = min(1.0, (step + 1) / max(1, config.warmup_steps))
+    return warmup * float((1 - step / config.steps) ** 0.9)
+
+
+def loss_terms(network: DenseParser, batch: Batch, config: TrainingConfig) -> Iterator[dict[str, Tensor]]:
+    """The weighted terms of each pass of one step; the caller runs backward before it asks for the next."""
+    image = normalise(batch["image"])
+    teacher = _forward(network, image, None)
+    yield _weighted(task_terms(teacher, batch), config)
+    if config.gated:
+        student = _forward(network, image, draw_ratios(network, image.shape[0], config.ratio_floor))
+        terms = task_terms(student, batch) | distillation_terms(student, _detached(teacher))
+        terms["gates"] = gate_divergence(gate.record for gate in network.gates().values() if gate.record)
+        yield {f"gated_{name}": value for name, value in _weighted(terms, config).items()}
+
+
+def _forward(network: DenseParser, image: Tensor, ratios: dict[str, Tensor] | None) -> Maps:
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        maps: Maps = network(image, ratios)
+    return maps
+
+
+def _detached(maps: Maps) -> Maps:
+    return Maps(*(value.detach() for value in maps))
+
+
+def _weighted(terms: Mapping[str, Tensor], config: TrainingConfig) -> dict[str, Tensor]:
+    return {name: value * config.loss_weights[name] for name, value in terms.items()}
+
+
+def train_step(state: TrainingState, batch: Batch, config: TrainingConfig) -> dict[str, float]:
+    """One optimiser step; returns the weighted terms.
+
+    Raises:
+        NonFiniteLossError: naming the terms; the network is left as it was.
+    """
+    network = state.network
+    assert isinstance(network, DenseParser), "the loop trains a DenseParser"
+    state.optimizer.zero_grad(set_to_none=True)
+    values: dict[str, float] = {}
+    for terms in loss_terms(network, batch, config):
+        values |= {name: float(value.detach()) for name, value in terms.items()}
+        if not all(math.isfinite(value) for value in values.values()):
+            raise NonFiniteLossError(f"step {state.step}: a loss term is not finite: {values}")
+        torch.stack(list(terms.values())).sum().backward()
+    torch.nn.utils.clip_grad_norm_(network.parameters(), config.gradient_norm)
+    _set_learning_rate(state.optimizer, learning_rate_factor(state.step, config))
+    state.optimizer.step()
+    state.average.update(network)
+    state.step += 1
+    return values
+
+
+def _set_learning_rate(optimizer: torch.optim.Optimizer, factor: float) -> None:
+    for group in optimizer.param_groups:
+        group["lr"] = group["initial_lr"] * factor
+
+
+def train(
+    state: TrainingState, batches: Iterable[Batch], config: TrainingConfig
+) -> Iterator[dict[str, float]]:
+    """Runs the steps of the batches, yielding each step's terms."""
+    state.network.train()
+    for batch in batches:
+        yield train_step(state, batch, config)

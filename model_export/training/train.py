@@ -1,0 +1,174 @@
+"""A training run: build, load, loop, save."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+from tqdm import tqdm
+
+from model_export.config import PRESETS, TrainingConfig
+from model_export.data.loader import BatchPlan, batches
+from model_export.data.nyuv2 import open_split
+from model_export.data.transforms import Augmentation
+from model_export.networks.build import build
+from model_export.networks.parser import DenseParser
+from model_export.training import checkpoint
+from model_export.training.log import TrainingLog, plot
+from model_export.training.loop import Batch, train
+
+Validate = Callable[[DenseParser], dict[str, float]]
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """Where a run lives and how it is watched.
+
+    Attributes:
+        folder: for checkpoint.pt, log.jsonl and progress.png.
+        initial: a checkpoint whose averaged weights the network starts from.
+        save_minutes: between checkpoints.
+        validate_steps: between validations; 0: never.
+        workers: processes that make batches.
+    """
+
+    folder: Path
+    initial: Path | None = None
+    save_minutes: float = 3.0
+    validate_steps: int = 400
+    workers: int = 1
+
+
+def make_network(config: TrainingConfig, *, pretrained: bool = True) -> DenseParser:
+    """The configured network, its MultiPool and batch norms set for this run."""
+    options = dict(config.options)
+    if config.network == "efficientnet_lite0":
+        options.setdefault("pretrained", pretrained)
+    network = build(config.network, **options)
+    for pool in network.multipools():
+        pool.mode = config.multipool
+    network.freeze_statistics(encoder_only=not config.freeze_all_statistics)
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+
+
+def make_optimizer(network: DenseParser, config: TrainingConfig) -> torch.optim.Optimizer:
+    """AdamW with the encoder slower, the gates faster, and no decay on vectors."""
+    frozen = _frozen_modules(network, config.frozen_stages)
+    for module in frozen:
+        module.requires_grad_(False)
+    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+    for name, parameter in network.named_parameters():
+        if not parameter.requires_grad or (".gate." in name and not config.gated):
+            parameter.requires_grad_(False)
+            continue
+        rate = (
+            config.gate_rate
+            if ".gate." in name
+            else config.encoder_rate
+            if name.startswith("encoder.")
+            else 1.0
+        )
+        decay = config.weight_decay if parameter.ndim > 1 else 0.0
+        groups.setdefault((rate * config.learning_rate, decay), []).append(parameter)
+    return torch.optim.AdamW(
+        [{"params": p, "lr": lr, "initial_lr": lr, "weight_decay": wd} for (lr, wd), p in groups.items()]
+    )
+
+
+def _frozen_modules(network: DenseParser, stages: int) -> list[nn.Module]:
+    return [network.encoder.stem, *list(network.encoder.stages)[:stages]] if stages else []
+
+
+def start(config: TrainingConfig, options: RunOptions) -> checkpoint.TrainingState:
+    """A fresh or resumed run: options.folder/checkpoint.pt is taken up if it is there."""
+    torch.manual_seed(config.seed)
+    network = make_network(config)
+    if options.initial is not None:
+        weights = checkpoint.averaged_weights(checkpoint.read(options.initial))
+        network.load_state_dict(weights)
+    state = checkpoint.TrainingState(
+        network, make_optimizer(network, config), checkpoint.WeightAverage(network, config.average_decay)
+    )
+    path = options.folder / "checkpoint.pt"
+    if path.is_file():
+        checkpoint.restore(checkpoint.read(path), state)
+    return state
+
+
+def run(config: TrainingConfig, options: RunOptions, validate: Validate | None = None) -> Path:
+    """Trains to the end; returns the checkpoint's path. Interrupted, it goes on where it was when run again."""
+    options.folder.mkdir(parents=True, exist_ok=True)
+    state = start(config, options)
+    log = TrainingLog(options.folder)
+    log.write("start", step=state.step, commit=commit(), config=config.to_json(), time=time.time())
+    path = options.folder / "checkpoint.pt"
+    saved = time.monotonic()
+    progress = tqdm(total=config.steps, initial=state.step, desc=config.network, unit="step")
+    for terms in train(state, _batches(config, options, state.step), config):
+        progress.update()
+        progress.set_postfix(loss=f"{sum(terms.values()):.3f}")
+        log.write("step", step=state.step, values={name: round(value, 5) for name, value in terms.items()})
+        if time.monotonic() - saved > options.save_minutes * 60 or state.step == config.steps:
+            checkpoint.save(path, state, config.to_json())
+            saved = time.monotonic()
+        if validate and _due(state.step, config.steps, options.validate_steps):
+            log.write("validation", step=state.step, values=_validated(state, config, validate))
+            plot(options.folder)
+    return path
+
+
+def _due(step: int, steps: int, every: int) -> bool:
+    return bool(every) and (step % every == 0 or step == steps)
+
+
+def _validated(
+    state: checkpoint.TrainingState, config: TrainingConfig, validate: Validate
+) -> dict[str, float]:
+    network = make_network(config, pretrained=False)
+    network.load_state_dict(state.average.values)
+    random = torch.get_rng_state()
+    result = validate(network.eval())
+    torch.set_rng_state(random)
+    return result
+
+
+def _batches(config: TrainingConfig, options: RunOptions, step: int) -> Iterator[Batch]:
+    plan = BatchPlan(
+        seed=config.seed, labelled=config.labelled, unlabelled=config.unlabelled,
+        augmentation=Augmentation(crop=config.crop),
+    )  # fmt: skip
+    unlabelled = open_split("train_unlabelled") if config.unlabelled else None
+    return batches(
+        open_split("train"), unlabelled, plan, config.steps, start_step=step, workers=options.workers
+    )
+
+
+def commit() -> str:
+    """The checkout's commit, with "+changes" where model_export differs from it; "unknown" outside one."""
+    folder = Path(__file__).parents[1]
+    try:
+        head = _git(folder, "rev-parse", "--short=12", "HEAD")
+        return head + ("+changes" if _git(folder, "status", "--porcelain", "--", ".") else "")
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    command = ["git", "-C", str(folder), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def preset(name: str) -> TrainingConfig:
+    """The configuration of that name.
+
+    Raises:
+        ValueError: no such preset.
+    """
+    if name not in PRESETS:
+        raise ValueError(f"no preset {name!r}; there are {sorted(PRESETS)}")
+    return PRESETS[name]()
