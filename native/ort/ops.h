@@ -1,0 +1,12 @@
+// The custom operators of this library, as register.cc lists them.
+#pragma once
+
+#include "tensors.h"
+
+namespace perforated_conv::ort {
+
+// Both objects live as long as the library.
+const OrtCustomOp* PerforatedConvOp();
+const OrtCustomOp* BudgetMaskOp();
+
+}  // namespace perforated_conv::ort

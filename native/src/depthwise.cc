@@ -1,0 +1,90 @@
+#include <algorithm>
+
+#include "conv.h"
+#include "scratch.h"
+
+namespace perforated_conv {
+namespace {
+
+// Pixels whose taps are looked up at once, and channels that pass over them before the next: the
+// weights of that many channels stay in the first-level cache.
+constexpr int64_t kBlockPixels = 32;
+constexpr int64_t kBlockChannels = 128;
+static_assert(kBlockPixels % kDepthwiseRows == 0, "blocks are whole tiles");
+
+class DepthwiseWork final : public PixelWork {
+ public:
+  DepthwiseWork(const Kernel& kernel, const ConvSpec& spec, const float* weights)
+      : kernel_(kernel),
+        spec_(spec),
+        taps_(spec.kernel_h * spec.kernel_w),
+        weights_(PackDepthwise(weights, spec.in_channels, taps_)),
+        zeros_(static_cast<size_t>(spec.in_channels), 0.0f) {}
+
+  void Run(const CallContext& context, int64_t begin, int64_t end) const override {
+    const int64_t pointers = kBlockPixels * taps_;
+    ArenaPool::Lease arena(ArenaPool::ForTiles(),
+                           Sites::Bytes(kBlockPixels) + Arena::Bytes<const float*>(pointers));
+    const Sites sites = Sites::In(*arena, kBlockPixels);
+    const float** taps = arena->Take<const float*>(pointers);
+    for (int64_t at = begin; at < end; at += kBlockPixels) {
+      const int64_t count = std::min(kBlockPixels, end - at);
+      sites.Locate(spec_, context, at, count);
+      for (int64_t i = 0; i < count; ++i) {
+        LookUp(context.call, sites.windows[i],
+               taps + i / kDepthwiseRows * kDepthwiseRows * taps_ + i % kDepthwiseRows);
+      }
+      Block(context, sites, taps, count);
+    }
+  }
+
+ private:
+  // out[t * kDepthwiseRows]: the input pixel under tap t, or zeros outside the map.
+  void LookUp(const ConvCall& call, const Window& window, const float** out) const {
+    const int64_t bottom = window.y + (spec_.kernel_h - 1) * spec_.dilation_h;
+    const int64_t right = window.x + (spec_.kernel_w - 1) * spec_.dilation_w;
+    const bool inside =
+        window.y >= 0 && window.x >= 0 && bottom < call.height && right < call.width;
+    for (int64_t ky = 0; ky < spec_.kernel_h; ++ky) {
+      const int64_t y = window.y + ky * spec_.dilation_h;
+      for (int64_t kx = 0; kx < spec_.kernel_w; ++kx, out += kDepthwiseRows) {
+        const int64_t x = window.x + kx * spec_.dilation_w;
+        const bool hit = inside || (y >= 0 && y < call.height && x >= 0 && x < call.width);
+        *out = hit ? window.image + (y * call.width + x) * spec_.in_channels : zeros_.data();
+      }
+    }
+  }
+
+  void Block(const CallContext& context, const Sites& sites, const float* const* taps,
+             int64_t count) const {
+    DepthwiseTile tile;
+    tile.taps = taps_;
+    tile.stride = spec_.in_channels;
+    tile.w = weights_.data();
+    tile.bias = context.bias;
+    for (tile.begin = 0; tile.begin < spec_.in_channels; tile.begin = tile.end) {
+      tile.end = std::min(tile.begin + kBlockChannels, spec_.in_channels);
+      for (int64_t i = 0; i < count; i += kDepthwiseRows) {
+        tile.rows = static_cast<int>(std::min<int64_t>(kDepthwiseRows, count - i));
+        tile.x = taps + i * taps_;
+        tile.out = sites.From(i, spec_, context);
+        kernel_.depthwise(tile);
+      }
+    }
+  }
+
+  const Kernel& kernel_;
+  const ConvSpec spec_;
+  const int64_t taps_;
+  const std::vector<float> weights_;
+  const std::vector<float> zeros_;
+};
+
+}  // namespace
+
+std::unique_ptr<PixelWork> MakeDepthwiseWork(const Kernel& kernel, const ConvSpec& spec,
+                                             const float* weights) {
+  return std::make_unique<DepthwiseWork>(kernel, spec, weights);
+}
+
+}  // namespace perforated_conv
