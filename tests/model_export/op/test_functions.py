@@ -41,9 +41,7 @@ def conv_node(inputs, output="Y", **attributes):
 
 
 def mask_node(coarse_stride=0):
-    return helper.make_node(
-        "BudgetMask", ["S", "ratio"], ["M"], domain=DOMAIN, coarse_stride=coarse_stride
-    )
+    return helper.make_node("BudgetMask", ["S", "ratio"], ["M"], domain=DOMAIN, coarse_stride=coarse_stride)
 
 
 def session_of(model, **options):
@@ -235,5 +233,5 @@ def test_unknown_nodes_are_refused(node, message):
 
 def test_another_opset_is_refused():
     graph = helper.make_graph([], "empty", [], [])
-    with pytest.raises(ValueError, match="opset 18.*22"):
+    with pytest.raises(ValueError, match=r"opset 18.*22"):
         functions.attach(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)]))
