@@ -138,7 +138,7 @@ class DepthTask(Section):
     output: str
     stride: Positive
     unit: Literal["metre"]
-    kind: Literal["metric", "relative"]
+    kind: Literal["metric"]
     range: tuple[float, float]
 
 

@@ -1,0 +1,122 @@
+"""One model folder as an ONNX Runtime session, with the native operator registered where it is built."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import perforated_conv
+import structlog
+from numpy.typing import NDArray
+
+from service.engine.cancellation import Cancellation
+from service.errors import InferenceFailed, StartupError
+from service.manifest import MODEL_NAME, ModelManifest
+from service.settings import Settings
+
+PROVIDERS = {"cpu": ["CPUExecutionProvider"], "cuda": ["CUDAExecutionProvider", "CPUExecutionProvider"]}
+ERRORS_ONLY = 3
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """How the session computes, for readiness and logs."""
+
+    provider: str
+    native_operator: bool
+    max_isa: str | None
+    threads: int
+
+
+class ModelSession:
+    """A loaded network; `run` may be called from several threads."""
+
+    def __init__(self, manifest: ModelManifest, session: onnxruntime.InferenceSession, runtime: Runtime) -> None:
+        self.manifest = manifest
+        self.runtime = runtime
+        self._session = session
+
+    def run(
+        self, image: NDArray[np.uint8], budget: float, outputs: Sequence[str], cancellation: Cancellation
+    ) -> dict[str, NDArray[np.float32]]:
+        """Named outputs of one image uint8 [1,H,W,3] without their batch axis; Cancelled if the caller leaves."""
+        spec = self.manifest.input
+        feeds = {spec.image: image, spec.budget: np.array([budget], np.float32)}
+        with cancellation.run_options() as options:
+            try:
+                values = self._session.run(list(outputs), feeds, options)
+            # The runtime's exceptions share no base of their own below Exception.
+            except Exception as error:
+                cancellation.check()
+                log.exception("inference_failed", model=self.manifest.name)
+                raise InferenceFailed(f"The network {self.manifest.name} could not be run.") from error
+        return {name: value[0] for name, value in zip(outputs, values, strict=True)}
+
+
+def load_session(folder: Path, manifest: ModelManifest, settings: Settings, threads: int) -> ModelSession:
+    """Session of the verified `folder`; StartupError names the folder and the fix."""
+    _check_provider(settings.provider)
+    library = _native_library(settings)
+    try:
+        session = _open(folder, settings.provider, threads, library)
+    except Exception as error:
+        if library is None or settings.native_operator == "require":
+            raise StartupError(f"ONNX Runtime cannot load {folder / MODEL_NAME}: {error}") from error
+        log.warning("native_operator_unusable", library=str(library), error=str(error))
+        library = None
+        session = _open(folder, settings.provider, threads, None)
+    _check_graph(folder, manifest, session)
+    return ModelSession(
+        manifest, session, Runtime(settings.provider, library is not None, settings.max_isa, threads)
+    )
+
+
+def _native_library(settings: Settings) -> Path | None:
+    if settings.native_operator == "off":
+        return None
+    library = perforated_conv.library_path()
+    if library is None and settings.native_operator == "require":
+        raise StartupError(
+            "PAG_NATIVE_OPERATOR=require, but libperforated_conv_ort.so is not built: build and install the "
+            "package with its native library, or set PAG_NATIVE_OPERATOR=auto"
+        )
+    if library is None:
+        log.warning("native_operator_absent", effect="budgets below 1 save little time: function bodies are used")
+    return library
+
+
+def _open(folder: Path, provider: str, threads: int, library: Path | None) -> Any:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = ERRORS_ONLY
+    if library is not None:
+        options.register_custom_ops_library(str(library))
+    return onnxruntime.InferenceSession(folder / MODEL_NAME, options, providers=PROVIDERS[provider])
+
+
+def _check_provider(provider: str) -> None:
+    wanted = PROVIDERS[provider][0]
+    available = onnxruntime.get_available_providers()
+    if wanted not in available:
+        raise StartupError(
+            f"PAG_PROVIDER={provider} needs {wanted}, but this onnxruntime has {', '.join(available)}: "
+            "install onnxruntime-gpu, or set PAG_PROVIDER=cpu"
+        )
+
+
+def _check_graph(folder: Path, manifest: ModelManifest, session: Any) -> None:
+    tasks = manifest.tasks
+    promised = {getattr(tasks, name).output for name in tasks.names()}
+    missing = {manifest.input.image, manifest.input.budget} - {item.name for item in session.get_inputs()}
+    missing |= promised - {item.name for item in session.get_outputs()}
+    if missing:
+        raise StartupError(
+            f"{folder / MODEL_NAME} lacks {', '.join(sorted(missing))}, which its manifest names: export it again"
+        )

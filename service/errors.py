@@ -1,0 +1,195 @@
+"""What can go wrong with a request, as one family; knows no HTTP beyond the status each kind maps to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+
+class StartupError(RuntimeError):
+    """The service cannot start; the message names the cause and the fix."""
+
+
+class ServiceError(Exception):
+    """Base of all errors that are answered; `slug` is the problem's type, `extra` its further members."""
+
+    slug = "internal-error"
+    title = "The server failed"
+
+    def __init__(self, detail: str, **extra: Any) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.extra = extra
+        self.headers: dict[str, str] = {}
+
+
+class EmptyBody(ServiceError):
+    """A request without an image."""
+
+    slug = "empty-body"
+    title = "The request has no image"
+
+
+class MalformedRequest(ServiceError):
+    """A body whose framing cannot be read."""
+
+    slug = "malformed-request"
+    title = "The request cannot be read"
+
+
+class RequestTimeout(ServiceError):
+    """A body that arrived too slowly."""
+
+    slug = "request-timeout"
+    title = "The image arrived too slowly"
+
+
+class NotAcceptable(ServiceError):
+    """No representation that the client accepts; `available` lists those that exist."""
+
+    slug = "not-acceptable"
+    title = "No representation fits the Accept header"
+
+    def __init__(self, accept: str, available: Sequence[str], hint: str) -> None:
+        detail = f"Accept: {accept} cannot be met; this request can be answered as {', '.join(available)}. {hint}"
+        super().__init__(detail.strip(), available=list(available))
+
+
+class BodyTooLarge(ServiceError):
+    """More bytes than the limit."""
+
+    slug = "body-too-large"
+    title = "The request body is too large"
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"The body exceeds {limit} bytes; send a smaller or more compressed image.", limit=limit)
+
+
+class ImageTooLarge(ServiceError):
+    """More pixels than the limit; found in the header, before any pixel is decoded."""
+
+    slug = "image-too-large"
+    title = "The image has too many pixels"
+
+    def __init__(self, height: int, width: int, limit: int) -> None:
+        detail = f"The image has {width} x {height} = {width * height} pixels; at most {limit} are accepted."
+        super().__init__(detail, width=width, height=height, limit=limit)
+
+
+class ImageTooSmall(ServiceError):
+    """A side below the limit."""
+
+    slug = "image-too-small"
+    title = "The image is too small"
+
+    def __init__(self, height: int, width: int, limit: int) -> None:
+        detail = f"The image is {width} x {height} pixels; both sides must be at least {limit}."
+        super().__init__(detail, width=width, height=height, limit=limit)
+
+
+class UnsupportedImage(ServiceError):
+    """Bytes that begin like none of the formats read."""
+
+    slug = "unsupported-image"
+    title = "The body is not an image of a supported format"
+
+    def __init__(self, formats: Sequence[str]) -> None:
+        detail = f"The body's first bytes are not those of {', '.join(formats)}."
+        super().__init__(detail, supported=list(formats))
+
+
+class UndecodableImage(ServiceError):
+    """A known format whose pixels cannot be had: truncated, corrupt, or of an unknown colour mode."""
+
+    slug = "undecodable-image"
+    title = "The image cannot be decoded"
+
+
+class InvalidParameter(ServiceError):
+    """A query parameter outside its domain, or two that contradict each other."""
+
+    slug = "invalid-parameter"
+    title = "A parameter is not valid"
+
+
+class UnknownTask(ServiceError):
+    """A task the model does not have."""
+
+    slug = "unknown-task"
+    title = "The model has no such task"
+
+    def __init__(self, unknown: Sequence[str], available: Sequence[str]) -> None:
+        names = ", ".join(repr(name) for name in unknown)
+        detail = f"No task {names}; the model has {', '.join(available)}."
+        super().__init__(detail, available=list(available))
+
+
+class UnknownModel(ServiceError):
+    """A model that is not loaded."""
+
+    slug = "unknown-model"
+    title = "No such model"
+
+    def __init__(self, name: str, available: Sequence[str]) -> None:
+        super().__init__(f"No model {name!r}; loaded: {', '.join(available)}.", available=list(available))
+
+
+class Unavailable(ServiceError):
+    """Base of refusals that a later attempt may escape; `retry_after` in whole seconds."""
+
+    def __init__(self, detail: str, retry_after: int) -> None:
+        super().__init__(detail, retry_after=retry_after)
+        self.headers = {"Retry-After": str(retry_after)}
+
+
+class Overloaded(Unavailable):
+    """The admission limit is reached."""
+
+    slug = "overloaded"
+    title = "The server is busy"
+
+
+class NotReady(Unavailable):
+    """Warm-up is not finished, or the server is stopping."""
+
+    slug = "not-ready"
+    title = "The server is not ready"
+
+
+class Cancelled(ServiceError):
+    """The caller left; nobody reads the answer, but logs and counters name it."""
+
+    slug = "client-closed-request"
+    title = "The client closed the connection"
+
+
+class InferenceFailed(ServiceError):
+    """The runtime refused an input that passed every check of ours."""
+
+    slug = "inference-failed"
+    title = "The network could not be run"
+
+
+STATUS: dict[type[ServiceError], int] = {
+    EmptyBody: 400,
+    MalformedRequest: 400,
+    UnknownModel: 404,
+    NotAcceptable: 406,
+    RequestTimeout: 408,
+    BodyTooLarge: 413,
+    ImageTooLarge: 413,
+    UnsupportedImage: 415,
+    ImageTooSmall: 422,
+    InvalidParameter: 422,
+    UndecodableImage: 422,
+    UnknownTask: 422,
+    Cancelled: 499,
+    InferenceFailed: 500,
+    ServiceError: 500,
+    Unavailable: 503,
+}
+
+
+def status_of(error: ServiceError) -> int:
+    """Status of the nearest ancestor of `error` that the table lists."""
+    return next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)

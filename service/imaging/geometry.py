@@ -1,0 +1,101 @@
+"""Fits a photograph to the network's input and brings dense outputs back; alone knows of padding.
+
+A pixel (i,j) of an output of stride s covers input pixels [s*i, s*i+s) x [s*j, s*j+s), so positions follow
+the half-pixel convention: target row y lies at row (y + 0.5) * scale - 0.5 of the output.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Size = Literal["input", "model"]
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Sizes (height, width) of a photograph: as sent, as fed to the network, and as fed with its padding."""
+
+    source: tuple[int, int]
+    fed: tuple[int, int]
+    padded: tuple[int, int]
+
+    def target(self, size: Size) -> tuple[int, int]:
+        """Height and width of maps of the chosen size."""
+        return self.source if size == "input" else self.fed
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """Where the pixels of a map lie on an output: `scale` output pixels per pixel of the map, per axis."""
+
+    target: tuple[int, int]
+    scale: tuple[float, float]
+
+
+def plan_fit(height: int, width: int, working_pixels: int, multiple: int) -> Fit:
+    """Sizes at which a photograph of `height` x `width` is fed.
+
+    Larger ones are brought to about `working_pixels` with their aspect kept, smaller ones stay as they are.
+    The long side is bounded too, since the short one is padded to `multiple` at least.
+    """
+    longest = max(working_pixels // multiple, multiple)
+    scale = min(1.0, (working_pixels / (height * width)) ** 0.5, longest / max(height, width))
+    fed_height, fed_width = (max(1, round(side * scale)) for side in (height, width))
+    padded = (_round_up(fed_height, multiple), _round_up(fed_width, multiple))
+    return Fit((height, width), (fed_height, fed_width), padded)
+
+
+def fit(pixels: NDArray[np.uint8], plan: Fit) -> NDArray[np.uint8]:
+    """uint8 [H,W,3] to the padded uint8 [1,h,w,3]: area-averaged down, edges replicated at bottom and right."""
+    height, width = plan.fed
+    if pixels.shape[:2] != plan.fed:
+        pixels = np.asarray(cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+    bottom, right = plan.padded[0] - height, plan.padded[1] - width
+    return np.pad(pixels, ((0, bottom), (0, right), (0, 0)), mode="edge")[None]
+
+
+def plan_sampling(plan: Fit, size: Size, stride: int) -> Sampling:
+    """How maps of the chosen size sample an output of `stride`."""
+    target = plan.target(size)
+    scale = (plan.fed[0] / (target[0] * stride), plan.fed[1] / (target[1] * stride))
+    return Sampling(target, scale)
+
+
+def crop_to_needed(values: NDArray[np.float32], sampling: Sampling) -> NDArray[np.float32]:
+    """Part of an output [h,w,...] that the map samples: all but the rows and columns that saw only padding."""
+    rows, columns = (
+        int(np.ceil(side * scale)) + 1 for side, scale in zip(sampling.target, sampling.scale, strict=True)
+    )
+    return values[:rows, :columns]
+
+
+def resample(values: NDArray[np.float32], sampling: Sampling) -> NDArray[np.float32]:
+    """Bilinear map float32 [H,W] or [H,W,C] of the output float32 [h,w] or [h,w,C]."""
+    height, width = sampling.target
+    scale_y, scale_x = sampling.scale
+    # Given fx and fy instead of a size, OpenCV keeps the scale exact; what lies beyond is padding.
+    wide = cv2.resize(
+        np.ascontiguousarray(crop_to_needed(values, sampling)),
+        None,
+        fx=1 / scale_x,
+        fy=1 / scale_y,
+        interpolation=cv2.INTER_LINEAR,
+    )
+    return np.ascontiguousarray(wide[:height, :width], np.float32)
+
+
+def resample_normals(values: NDArray[np.float32], sampling: Sampling) -> NDArray[np.float32]:
+    """Bilinear map of unit vectors float32 [H,W,3], of unit length again."""
+    normals = resample(values, sampling)
+    length = np.sqrt(np.einsum("hwc,hwc->hw", normals, normals))
+    normals /= np.maximum(length, np.float32(1e-6))[..., None]
+    return normals
+
+
+def _round_up(side: int, multiple: int) -> int:
+    return -(-side // multiple) * multiple

@@ -1,0 +1,3 @@
+"""The shapes of what the service says, as pydantic models."""
+
+from __future__ import annotations
