@@ -1,0 +1,45 @@
+# The service without torch and without a compiler.
+#   docker build -t pag-parse:cpu .
+#   docker build -t pag-parse:gpu --build-arg RUNTIME=gpu .
+ARG BASE=python:3.13-slim-trixie
+
+FROM ${BASE} AS build
+RUN apt-get update \
+ && apt-get install --yes --no-install-recommends g++ cmake ninja-build libonnxruntime-dev \
+ && rm -rf /var/lib/apt/lists/*
+# The environment has no pip of its own: the final image cannot install anything.
+RUN python3 -m venv --without-pip /opt/venv
+ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
+WORKDIR /src
+
+# Dependencies have a layer of their own, which a change of code keeps.
+ARG RUNTIME=cpu
+COPY pyproject.toml ./
+RUN python3 -c "import sys, tomllib; p = tomllib.load(open('pyproject.toml', 'rb'))['project']; print(*p['dependencies'], *p['optional-dependencies'][sys.argv[1]], sep='\n')" "${RUNTIME}" > /tmp/requirements.txt \
+ && pip --python /opt/venv/bin/python install --requirement /tmp/requirements.txt
+
+# In an image the native operators are not optional: PAG_NATIVE=ON and the last line fail without them.
+COPY README.md ./
+COPY native native
+COPY service service
+RUN CMAKE_ARGS=-DPAG_NATIVE=ON pip --python /opt/venv/bin/python install --no-deps \
+      --config-settings=wheel.packages="service;native/python/perforated_conv" . \
+ && /opt/venv/bin/python -c "import perforated_conv; assert perforated_conv.library_path(), 'the native operators were not built'"
+
+FROM ${BASE}
+LABEL org.opencontainers.image.title="pag-parse" \
+      org.opencontainers.image.description="Dense scene parsing with a compute knob: semantics, depth and normals at a budget chosen per request" \
+      org.opencontainers.image.version="0.1.0"
+RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin pag
+COPY --from=build /opt/venv /opt/venv
+# CUDA's libraries come as Python packages in the GPU variant; the loader is told where. No entry on CPU.
+RUN find /opt/venv -type d -path '*/nvidia/*/lib' > /etc/ld.so.conf.d/nvidia.conf && ldconfig
+COPY weights /app/weights
+WORKDIR /app
+ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
+    PAG_HOST=0.0.0.0 PAG_PORT=8000 PAG_WEIGHTS=/app/weights
+USER 10001:10001
+EXPOSE 8000
+HEALTHCHECK --interval=10s --timeout=3s --start-period=20s --retries=3 \
+  CMD ["python", "-c", "import os, urllib.request; urllib.request.urlopen(f'http://127.0.0.1:{os.environ[\"PAG_PORT\"]}/readyz', timeout=2)"]
+ENTRYPOINT ["pag-service"]

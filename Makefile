@@ -1,0 +1,111 @@
+# The developer's verbs. .ci/run and .github/workflows/ci.yml call the same ones.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip
+# Passed on by train, export, verify and the benches: make train ARGS="--preset ... --folder ..."
+ARGS ?=
+DEV_EXTRAS := cpu,export,dev
+
+NATIVE_SOURCES := $(shell find native -type f -not -path 'native/tests/*' -not -path 'native/python/*')
+CXX_FILES := $(shell find native -name '*.cc' -o -name '*.h')
+NATIVE_BUILD := build/native-tests
+PYTHON_FILES := $(wildcard service model_export native/python tests benchmarks docker)
+
+# What CMake finds by itself; without any of these the headers are fetched into build/.
+HEADERS := $(firstword $(wildcard $(addsuffix /onnxruntime_c_api.h, \
+  build/onnxruntime-headers/usr/include/onnxruntime build/onnxruntime-headers/usr/include/onnxruntime/core/session \
+  /usr/include/onnxruntime /usr/include/onnxruntime/core/session \
+  /usr/local/include /usr/local/include/onnxruntime)))
+
+.PHONY: help
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: serve
+serve: $(VENV)/.serve  ## set up what is missing and run the service on port 8000
+	$(BIN)/pag-service
+
+.PHONY: setup
+setup: $(VENV)/.dev  ## everything a developer needs, in .venv
+
+.PHONY: check
+check: $(VENV)/.dev  ## format, lint, types, import contracts
+	$(BIN)/ruff check $(PYTHON_FILES)
+	$(BIN)/ruff format --check $(PYTHON_FILES)
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/clang-format --dry-run -Werror $(CXX_FILES)
+
+.PHONY: format
+format: $(VENV)/.dev  ## rewrite the files as check wants them
+	$(BIN)/ruff check --fix $(PYTHON_FILES)
+	$(BIN)/ruff format $(PYTHON_FILES)
+	$(BIN)/clang-format -i $(CXX_FILES)
+
+.PHONY: test
+test: test-native  ## native tests, then pytest
+	$(BIN)/python -m pytest $(ARGS)
+
+.PHONY: test-native
+test-native: $(VENV)/.dev  ## the C++ tests alone
+	PATH="$(abspath $(BIN)):$$PATH" cmake -G Ninja -S native -B $(NATIVE_BUILD) -DPAG_TESTS=ON $(CMAKE_ARGS)
+	PATH="$(abspath $(BIN)):$$PATH" cmake --build $(NATIVE_BUILD)
+	$(BIN)/ctest --test-dir $(NATIVE_BUILD) --output-on-failure --no-tests=error
+
+.PHONY: bench
+bench: $(VENV)/.dev  ## requests per second and latency of the service
+	$(BIN)/python -m benchmarks.service_load $(ARGS)
+
+.PHONY: bench-op
+bench-op: $(VENV)/.dev  ## one layer: time against density, beside ONNX Runtime's own Conv
+	$(BIN)/python -m benchmarks.op_latency $(ARGS)
+
+.PHONY: train
+train: $(VENV)/.dev  ## ARGS="--preset NAME --folder runs/NAME"
+	$(BIN)/python -m model_export train $(ARGS)
+
+.PHONY: export
+export: $(VENV)/.dev  ## a checkpoint becomes weights/NAME/
+	$(BIN)/python -m model_export export $(ARGS)
+
+.PHONY: verify
+verify: $(VENV)/.dev  ## a model folder against its promises
+	$(BIN)/python -m model_export verify $(ARGS)
+
+.PHONY: docker
+docker:  ## the CPU image; RUNTIME=gpu makes the other
+	docker build --build-arg RUNTIME=$(or $(RUNTIME),cpu) -t pag-parse:$(or $(RUNTIME),cpu) .
+
+.PHONY: clean
+clean:  ## remove what was built, keep .venv
+	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
+
+.PHONY: distclean
+distclean: clean  ## remove .venv too
+	rm -rf $(VENV)
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install --quiet --upgrade 'pip>=24'
+
+# $(1): extras. An editable install, so a changed Python file is seen at once; changed C++ comes here again.
+define install
+	$(if $(HEADERS),,sh native/fetch_onnxruntime_headers.sh || true)
+	$(PIP) install --quiet --editable '.[$(1)]'
+	@$(BIN)/python -c "import perforated_conv as p; print('native operators:', p.library_path() or 'NOT BUILT - models run by their \
+	function bodies: right, but slower. A C++17 compiler and ONNX Runtime\'s C headers are needed: CONTRIBUTING.md')"
+endef
+
+$(VENV)/.serve: $(BIN)/python pyproject.toml $(NATIVE_SOURCES)
+	$(call install,cpu)
+	@touch $@
+
+$(VENV)/.dev: $(BIN)/python pyproject.toml $(NATIVE_SOURCES)
+	$(call install,$(DEV_EXTRAS))
+	@touch $@ $(VENV)/.serve
