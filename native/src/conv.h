@@ -36,7 +36,7 @@ struct Sites {
 
   // Pixels [begin, begin + count) of the plan.
   void Locate(const ConvSpec& spec, const CallContext& context, int64_t begin, int64_t count) const;
-  Epilogue From(int64_t first, const ConvSpec& spec, const CallContext& context) const;
+  Epilogue Rows(const ConvSpec& spec, const CallContext& context) const;
 };
 
 // The work on pixels [begin, end) of the plan.

@@ -43,13 +43,26 @@ class DepthwiseWork final : public PixelWork {
   void LookUp(const ConvCall& call, const Window& window, const float** out) const {
     const int64_t bottom = window.y + (spec_.kernel_h - 1) * spec_.dilation_h;
     const int64_t right = window.x + (spec_.kernel_w - 1) * spec_.dilation_w;
-    const bool inside =
-        window.y >= 0 && window.x >= 0 && bottom < call.height && right < call.width;
+    if (window.y < 0 || window.x < 0 || bottom >= call.height || right >= call.width) {
+      return LookUpAtEdge(call, window, out);
+    }
+    const float* row = window.image + (window.y * call.width + window.x) * spec_.in_channels;
+    const int64_t row_step = spec_.dilation_h * call.width * spec_.in_channels;
+    const int64_t tap_step = spec_.dilation_w * spec_.in_channels;
+    for (int64_t ky = 0; ky < spec_.kernel_h; ++ky, row += row_step) {
+      const float* tap = row;
+      for (int64_t kx = 0; kx < spec_.kernel_w; ++kx, tap += tap_step, out += kDepthwiseRows) {
+        *out = tap;
+      }
+    }
+  }
+
+  void LookUpAtEdge(const ConvCall& call, const Window& window, const float** out) const {
     for (int64_t ky = 0; ky < spec_.kernel_h; ++ky) {
       const int64_t y = window.y + ky * spec_.dilation_h;
       for (int64_t kx = 0; kx < spec_.kernel_w; ++kx, out += kDepthwiseRows) {
         const int64_t x = window.x + kx * spec_.dilation_w;
-        const bool hit = inside || (y >= 0 && y < call.height && x >= 0 && x < call.width);
+        const bool hit = y >= 0 && y < call.height && x >= 0 && x < call.width;
         *out = hit ? window.image + (y * call.width + x) * spec_.in_channels : zeros_.data();
       }
     }
@@ -57,7 +70,9 @@ class DepthwiseWork final : public PixelWork {
 
   void Block(const CallContext& context, const Sites& sites, const float* const* taps,
              int64_t count) const {
+    const Epilogue out = sites.Rows(spec_, context);
     DepthwiseTile tile;
+    tile.out = &out;
     tile.taps = taps_;
     tile.stride = spec_.in_channels;
     tile.w = weights_.data();
@@ -67,7 +82,7 @@ class DepthwiseWork final : public PixelWork {
       for (int64_t i = 0; i < count; i += kDepthwiseRows) {
         tile.rows = static_cast<int>(std::min<int64_t>(kDepthwiseRows, count - i));
         tile.x = taps + i * taps_;
-        tile.out = sites.From(i, spec_, context);
+        tile.row = i;
         kernel_.depthwise(tile);
       }
     }

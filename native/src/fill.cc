@@ -19,7 +19,7 @@ Filler::Filler(const Kernel& kernel, const ConvSpec& spec, const ConvCall& call,
                const CoarseGrid& grid)
     : kernel_(kernel), spec_(spec), call_(call), map_(map), grid_(grid) {}
 
-void Filler::Pixel(int64_t image, int64_t y, int64_t x, BlendRow row) const {
+void Filler::Pixel(int64_t image, int64_t y, int64_t x, BlendRow& row) const {
   const int64_t at = ((image * map_.height + y) * map_.width + x) * spec_.out_channels;
   if (grid_.base != nullptr) {
     const int64_t gy = y / 2;
@@ -37,8 +37,8 @@ void Filler::Pixel(int64_t image, int64_t y, int64_t x, BlendRow row) const {
 }
 
 void Filler::Row(int64_t image, int64_t y) const {
-  const BlendRow row = {spec_.out_channels,     {},     nullptr, Low(spec_.activation),
-                        High(spec_.activation), nullptr};
+  BlendRow row = {spec_.out_channels,     {},     nullptr, Low(spec_.activation),
+                  High(spec_.activation), nullptr};
   const bool on_grid = grid_.base != nullptr && y % 2 == 0;
   const uint8_t* mask = call_.mask + (image * map_.height + y) * map_.width;
   for (int64_t x = 0; x < map_.width; ++x) {
@@ -47,8 +47,25 @@ void Filler::Row(int64_t image, int64_t y) const {
   }
 }
 
+// Every activation maps 0 to 0, so runs of skipped pixels are simply cleared.
+void Filler::ZeroRow(int64_t image, int64_t y) const {
+  const int64_t first = (image * map_.height + y) * map_.width;
+  const uint8_t* mask = call_.mask + first;
+  for (int64_t x = 0; x < map_.width; ++x) {
+    const int64_t begin = x;
+    while (x < map_.width && mask[x] == 0) ++x;
+    float* out = call_.y + (first + begin) * spec_.out_channels;
+    std::fill(out, out + (x - begin) * spec_.out_channels, 0.0f);
+  }
+}
+
 void Filler::Rows(int64_t begin, int64_t end) const {
-  for (int64_t row = begin; row < end; ++row) Row(row / map_.height, row % map_.height);
+  const bool zero = grid_.base == nullptr && call_.residual == nullptr;
+  for (int64_t row = begin; row < end; ++row) {
+    const int64_t image = row / map_.height;
+    const int64_t y = row % map_.height;
+    zero ? ZeroRow(image, y) : Row(image, y);
+  }
 }
 
 float Low(Activation activation) {

@@ -36,7 +36,8 @@ class Filler {
 
  private:
   void Row(int64_t image, int64_t y) const;
-  void Pixel(int64_t image, int64_t y, int64_t x, BlendRow row) const;
+  void ZeroRow(int64_t image, int64_t y) const;
+  void Pixel(int64_t image, int64_t y, int64_t x, BlendRow& row) const;
 
   const Kernel& kernel_;
   const ConvSpec& spec_;

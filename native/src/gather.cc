@@ -35,18 +35,26 @@ std::vector<Gather::Piece> PiecesOf(const std::vector<Run>& runs, int64_t first,
   return pieces;
 }
 
-// Short copies inline: a call costs more than the copy for an RGB input.
+// Floats a short copy moves whatever its length: a copy of known size needs no call.
+constexpr int64_t kShort = 16;
+static_assert(kRowStride - kDepthBlock >= kShort, "short copies may write beyond the row's depth");
+
 inline void CopyFloats(const float* from, int64_t count, float* to) {
-  if (count > 16) {
-    std::memcpy(to, from, static_cast<size_t>(count) * sizeof(float));
-    return;
-  }
-  for (int64_t i = 0; i < count; ++i) to[i] = from[i];
+  std::memcpy(to, from, static_cast<size_t>(count) * sizeof(float));
+}
+
+// Reads and writes up to kShort floats more than asked.
+inline void CopyFloatsLoosely(const float* from, int64_t count, float* to) {
+  if (count <= kShort) return CopyFloats(from, kShort, to);
+  CopyFloats(from, count, to);
 }
 
 }  // namespace
 
-Gather::Gather(const ConvSpec& spec) : channels_(spec.in_channels) {
+Gather::Gather(const ConvSpec& spec)
+    : channels_(spec.in_channels),
+      reach_y_((spec.kernel_h - 1) * spec.dilation_h),
+      reach_x_((spec.kernel_w - 1) * spec.dilation_w) {
   const std::vector<Run> runs = ContiguousRuns(spec);
   const int64_t total = spec.kernel_h * spec.kernel_w * spec.in_channels;
   const int64_t count = (total + kDepthBlock - 1) / kDepthBlock;
@@ -75,13 +83,30 @@ void Gather::CopyPiece(const Piece& piece, const Window& window, int64_t height,
   std::fill(out + (to - piece.begin), out + (piece.end - piece.begin), 0.0f);
 }
 
+bool Gather::IsInside(const Window& window, int64_t height, int64_t width) const {
+  // One row to spare: there loose copies read what lies beyond their piece.
+  return window.y >= 0 && window.x >= 0 && window.y + reach_y_ + 1 < height &&
+         window.x + reach_x_ < width && width * channels_ >= kShort;
+}
+
 void Gather::Copy(const Block& block, const Window* windows, int64_t rows, int64_t height,
                   int64_t width, float* out) const {
   for (int64_t i = 0; i < rows; ++i) {
+    const Window& window = windows[i];
     float* row = out + i * kRowStride;
+    if (!IsInside(window, height, width)) {
+      for (const Piece& piece : block.pieces) {
+        CopyPiece(piece, window, height, width, row);
+        row += piece.end - piece.begin;
+      }
+      continue;
+    }
+    const float* corner = window.image + (window.y * width + window.x) * channels_;
     for (const Piece& piece : block.pieces) {
-      CopyPiece(piece, windows[i], height, width, row);
-      row += piece.end - piece.begin;
+      const int64_t count = piece.end - piece.begin;
+      CopyFloatsLoosely(corner + (piece.dy * width + piece.dx) * channels_ + piece.begin, count,
+                        row);
+      row += count;
     }
   }
 }

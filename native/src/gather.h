@@ -41,7 +41,10 @@ class Gather {
   void CopyPiece(const Piece& piece, const Window& window, int64_t height, int64_t width,
                  float* out) const;
 
-  int64_t channels_;
+  // True if no tap of the window is outside, nor what a loose copy reads beyond it.
+  bool IsInside(const Window& window, int64_t height, int64_t width) const;
+
+  int64_t channels_, reach_y_, reach_x_;
   std::vector<Block> blocks_;
 };
 

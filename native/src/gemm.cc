@@ -10,11 +10,23 @@ namespace {
 // that a panel is used by several tiles before the next one is read.
 constexpr int64_t kBlockPixels = 84;
 
+// Floats of weights that stay in the second-level cache while tiles pass.
+constexpr int64_t kResidentWeights = 64 << 10;
+
 // Buffers of one chunk.
 struct Buffers {
   Sites sites;
   float* a;        // [pixels][kRowStride]
   float* partial;  // [panel][pixels][width], if the depth takes several blocks
+};
+
+// A depth block of some pixels, gathered.
+struct BlockRun {
+  const CallContext& context;
+  const Epilogue& out;
+  const Buffers& buffers;
+  const Gather::Block& block;
+  int64_t count;
 };
 
 class GemmWork final : public PixelWork {
@@ -44,38 +56,45 @@ class GemmWork final : public PixelWork {
  private:
   // All output channels of `count` located pixels.
   void Block(const CallContext& context, const Buffers& buffers, int64_t count) const {
+    const Epilogue out = buffers.sites.Rows(spec_, context);
     for (const Gather::Block& block : gather_.blocks()) {
       gather_.Copy(block, buffers.sites.windows, count, context.call.height, context.call.width,
                    buffers.a);
-      for (int64_t panel = 0; panel < panels_.count(); ++panel) {
-        Panel(context, buffers, count, block, panel);
+      const BlockRun run = {context, out, buffers, block, count};
+      const int64_t tiles = (count + kernel_.tile_rows - 1) / kernel_.tile_rows;
+      // Weights that stay in cache pass over each tile while it is hot; others are read once per
+      // block and pass over all its tiles.
+      if (block.depth * panels_.padded_channels() <= kResidentWeights) {
+        for (int64_t i = 0; i < tiles; ++i) {
+          for (int64_t panel = 0; panel < panels_.count(); ++panel) Tile(run, tiles, i, panel);
+        }
+      } else {
+        for (int64_t panel = 0; panel < panels_.count(); ++panel) {
+          for (int64_t i = 0; i < tiles; ++i) Tile(run, tiles, i, panel);
+        }
       }
     }
   }
 
-  void Panel(const CallContext& context, const Buffers& buffers, int64_t count,
-             const Gather::Block& block, int64_t panel) const {
+  // Tile i of `tiles` even ones: 15 pixels are 8 + 7 rather than 14 + 1.
+  void Tile(const BlockRun& run, int64_t tiles, int64_t i, int64_t panel) const {
+    const int64_t begin = run.count * i / tiles;
+    const int64_t end = run.count * (i + 1) / tiles;
     GemmTile tile;
+    tile.rows = static_cast<int>(end - begin);
     tile.width = panels_.Width(panel);
-    tile.depth = block.depth;
-    tile.b = panels_.Row(panel, block.first);
+    tile.depth = run.block.depth;
+    tile.a = run.buffers.a + begin * kRowStride;
+    tile.b = panels_.Row(panel, run.block.first);
     tile.column = panel * kernel_.panel_width;
-    tile.bias = context.bias + tile.column;
+    tile.bias = run.context.bias + tile.column;
+    tile.partial = run.buffers.partial + tile.column * run.count + begin * tile.width;
     tile.channels = std::min<int64_t>(tile.width, spec_.out_channels - tile.column);
-    tile.first = &block == &gather_.blocks().front();
-    tile.last = &block == &gather_.blocks().back();
-
-    // Even tiles: 15 pixels are 8 + 7 rather than 14 + 1.
-    const int64_t tiles = (count + kernel_.tile_rows - 1) / kernel_.tile_rows;
-    int64_t done = 0;
-    for (int64_t i = 0; i < tiles; ++i) {
-      tile.rows = static_cast<int>((count - done + tiles - i - 1) / (tiles - i));
-      tile.a = buffers.a + done * kRowStride;
-      tile.partial = buffers.partial + tile.column * count + done * tile.width;
-      tile.out = buffers.sites.From(done, spec_, context);
-      kernel_.gemm(tile);
-      done += tile.rows;
-    }
+    tile.first = &run.block == &gather_.blocks().front();
+    tile.last = &run.block == &gather_.blocks().back();
+    tile.row = begin;
+    tile.out = &run.out;
+    kernel_.gemm(tile);
   }
 
   const Kernel& kernel_;

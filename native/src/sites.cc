@@ -38,10 +38,9 @@ void Sites::Locate(const ConvSpec& spec, const CallContext& context, int64_t beg
   }
 }
 
-Epilogue Sites::From(int64_t first, const ConvSpec& spec, const CallContext& context) const {
-  return {y + first, context.call.residual == nullptr ? nullptr : r + first,
-          context.coarse == nullptr ? nullptr : raw + first, Low(spec.activation),
-          High(spec.activation)};
+Epilogue Sites::Rows(const ConvSpec& spec, const CallContext& context) const {
+  return {y, context.call.residual == nullptr ? nullptr : r,
+          context.coarse == nullptr ? nullptr : raw, Low(spec.activation), High(spec.activation)};
 }
 
 }  // namespace perforated_conv

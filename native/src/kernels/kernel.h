@@ -18,7 +18,7 @@ constexpr int64_t kRowStride = kDepthBlock + 16;
 // Pixels a depthwise kernel takes at once.
 constexpr int kDepthwiseRows = 4;
 
-// Where the rows (pixels) of a tile go. y[i][c] = clamp(v[i][c] + r[i][c], low, high), NaN kept;
+// Where rows (pixels) go; one for all tiles of a block. y[i][c] = clamp(v[i][c] + r[i][c], low, high), NaN kept;
 // and raw[i][c] = v[i][c] where raw[i] is not null.
 struct Epilogue {
   float* const* y;
@@ -41,19 +41,20 @@ struct GemmTile {
   bool first;         // start from bias, else from partial
   bool last;          // finish to `out`, else to partial
   int64_t column;     // offset of j = 0 in the rows of `out`
+  int64_t row;        // of `out` for i = 0
   int64_t channels;   // columns to store, <= width
-  Epilogue out;
+  const Epilogue* out;
 };
 
 // v[i][c] = bias[c] + sum over t of x[t * kDepthwiseRows + i][c] * w[t * stride + c]
-// i < rows <= kDepthwiseRows; begin <= c < end.
+// i < rows <= kDepthwiseRows; begin <= c < end. Row i goes to row + i of `out`.
 struct DepthwiseTile {
   int rows;
-  int64_t taps, stride, begin, end;
+  int64_t taps, stride, begin, end, row;
   const float* const* x;
   const float* w;
   const float* bias;
-  Epilogue out;
+  const Epilogue* out;
 };
 
 // y[c] = clamp(0.25 * ((v0[c] + v1[c]) + (v2[c] + v3[c])) + r[c], low, high)
