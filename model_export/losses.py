@@ -51,7 +51,7 @@ def depth(maps: Maps, batch: Batch) -> Tensor:
 def normals(maps: Maps, batch: Batch) -> Tensor:
     """Mean chord |n - n*| over valid pixels: about the angle in radians, with a bounded gradient."""
     target = sample_targets(batch["normals"]).permute(0, 3, 1, 2)
-    valid = (target.square().sum(1) > 0.5).float()  # noqa: PLR2004 - unit or zero
+    valid = (target.square().sum(1) > 0.5).float()
     cosine = (F.normalize(upsample(maps.normals), dim=1) * target).sum(1)
     chord = torch.sqrt(2 * (1 - cosine).clamp(min=0) + 1e-4)
     return (chord * valid).sum() / valid.sum().clamp(min=1)

@@ -38,6 +38,7 @@ class _GatedBranch(nn.Module):
         self.skipped = skipped
         coarse_stride = 2 if skipped == "interpolate" else 0
         self.gate = Gate(in_channels, stride=stride, coarse_stride=coarse_stride) if gated else None
+        self.select = MaskSelect()
 
     def mask(self, x: Tensor, ratios: dict[str, Tensor] | None) -> Tensor | None:
         """The gate's mask [N, 1, Ho, Wo], or None where the block runs densely."""
@@ -55,16 +56,20 @@ class _GatedBranch(nn.Module):
             return self.last(y, mask, residual)  # type: ignore[no-any-return]
         y = self.first(x)
         if self.skipped == "bypass":
-            return self.last(_select(mask, self.middle(y, mask), y), None, residual)  # type: ignore[no-any-return]
+            return self.last(self.select(mask, self.middle(y, mask), y), None, residual)  # type: ignore[no-any-return]
         return self.last(self.middle(y, mask), mask, residual)  # type: ignore[no-any-return]
 
 
-def _select(mask: Tensor | None, computed: Tensor, bypassed: Tensor) -> Tensor:
-    if mask is None:
-        return computed
-    return torch.where(mask, computed, bypassed) if mask.dtype == torch.bool else torch.lerp(
-        bypassed, computed, mask.to(computed.dtype)
-    )  # fmt: skip
+class MaskSelect(nn.Module):
+    """The computed value where the mask says so, the bypassed one elsewhere."""
+
+    def forward(self, mask: Tensor | None, computed: Tensor, bypassed: Tensor) -> Tensor:
+        """[N, C, H, W] of both values' shape; mask [N, 1, H, W], bool or in [0, 1]; None: all computed."""
+        if mask is None:
+            return computed
+        if mask.dtype == torch.bool:
+            return torch.where(mask, computed, bypassed)
+        return torch.lerp(bypassed, computed, mask.to(computed.dtype))
 
 
 class Bottleneck(_GatedBranch):

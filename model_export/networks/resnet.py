@@ -45,8 +45,8 @@ class ResNet(nn.Module):
         stem = round(64 * width)
         self.stem = PerforatedConv2d(3, stem, 7, stride=2, activation="relu")
         self.pool = nn.MaxPool2d(3, 2, 1)
-        strides = (1, 2, 2 if output_stride == 16 else 1, 1)  # noqa: PLR2004
-        dilations = (1, 1, 1 if output_stride == 16 else 2, 2 if output_stride == 16 else 4)  # noqa: PLR2004
+        strides = (1, 2, 2 if output_stride == 16 else 1, 1)
+        dilations = (1, 1, 1 if output_stride == 16 else 2, 2 if output_stride == 16 else 4)
         self.stages = nn.ModuleList()
         channels = stem
         for index, repeats in enumerate(BLOCKS[depth]):

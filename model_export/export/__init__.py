@@ -1,0 +1,1 @@
+"""Checkpoint -> weights/<name>/: lowering to ONNX, the manifest, the check that all forms agree."""

@@ -1,0 +1,98 @@
+"""ExportableParser: the network as the service sees it, uint8 image and budget in, maps out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from model_export.evaluation.cost import NetworkCost, count
+from model_export.export.budget_table import BudgetTable, equal_ratios
+from model_export.networks.gates import Gate
+from model_export.networks.parser import OUTPUT_STRIDE, DenseParser
+
+OUTPUTS = ("semantic_logits", "depth", "normals", "computed")
+"""semantic_logits [N, h, w, K]; depth [N, h, w] metres; normals [N, h, w, 3] unit; computed [N, h, w]."""
+
+
+class ExportableParser(nn.Module):
+    """A trained DenseParser with its budget table.
+
+    Args:
+        network: trained; put into evaluation mode here.
+        table: budget -> ratios; equal ratios if not given.
+    """
+
+    def __init__(self, network: DenseParser, table: BudgetTable | None = None) -> None:
+        super().__init__()
+        self.network = network.eval()
+        self.cost: NetworkCost = count(network)
+        self.table = table or equal_ratios(self.cost)
+        self.weights = gate_weights(self.cost)
+
+    def forward(self, image: Tensor, budget: Tensor) -> dict[str, Tensor]:
+        """OUTPUTS by name, float32 at stride 8, from image uint8 [N, H, W, 3] and budget float32 [N]."""
+        x = ((image.float() - DenseParser.pixel_mean) / DenseParser.pixel_scale).permute(0, 3, 1, 2)
+        masks: dict[str, Tensor] = {}
+        handles = [
+            gate.register_forward_hook(_keep(masks, name)) for name, gate in self.network.gates().items()
+        ]
+        try:
+            maps = self.network(x, self.table.lookup(budget))
+        finally:
+            for handle in handles:
+                handle.remove()
+        height, width = maps.log_depth.shape[2:]
+        outputs = (
+            maps.semantic_logits.permute(0, 2, 3, 1),
+            maps.log_depth[:, 0].exp(),
+            maps.normals.permute(0, 2, 3, 1),
+            self._computed(masks, height, width, image.shape[0]),
+        )
+        return dict(zip(OUTPUTS, outputs, strict=True))
+
+    def _computed(self, masks: dict[str, Tensor], height: int, width: int, images: int) -> Tensor:
+        total = torch.zeros(images, 1, height, width)
+        for name, mask in masks.items():
+            weighted = mask.float() * self.weights[name]
+            stride = height / mask.shape[2]
+            total += (
+                F.avg_pool2d(weighted, round(1 / stride))
+                if stride < 1
+                else F.interpolate(weighted, scale_factor=stride, mode="nearest")
+            )
+        return total[:, 0]
+
+
+def gate_weights(cost: NetworkCost) -> dict[str, float]:
+    """Gate name -> its part of all gated multiply-adds; sums to 1 over the gates."""
+    gated = cost.gated()
+    return {name: macs / sum(gated.values()) for name, macs in gated.items()}
+
+
+def gate_strides(network: DenseParser) -> dict[str, int]:
+    """Gate name -> input pixels per pixel of its mask, along one axis."""
+    strides: dict[str, int] = {}
+
+    def hook(name: str) -> Any:
+        def record(_: Gate, __: Any, mask: Tensor) -> None:
+            strides[name] = side // mask.shape[2]
+
+        return record
+
+    side = OUTPUT_STRIDE * 8
+    handles = [gate.register_forward_hook(hook(name)) for name, gate in network.gates().items()]
+    with torch.no_grad():
+        network.eval()(torch.zeros(1, 3, side, side), {name: torch.ones(1) for name in network.gates()})
+    for handle in handles:
+        handle.remove()
+    return strides
+
+
+def _keep(masks: dict[str, Tensor], name: str) -> Any:
+    def hook(_: Gate, __: Any, mask: Tensor) -> None:
+        masks[name] = mask
+
+    return hook

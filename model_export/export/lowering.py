@@ -1,0 +1,239 @@
+"""Lowering: the traced network, layer by layer, to pag::PerforatedConv, pag::BudgetMask and standard operators.
+
+torch.fx gives the order of the layers from DenseParser.forward itself, so the architecture is written once;
+each kind of layer and function has one lowering here, by LAYERS and FUNCTIONS.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, fx, nn
+
+from model_export.export.graph import GraphBuilder
+from model_export.networks.blocks import MaskSelect
+from model_export.networks.gates import Gate
+from model_export.networks.layers import PerforatedConv2d
+from model_export.networks.parser import DenseParser
+from model_export.networks.pooling import MultiPool
+
+
+class _RatioColumns(nn.Module):
+    """The network with its gates' ratios as one tensor [N, G]."""
+
+    def __init__(self, network: DenseParser) -> None:
+        super().__init__()
+        self.network = network
+        self.names = list(network.gates())
+
+    def forward(self, image: Tensor, ratios: Tensor) -> tuple[Tensor, ...]:
+        columns = {name: ratios[:, index] for index, name in enumerate(self.names)}
+        return tuple(self.network(image, columns))
+
+
+class _Tracer(fx.Tracer):
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        return isinstance(m, tuple(LAYERS))
+
+
+class Lowering:
+    """Lowers one network; `tensors` maps each traced value to the name of its N,H,W,C tensor."""
+
+    def __init__(self, network: DenseParser, graph: GraphBuilder) -> None:
+        self.graph = graph
+        self.root = _RatioColumns(network)
+        self.masks: dict[str, str] = {}
+        self._tensors: dict[fx.Node, str] = {}
+
+    def run(self, image: str, ratios: str) -> tuple[str, ...]:
+        """Names of (semantic logits, log depth, normals), all N,h,w,C; image float N,H,W,3, ratios [N, G]."""
+        traced = _Tracer().trace(self.root)
+        inputs = iter((image, ratios))
+        for node in traced.nodes:
+            if node.op == "placeholder":
+                self._tensors[node] = next(inputs)
+            elif node.op == "output":
+                return tuple(self.tensor(value) for value in node.args[0])  # type: ignore[union-attr]
+            else:
+                self._tensors[node] = self._lower(node)
+        raise AssertionError("a traced graph ends with its output")
+
+    def tensor(self, value: Any) -> str:
+        """Name of a traced value's tensor; "" for None, a scalar initializer for a number."""
+        if value is None:
+            return ""
+        if isinstance(value, fx.Node):
+            return self._tensors[value]
+        return self.graph.constant(f"scalar_{value}", np.array(value, np.float32))
+
+    def _lower(self, node: fx.Node) -> str:
+        if node.op == "call_module":
+            module = self.root.get_submodule(str(node.target))
+            name = str(node.target).removeprefix("network.")
+            return LAYERS[type(module)](self, module, name, [self.tensor(value) for value in node.args])
+        target = node.target
+        if target not in FUNCTIONS:
+            raise NotImplementedError(f"no lowering for {target} at {node.name}; add it to FUNCTIONS")
+        return FUNCTIONS[target](self, node)
+
+    def conv(
+        self, layer: PerforatedConv2d, name: str, x: str, mask: str = "", residual: str = "", **changes: str
+    ) -> str:
+        """One PerforatedConv node with the batch norm folded into its weights."""
+        weight, bias = layer.folded()
+        attributes: dict[str, Any] = {
+            "strides": [layer.stride] * 2,
+            "dilations": [layer.dilation] * 2,
+            "pads": list(layer.pads),
+            "group": layer.groups,
+            "activation": layer.activation,
+            "fill": "zero" if layer.fill == "unread" else layer.fill,
+        }
+        inputs = [
+            x,
+            self._weight(f"{name}.weight", weight),
+            self._array(f"{name}.bias", bias),
+            mask,
+            residual,
+        ]
+        return self.graph.pag("PerforatedConv", inputs, name, **(attributes | changes))
+
+    def _weight(self, name: str, weight: Tensor) -> str:
+        return self._array(name, weight.permute(0, 2, 3, 1))
+
+    def _array(self, name: str, value: Tensor) -> str:
+        return self.graph.constant(name, value.detach().float().numpy())
+
+
+Layer = Callable[[Lowering, Any, str, list[str]], str]
+
+
+def _conv(lowering: Lowering, layer: PerforatedConv2d, name: str, inputs: list[str]) -> str:
+    return lowering.conv(layer, name, *inputs)
+
+
+def _gate(lowering: Lowering, gate: Gate, name: str, inputs: list[str]) -> str:
+    graph = lowering.graph
+    weight = gate.weight.detach().permute(0, 2, 3, 1).numpy()
+    parameters = [
+        graph.constant(f"{name}.weight", weight),
+        graph.constant(f"{name}.bias", gate.bias.detach().numpy()),
+    ]
+    scores = graph.pag(
+        "PerforatedConv", [inputs[0], *parameters], f"{name}.scores", strides=[gate.stride] * 2
+    )
+    flat = graph.node("Squeeze", [scores, graph.constant("axis_3", np.array([3]))], f"{name}.map")
+    mask = graph.pag("BudgetMask", [flat, inputs[1]], name, coarse_stride=gate.coarse_stride)
+    lowering.masks[name.removesuffix(".gate")] = mask
+    return mask
+
+
+def _multipool(lowering: Lowering, pool: MultiPool, name: str, inputs: list[str]) -> str:
+    graph, x = lowering.graph, inputs[0]
+    mask = inputs[1] if len(inputs) > 1 else ""
+    logits = x
+    for index, layer in enumerate(pool.head):
+        logits = lowering.conv(layer, f"{name}.head.{index}", logits)  # type: ignore[arg-type]
+    if pool.mode != "pag":
+        raise NotImplementedError(
+            f"{name}: only MultiPool in mode 'pag' is exported, this one is {pool.mode!r}"
+        )
+    choice = graph.node("ArgMax", [logits], f"{name}.choice", axis=3, keepdims=0)
+    copied = graph.node("Equal", [choice, graph.constant("branch_0", np.array(0))], f"{name}.copied")
+    spread = graph.node("Unsqueeze", [copied, graph.constant("axis_3", np.array([3]))], f"{name}.copied_4d")
+    zero = graph.constant("scalar_0.0", np.array(0.0, np.float32))
+    result = graph.node("Where", [spread, x, zero], f"{name}.copy")
+    for index, branch in enumerate(pool.branches, start=1):
+        number = graph.constant(f"branch_{index}", np.array(index))
+        chosen = graph.node("Equal", [choice, number], f"{name}.chosen_{index}")
+        if mask:
+            chosen = graph.node("And", [chosen, mask], f"{name}.computed_{index}")
+        result = lowering.conv(branch, f"{name}.branch_{index}", x, chosen, result)  # type: ignore[arg-type]
+    return result
+
+
+def _maxpool(lowering: Lowering, pool: nn.MaxPool2d, name: str, inputs: list[str]) -> str:
+    graph = lowering.graph
+    size, stride, padding = (int(value) for value in (pool.kernel_size, pool.stride, pool.padding))  # type: ignore[arg-type]
+    first = graph.node("Transpose", inputs, f"{name}.channels_first", perm=[0, 3, 1, 2])
+    pooled = graph.node(
+        "MaxPool",
+        [first],
+        f"{name}.pooled",
+        kernel_shape=[size] * 2,
+        strides=[stride] * 2,
+        pads=[padding] * 4,
+    )
+    return graph.node("Transpose", [pooled], name, perm=[0, 2, 3, 1])
+
+
+def _select(lowering: Lowering, _: MaskSelect, name: str, inputs: list[str]) -> str:
+    mask, computed, bypassed = inputs
+    axis = lowering.graph.constant("axis_3", np.array([3]))
+    spread = lowering.graph.node("Unsqueeze", [mask, axis], f"{name}.mask")
+    return lowering.graph.node("Where", [spread, computed, bypassed], name)
+
+
+LAYERS: dict[type[nn.Module], Layer] = {
+    PerforatedConv2d: _conv,
+    Gate: _gate,
+    MultiPool: _multipool,
+    nn.MaxPool2d: _maxpool,
+    MaskSelect: _select,
+}
+
+
+def _add(lowering: Lowering, node: fx.Node) -> str:
+    return lowering.graph.node("Add", [lowering.tensor(value) for value in node.args], node.name)
+
+
+def _relu(lowering: Lowering, node: fx.Node) -> str:
+    return lowering.graph.node("Relu", [lowering.tensor(node.args[0])], node.name)
+
+
+def _column(lowering: Lowering, node: fx.Node) -> str:
+    index = node.args[1][1]  # type: ignore[index]
+    place = lowering.graph.constant(f"column_{index}", np.array(index))
+    return lowering.graph.node("Gather", [lowering.tensor(node.args[0]), place], node.name, axis=1)
+
+
+def _interpolate(lowering: Lowering, node: fx.Node) -> str:
+    factor = float(node.kwargs["scale_factor"])  # type: ignore[arg-type]
+    scales = lowering.graph.constant(f"scales_{factor}", np.array([1, factor, factor, 1], np.float32))
+    inputs = [lowering.tensor(node.args[0]), "", scales]
+    mode = "half_pixel"
+    return lowering.graph.node(
+        "Resize", inputs, node.name, mode="linear", coordinate_transformation_mode=mode
+    )
+
+
+def _normalize(lowering: Lowering, node: fx.Node) -> str:
+    graph, x = lowering.graph, lowering.tensor(node.args[0])
+    axis = graph.constant("axis_3", np.array([3]))
+    norm = graph.node("ReduceL2", [x, axis], f"{node.name}.norm")
+    least = graph.constant("least_norm", np.array(node.kwargs["eps"], np.float32))
+    return graph.node("Div", [x, graph.node("Max", [norm, least], f"{node.name}.bounded")], node.name)
+
+
+def _clamp(lowering: Lowering, node: fx.Node) -> str:
+    return lowering.graph.node("Clip", [lowering.tensor(value) for value in node.args], node.name)
+
+
+def _same(lowering: Lowering, node: fx.Node) -> str:
+    return lowering.tensor(node.args[0])
+
+
+FUNCTIONS: dict[Any, Callable[[Lowering, fx.Node], str]] = {
+    operator.add: _add,
+    operator.getitem: _column,
+    F.relu: _relu,
+    F.interpolate: _interpolate,
+    F.normalize: _normalize,
+    torch.clamp: _clamp,
+    "float": _same,
+}

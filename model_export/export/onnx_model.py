@@ -1,0 +1,91 @@
+"""An ExportableParser as an ONNX model: what comes before and after the network's layers."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+
+from model_export.export.exportable import ExportableParser, gate_strides
+from model_export.export.graph import GraphBuilder, float_info, uint8_info
+from model_export.export.lowering import Lowering
+from model_export.networks.parser import OUTPUT_STRIDE, DenseParser
+
+
+def to_onnx(exportable: ExportableParser, name: str) -> onnx.ModelProto:
+    """The model: image uint8 [N, H, W, 3] and budget float32 [N] to exportable.OUTPUTS."""
+    graph = GraphBuilder()
+    lowering = Lowering(exportable.network, graph)
+    logits, log_depth, normals = lowering.run(_normalised(graph), _ratios(graph, exportable))
+    graph.node("Identity", [logits], "semantic_logits")
+    depth = graph.node("Exp", [log_depth], "depth_4d")
+    graph.node("Squeeze", [depth, graph.constant("axis_3", np.array([3]))], "depth")
+    graph.node("Identity", [normals], "normals")
+    _computed(graph, exportable, lowering.masks)
+    classes = exportable.network.heads.semantics[1].weight.shape[0]  # type: ignore[union-attr, index]
+    outputs = [
+        float_info("semantic_logits", ["N", "h", "w", int(classes)]),
+        float_info("depth", ["N", "h", "w"]),
+        float_info("normals", ["N", "h", "w", 3]),
+        float_info("computed", ["N", "h", "w"]),
+    ]
+    inputs = [uint8_info("image", ["N", "H", "W", 3]), float_info("budget", ["N"])]
+    return graph.model(name, inputs, outputs)
+
+
+def _normalised(graph: GraphBuilder) -> str:
+    values = graph.node("Cast", ["image"], "image_float", to=onnx.TensorProto.FLOAT)
+    mean = graph.constant("pixel_mean", np.array(DenseParser.pixel_mean, np.float32))
+    scale = graph.constant("pixel_scale", np.array(1 / DenseParser.pixel_scale, np.float32))
+    return graph.node("Mul", [graph.node("Sub", [values, mean], "image_centred"), scale], "image_normalised")
+
+
+def _ratios(graph: GraphBuilder, exportable: ExportableParser) -> str:
+    start, steps, slopes, rises = (
+        graph.constant(f"budget_{part}", value)
+        for part, value in zip(
+            ("start", "steps", "slopes", "rises"), exportable.table.graph_constants(), strict=True
+        )
+    )
+    one = graph.constant("scalar_1.0", np.array(1.0, np.float32))
+    zero = graph.constant("scalar_0.0", np.array(0.0, np.float32))
+    axis = graph.constant("axis_1", np.array([1]))
+    column = graph.node("Unsqueeze", ["budget", axis], "budget_column")
+    scaled = graph.node("Mul", [graph.node("Sub", [column, steps], "budget_past"), slopes], "budget_scaled")
+    position = graph.node("Clip", [scaled, zero, one], "budget_position")
+    rise = graph.node("MatMul", [position, rises], "budget_rise")
+    ratios = graph.node("Add", [start, rise], "ratios_below_one")
+    full = graph.node("GreaterOrEqual", [column, one], "budget_full")
+    return graph.node("Where", [full, one, ratios], "ratios")
+
+
+def _computed(graph: GraphBuilder, exportable: ExportableParser, masks: dict[str, str]) -> None:
+    """Adds the output `computed`; masks of one stride are summed before they are resized."""
+    sums: dict[int, str] = {}
+    for name, stride in gate_strides(exportable.network).items():
+        share = graph.constant(f"{name}.share", np.array(exportable.weights[name], np.float32))
+        cast = graph.node("Cast", [masks[name]], f"{name}.mask_float", to=onnx.TensorProto.FLOAT)
+        weighted = graph.node("Mul", [cast, share], f"{name}.computed")
+        sums[stride] = (
+            graph.node("Add", [sums[stride], weighted], f"{name}.computed_sum")
+            if stride in sums
+            else weighted
+        )
+    resized = [_to_output_stride(graph, value, stride) for stride, value in sums.items()]
+    graph.node("Sum", resized, "computed")
+
+
+def _to_output_stride(graph: GraphBuilder, value: str, stride: int) -> str:
+    if stride == OUTPUT_STRIDE:
+        return value
+    axis = graph.constant("axis_1", np.array([1]))
+    spread = graph.node("Unsqueeze", [value, axis], f"computed_{stride}_4d")
+    name = f"computed_{stride}_resized"
+    if stride < OUTPUT_STRIDE:
+        size = [OUTPUT_STRIDE // stride] * 2
+        resized = graph.node("AveragePool", [spread], name, kernel_shape=size, strides=size)
+    else:
+        factor = stride / OUTPUT_STRIDE
+        scales = graph.constant(f"computed_scales_{stride}", np.array([1, 1, factor, factor], np.float32))
+        how = {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+        resized = graph.node("Resize", [spread, "", scales], name, **how)
+    return graph.node("Squeeze", [resized, axis], f"computed_{stride}")
