@@ -51,7 +51,9 @@ class NotAcceptable(ServiceError):
     title = "No representation fits the Accept header"
 
     def __init__(self, accept: str, available: Sequence[str], hint: str) -> None:
-        detail = f"Accept: {accept} cannot be met; this request can be answered as {', '.join(available)}. {hint}"
+        detail = (
+            f"Accept: {accept} cannot be met; this request can be answered as {', '.join(available)}. {hint}"
+        )
         super().__init__(detail.strip(), available=list(available))
 
 
@@ -62,7 +64,9 @@ class BodyTooLarge(ServiceError):
     title = "The request body is too large"
 
     def __init__(self, limit: int) -> None:
-        super().__init__(f"The body exceeds {limit} bytes; send a smaller or more compressed image.", limit=limit)
+        super().__init__(
+            f"The body exceeds {limit} bytes; send a smaller or more compressed image.", limit=limit
+        )
 
 
 class ImageTooLarge(ServiceError):

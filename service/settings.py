@@ -16,47 +16,69 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True)
 
-    host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 for every interface.")
-    port: int = Field(8000, ge=0, le=65535, description="Port to listen on.")
-    weights: Path = Field(Path("weights"), description="Folder that holds one folder per model.")
+    host: str = Field(default="127.0.0.1", description="Address to listen on; 0.0.0.0 for every interface.")
+    port: int = Field(default=8000, ge=0, le=65535, description="Port to listen on.")
+    weights: Path = Field(default=Path("weights"), description="Folder that holds one folder per model.")
     model: str | None = Field(
-        None, description="Model that answers when a request names none; needed if several are loaded."
+        default=None,
+        description="Model that answers when a request names none; needed if several are loaded.",
     )
     default_budget: float | None = Field(
-        None, gt=0, le=1, description="Budget of a request that states none; unset: the model's own default."
+        default=None,
+        gt=0,
+        le=1,
+        description="Budget of a request that states none; unset: the model's own default.",
     )
     default_size: Literal["input", "model"] = Field(
-        "input",
+        default="input",
         description="Size of the maps when a request states none: the photograph's (input) or the size at "
         "which the network saw it (model), far cheaper for large photographs.",
     )
     max_pixels: int = Field(
-        32_000_000, ge=256, description="Largest photograph, in pixels; read from the header, before decoding."
+        default=32_000_000,
+        ge=256,
+        description="Largest photograph, in pixels; read from the header, before decoding.",
     )
-    max_body_bytes: int = Field(32 * 2**20, ge=1024, description="Largest request body, counted as it arrives.")
-    body_timeout: float = Field(30.0, gt=0, description="Seconds within which a body must have arrived.")
+    max_body_bytes: int = Field(
+        default=32 * 2**20, ge=1024, description="Largest request body, counted as it arrives."
+    )
+    body_timeout: float = Field(
+        default=30.0, gt=0, description="Seconds within which a body must have arrived."
+    )
     max_pending: int = Field(
-        32, ge=1, description="Requests admitted at a time, waiting or running; one more is refused with 503."
+        default=32,
+        ge=1,
+        description="Requests admitted at a time, waiting or running; one more is refused with 503.",
     )
-    workers: int = Field(1, ge=1, description="Inferences that run at a time.")
+    workers: int = Field(default=1, ge=1, description="Inferences that run at a time.")
     threads: int = Field(
-        0, ge=0, description="Threads of one inference; 0: the usable CPUs (affinity, cgroup) over the workers."
+        default=0,
+        ge=0,
+        description="Threads of one inference; 0: the usable CPUs (affinity, cgroup) over the workers.",
     )
-    codec_threads: int = Field(0, ge=0, description="Threads that decode and encode; 0: the usable CPUs.")
+    codec_threads: int = Field(
+        default=0, ge=0, description="Threads that decode and encode; 0: the usable CPUs."
+    )
     native_operator: Literal["auto", "off", "require"] = Field(
-        "auto",
+        default="auto",
         description="Native kernels of the perforated convolution: used if built (auto), never (off), or "
         "no start without them (require).",
     )
-    provider: Literal["cpu", "cuda"] = Field("cpu", description="ONNX Runtime's execution provider.")
+    provider: Literal["cpu", "cuda"] = Field(default="cpu", description="ONNX Runtime's execution provider.")
     max_isa: Literal["portable", "avx2", "avx512"] | None = Field(
-        None,
+        default=None,
         validation_alias="PERFORATED_CONV_MAX_ISA",
         description="Highest kernel level of the native operator; unset: the best this CPU has.",
     )
-    shutdown_seconds: int = Field(30, ge=0, description="Time for running requests when asked to stop.")
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level logged.")
-    log_format: Literal["json", "console"] = Field("json", description="One JSON object a line, or for people.")
+    shutdown_seconds: int = Field(
+        default=30, ge=0, description="Time for running requests when asked to stop."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="Least level logged."
+    )
+    log_format: Literal["json", "console"] = Field(
+        default="json", description="One JSON object a line, or for people."
+    )
 
 
 def environment_name(field: str) -> str:

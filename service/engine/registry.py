@@ -9,8 +9,15 @@ import structlog
 
 from service.engine.session import ModelSession, load_session
 from service.engine.threads import usable_cpus
-from service.errors import StartupError, UnknownModel
-from service.manifest import MANIFEST_NAME, MODEL_NAME, ManifestError, ModelManifest, load_manifest, verify_files
+from service.errors import InvalidParameter, StartupError, UnknownModel
+from service.manifest import (
+    MANIFEST_NAME,
+    MODEL_NAME,
+    ManifestError,
+    ModelManifest,
+    load_manifest,
+    verify_files,
+)
 from service.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -30,7 +37,7 @@ class ModelRegistry:
         """The model `name`, or the default one; UnknownModel if there is none."""
         wanted = name if name is not None else self.default
         if wanted is None:
-            raise UnknownModel("", self.names())
+            raise InvalidParameter(f"Several models are loaded; choose model={' or '.join(self.names())}.")
         if wanted not in self._models:
             raise UnknownModel(wanted, self.names())
         return self._models[wanted]
@@ -57,7 +64,9 @@ def find_models(settings: Settings) -> dict[Path, ModelManifest]:
     if len(set(names)) < len(names):
         raise StartupError(f"two model folders in {settings.weights} have the same name: {', '.join(names)}")
     if settings.model is not None and settings.model not in names:
-        raise StartupError(f"PAG_MODEL={settings.model} is not in {settings.weights}: there are {', '.join(names)}")
+        raise StartupError(
+            f"PAG_MODEL={settings.model} is not in {settings.weights}: there are {', '.join(names)}"
+        )
     return manifests
 
 

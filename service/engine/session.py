@@ -37,7 +37,9 @@ class Runtime:
 class ModelSession:
     """A loaded network; `run` may be called from several threads."""
 
-    def __init__(self, manifest: ModelManifest, session: onnxruntime.InferenceSession, runtime: Runtime) -> None:
+    def __init__(
+        self, manifest: ModelManifest, session: onnxruntime.InferenceSession, runtime: Runtime
+    ) -> None:
         self.manifest = manifest
         self.runtime = runtime
         self._session = session
@@ -45,7 +47,7 @@ class ModelSession:
     def run(
         self, image: NDArray[np.uint8], budget: float, outputs: Sequence[str], cancellation: Cancellation
     ) -> dict[str, NDArray[np.float32]]:
-        """Named outputs of one image uint8 [1,H,W,3] without their batch axis; Cancelled if the caller leaves."""
+        """Named outputs of one image uint8 [1,H,W,3], batch axis dropped; Cancelled if the caller left."""
         spec = self.manifest.input
         feeds = {spec.image: image, spec.budget: np.array([budget], np.float32)}
         with cancellation.run_options() as options:
@@ -65,9 +67,9 @@ def load_session(folder: Path, manifest: ModelManifest, settings: Settings, thre
     library = _native_library(settings)
     try:
         session = _open(folder, settings.provider, threads, library)
-    except Exception as error:
+    except StartupError as error:
         if library is None or settings.native_operator == "require":
-            raise StartupError(f"ONNX Runtime cannot load {folder / MODEL_NAME}: {error}") from error
+            raise
         log.warning("native_operator_unusable", library=str(library), error=str(error))
         library = None
         session = _open(folder, settings.provider, threads, None)
@@ -87,7 +89,9 @@ def _native_library(settings: Settings) -> Path | None:
             "package with its native library, or set PAG_NATIVE_OPERATOR=auto"
         )
     if library is None:
-        log.warning("native_operator_absent", effect="budgets below 1 save little time: function bodies are used")
+        log.warning(
+            "native_operator_absent", effect="budgets below 1 save little time: function bodies are used"
+        )
     return library
 
 
@@ -96,9 +100,12 @@ def _open(folder: Path, provider: str, threads: int, library: Path | None) -> An
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = ERRORS_ONLY
-    if library is not None:
-        options.register_custom_ops_library(str(library))
-    return onnxruntime.InferenceSession(folder / MODEL_NAME, options, providers=PROVIDERS[provider])
+    try:
+        if library is not None:
+            options.register_custom_ops_library(str(library))
+        return onnxruntime.InferenceSession(folder / MODEL_NAME, options, providers=PROVIDERS[provider])
+    except Exception as error:
+        raise StartupError(f"ONNX Runtime cannot load {folder / MODEL_NAME}: {error}") from error
 
 
 def _check_provider(provider: str) -> None:
@@ -118,5 +125,5 @@ def _check_graph(folder: Path, manifest: ModelManifest, session: Any) -> None:
     missing |= promised - {item.name for item in session.get_outputs()}
     if missing:
         raise StartupError(
-            f"{folder / MODEL_NAME} lacks {', '.join(sorted(missing))}, which its manifest names: export it again"
+            f"{folder / MODEL_NAME} lacks {', '.join(sorted(missing))}, named in its manifest: export again"
         )

@@ -19,7 +19,7 @@ def labels_png(labels: NDArray[np.uint8]) -> bytes:
 
 
 def depth_millimetres(depth: NDArray[np.float32]) -> NDArray[np.uint16]:
-    """REP 118: uint16 [H,W] millimetres of float32 metres; 0 where not finite, not positive or beyond 65.535."""
+    """REP 118 uint16 [H,W] millimetres of float32 metres; 0 where not in (0, 65.535]."""
     with np.errstate(invalid="ignore"):
         millimetres = np.rint(depth * np.float32(1 / METRES_PER_UNIT))
         valid = (millimetres > 0) & (millimetres <= 65535)

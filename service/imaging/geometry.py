@@ -51,7 +51,7 @@ def plan_fit(height: int, width: int, working_pixels: int, multiple: int) -> Fit
 
 
 def fit(pixels: NDArray[np.uint8], plan: Fit) -> NDArray[np.uint8]:
-    """uint8 [H,W,3] to the padded uint8 [1,h,w,3]: area-averaged down, edges replicated at bottom and right."""
+    """uint8 [H,W,3] to the padded uint8 [1,h,w,3]: area-averaged down, bottom and right edge replicated."""
     height, width = plan.fed
     if pixels.shape[:2] != plan.fed:
         pixels = np.asarray(cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
@@ -67,7 +67,7 @@ def plan_sampling(plan: Fit, size: Size, stride: int) -> Sampling:
 
 
 def crop_to_needed(values: NDArray[np.float32], sampling: Sampling) -> NDArray[np.float32]:
-    """Part of an output [h,w,...] that the map samples: all but the rows and columns that saw only padding."""
+    """Part of an output [h,w,...] that the map samples: not the rows and columns that saw only padding."""
     rows, columns = (
         int(np.ceil(side * scale)) + 1 for side, scale in zip(sampling.target, sampling.scale, strict=True)
     )

@@ -43,12 +43,12 @@ class Blocks:
 def resample_labels(logits: NDArray[np.float32], sampling: Sampling) -> NDArray[np.uint8]:
     """Label map uint8 [H,W] of logits float32 [h,w,C], C <= 255; ties go to the lower label."""
     logits = crop_to_needed(logits, sampling)
+    winners: NDArray[np.intp] = logits.argmax(axis=-1)
     rows, columns = (
         sample_axis(cells, target, scale)
-        for cells, target, scale in zip(logits.shape[:2], sampling.target, sampling.scale, strict=True)
+        for cells, target, scale in zip(winners.shape, sampling.target, sampling.scale, strict=True)
     )
-    winners = logits.argmax(axis=-1)
-    labels = winners.astype(np.uint8)[rows.low].take(columns.low, axis=1)
+    labels: NDArray[np.uint8] = winners.astype(np.uint8)[rows.low].take(columns.low, axis=1)
     blocks = _find_blocks(logits, winners)
     band = max(1, PIXELS_AT_A_TIME // len(columns.low))
     for top in range(0, len(rows.low), band):
@@ -85,13 +85,13 @@ def _find_blocks(logits: NDArray[np.float32], winners: NDArray[np.intp]) -> Bloc
 
 def _beaten_by(corners: tuple[NDArray[np.float32], ...], winner: NDArray[np.intp]) -> NDArray[np.bool_]:
     """Classes bool [B,C] that `winner` [B] beats at all four corners, equality going to the lower label."""
-    below = np.ones(corners[0].shape, bool)
+    below: NDArray[np.bool_] = np.ones(corners[0].shape, bool)
     not_above = below.copy()
     for corner in corners:
         best = np.take_along_axis(corner, winner[:, None], axis=1)
         below &= corner < best
         not_above &= corner <= best
-    return below | (not_above & (winner[:, None] < np.arange(below.shape[1])))
+    return below | (not_above & (winner[:, None] < np.arange(corners[0].shape[1])))
 
 
 def _decide_band(labels: NDArray[np.uint8], blocks: Blocks, rows: Axis, columns: Axis, band: slice) -> None:

@@ -73,7 +73,9 @@ def test_computed_pixels_use_the_operators_float32_product(ratio: float, size: i
     pixels = (size // 8) ** 2
     expected = min(pixels, int(np.floor(np.float32(ratio) * np.float32(pixels))))
     # A pixel more or less would differ by 3e-5 at least.
-    assert read(document).share(1.0, size, size) == pytest.approx((100 + 100 * expected / pixels) / 200, rel=1e-9)
+    assert read(document).share(1.0, size, size) == pytest.approx(
+        (100 + 100 * expected / pixels) / 200, rel=1e-9
+    )
 
 
 @pytest.mark.parametrize("size", [(0, 32), (33, 32), (32, -32)])

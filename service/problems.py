@@ -1,0 +1,120 @@
+"""Turns every error into RFC 9457 problem+json, in answers and in the OpenAPI document."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from fastapi.openapi.utils import get_openapi
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from service.errors import Cancelled, ServiceError, Unavailable, status_of
+from service.metrics import Metrics
+from service.schemas.problem import MEDIA_TYPE, FieldProblem, Problem
+
+TYPE_PREFIX = "urn:problem-type:"
+SCHEMA = {"$ref": "#/components/schemas/Problem"}
+
+
+def problem(
+    request: Request,
+    status: int,
+    slug: str,
+    title: str,
+    *,
+    detail: str,
+    extra: Mapping[str, Any] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """The answer that says what went wrong; `extra` are further members of the problem."""
+    body = Problem(
+        type=TYPE_PREFIX + slug,
+        title=title,
+        status=status,
+        detail=detail,
+        instance=request.url.path,
+        request_id=request.scope.get("request_id", ""),
+        **(extra or {}),
+    )
+    content = json.dumps(body.model_dump(exclude_none=True), allow_nan=False)
+    return Response(content, status, {**(headers or {}), "Vary": "Accept"}, MEDIA_TYPE)
+
+
+def internal_problem(request: Request) -> Response:
+    """The answer to a fault of ours; its cause is in the log under the request's id, not here."""
+    detail = "An unexpected error occurred; the log names it under this request's id."
+    return problem(request, 500, ServiceError.slug, ServiceError.title, detail=detail)
+
+
+def install(app: FastAPI, metrics: Metrics) -> None:
+    """Answer all errors of `app` as problems and say so in its OpenAPI document."""
+
+    async def on_service_error(request: Request, error: Exception) -> Response:
+        assert isinstance(error, ServiceError)
+        if isinstance(error, Unavailable):
+            metrics.rejected.labels(error.slug).inc()
+        return problem(
+            request,
+            status_of(error),
+            error.slug,
+            error.title,
+            detail=error.detail,
+            extra=error.extra,
+            headers=error.headers,
+        )
+
+    async def on_disconnect(request: Request, error: Exception) -> Response:
+        metrics.cancelled.labels("upload").inc()
+        return await on_service_error(request, Cancelled("The caller left before the body had arrived."))
+
+    app.add_exception_handler(ServiceError, on_service_error)
+    app.add_exception_handler(ClientDisconnect, on_disconnect)
+    app.add_exception_handler(HTTPException, _on_http_exception)
+    app.add_exception_handler(RequestValidationError, _on_validation_error)
+    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
+
+
+async def _on_http_exception(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    title = HTTPStatus(error.status_code).phrase
+    slug = title.lower().replace(" ", "-")
+    return problem(request, error.status_code, slug, title, detail=str(error.detail), headers=error.headers)
+
+
+async def _on_validation_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    errors = [
+        FieldProblem(location=".".join(map(str, item["loc"])), detail=item["msg"]) for item in error.errors()
+    ]
+    detail = "; ".join(f"{item.location}: {item.detail}" for item in errors)
+    title = "A parameter is not valid"
+    return problem(request, 422, "invalid-parameter", title, detail=detail, extra={"errors": errors})
+
+
+def _openapi(app: FastAPI) -> dict[str, Any]:
+    if app.openapi_schema is None:
+        document = get_openapi(
+            title=app.title, version=app.version, description=app.description, routes=app.routes
+        )
+        schemas = document.setdefault("components", {}).setdefault("schemas", {})
+        for replaced in ("HTTPValidationError", "ValidationError"):
+            schemas.pop(replaced, None)
+        definition = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+        schemas |= definition.pop("$defs")
+        schemas["Problem"] = definition
+        app.openapi_schema = document
+    return app.openapi_schema
+
+
+def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """OpenAPI `responses` of a route that can fail with `statuses`."""
+    return {
+        status: {"description": HTTPStatus(status).phrase, "content": {MEDIA_TYPE: {"schema": SCHEMA}}}
+        for status in statuses
+    }

@@ -1,0 +1,60 @@
+"""Takes the image's bytes out of a request: the raw body, or the file of a form; counted as they arrive."""
+
+from __future__ import annotations
+
+import asyncio
+
+from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.types import Message, Receive
+
+from service.errors import BodyTooLarge, EmptyBody, MalformedRequest, RequestTimeout
+
+FIELD = "file"
+FORM = "multipart/form-data"
+
+
+async def read_image(request: Request, limit: int, timeout: float) -> bytes:
+    """Bytes of the image: at most `limit` bytes of body within `timeout` seconds.
+
+    Raises EmptyBody, MalformedRequest, BodyTooLarge or RequestTimeout.
+    """
+    declared = request.headers.get("content-length", "")
+    if declared.isdigit() and int(declared) > limit:
+        raise BodyTooLarge(limit)
+    counted = Request(request.scope, _counting(request.receive, limit))
+    is_form = request.headers.get("content-type", "").lower().startswith(FORM)
+    try:
+        async with asyncio.timeout(timeout):
+            data = await (_form_file(counted) if is_form else counted.body())
+    except TimeoutError as error:
+        raise RequestTimeout(f"The body did not arrive within {timeout:g} seconds.") from error
+    if not data:
+        raise EmptyBody(f"No image: send it as the body, or as the multipart field '{FIELD}'.")
+    return data
+
+
+async def _form_file(request: Request) -> bytes:
+    try:
+        async with request.form(max_files=1, max_fields=8) as form:
+            upload = form.get(FIELD)
+            if not isinstance(upload, UploadFile):
+                raise MalformedRequest(f"The form has no file in the field '{FIELD}'.")
+            return await upload.read()
+    except HTTPException as error:
+        raise MalformedRequest(f"The form cannot be read: {error.detail}") from error
+
+
+def _counting(receive: Receive, limit: int) -> Receive:
+    arrived = 0
+
+    async def counted() -> Message:
+        nonlocal arrived
+        message = await receive()
+        arrived += len(message.get("body", b""))
+        if arrived > limit:
+            raise BodyTooLarge(limit)
+        return message
+
+    return counted

@@ -1,0 +1,45 @@
+"""GET /models: what is loaded and what it promises."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from service.engine.registry import ModelRegistry
+from service.engine.session import ModelSession
+from service.problems import documented
+from service.schemas.models import ModelEntry, ModelList
+
+
+def build_router(registry: ModelRegistry) -> APIRouter:
+    """The routes, bound to the registry."""
+    router = APIRouter(tags=["models"])
+
+    @router.get("/models")
+    async def models() -> ModelList:
+        """Every loaded model with its tasks, classes, budget floor and accuracy at each budget."""
+        return ModelList(models=[_entry(session, registry.default) for session in registry])
+
+    @router.get("/models/{name}", responses=documented(404))
+    async def model(name: str) -> ModelEntry:
+        """One loaded model."""
+        return _entry(registry.get(name), registry.default)
+
+    return router
+
+
+def _entry(session: ModelSession, default: str | None) -> ModelEntry:
+    manifest = session.manifest
+    return ModelEntry(
+        name=manifest.name,
+        version=manifest.version,
+        description=manifest.description,
+        created=manifest.created,
+        default=manifest.name == default,
+        input=manifest.input,
+        tasks=manifest.tasks,
+        budget_floor=manifest.budget.floor,
+        budget_default=manifest.budget.default,
+        multiply_adds=manifest.multiply_adds,
+        metrics=manifest.metrics,
+        licence=manifest.licence,
+    )

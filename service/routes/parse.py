@@ -1,0 +1,119 @@
+"""POST /parse: one photograph in, its dense maps out, at the budget asked for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import Executor
+from contextlib import asynccontextmanager, suppress
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from starlette.requests import Request
+from starlette.responses import Response
+
+from service.engine.cancellation import Cancellation
+from service.engine.engine import Engine
+from service.engine.work import Options, Parsed
+from service.errors import InvalidParameter, NotAcceptable
+from service.problems import documented
+from service.routes.accept import choose
+from service.routes.answers import JSON, NPZ, PNG, RENDERERS, ZIP, headers_of, render_overlay
+from service.routes.body import FIELD, FORM, read_image
+from service.schemas.parse import ParseMeta, ParseQuery
+from service.settings import Settings
+
+Renderer = Callable[[Parsed, str, Executor], bytes]
+BINARY = {"schema": {"type": "string", "format": "binary"}}
+IMAGE_TYPES = ("image/jpeg", "image/png", "image/webp", "image/bmp", "image/tiff", "image/gif")
+REQUEST_BODY = {
+    "required": True,
+    "description": "The photograph. Its format is known by its first bytes, not by the Content-Type.",
+    "content": {
+        **dict.fromkeys((*IMAGE_TYPES, "application/octet-stream"), BINARY),
+        FORM: {
+            "schema": {"type": "object", "required": [FIELD], "properties": {FIELD: BINARY["schema"]}},
+        },
+    },
+}
+ANSWERS: dict[int | str, dict[str, Any]] = {
+    200: {
+        "model": ParseMeta,
+        "description": "The maps, as the Accept header chooses.",
+        "content": dict.fromkeys((ZIP, NPZ, PNG), BINARY),
+    },
+    **documented(400, 404, 406, 408, 413, 415, 422, 500, 503),
+}
+
+
+def build_router(engine: Engine, settings: Settings) -> APIRouter:
+    """The route, bound to its engine."""
+    router = APIRouter(tags=["parse"])
+
+    @router.post("/parse", responses=ANSWERS, openapi_extra={"requestBody": REQUEST_BODY})
+    async def parse(request: Request, query: Annotated[ParseQuery, Query()]) -> Response:
+        """Semantic classes, metric depth and surface normals of a photograph."""
+        options = _options(engine, query)
+        media_type, render = _representation(request, query, options)
+        engine.check_capacity()
+        data = await read_image(request, settings.max_body_bytes, settings.body_timeout)
+        request_id = request.scope["request_id"]
+        async with _cancelled_on_disconnect(request) as cancellation:
+            parsed, body = await engine.parse(
+                data, options, lambda done, pool: render(done, request_id, pool), cancellation
+            )
+        return Response(body, headers=headers_of(parsed), media_type=media_type)
+
+    return router
+
+
+def _options(engine: Engine, query: ParseQuery) -> Options:
+    tasks = None
+    if query.tasks is not None:
+        tasks = [name.strip() for name in query.tasks.split(",")]
+    overlay = query.output == "overlay"
+    if overlay and tasks not in (None, ["semantics"]):
+        raise InvalidParameter(
+            "output=overlay shows the semantics alone: leave tasks out, or tasks=semantics."
+        )
+    return engine.resolve(
+        query.model, ["semantics"] if overlay else tasks, query.budget, query.size, photograph=overlay
+    )
+
+
+def _representation(request: Request, query: ParseQuery, options: Options) -> tuple[str, Renderer]:
+    accept = ", ".join(request.headers.getlist("accept"))
+    overlay = query.output == "overlay"
+    single = [PNG] if len(options.tasks) == 1 else []
+    available = [PNG] if overlay else [JSON, ZIP, NPZ, *single]
+    chosen = choose(accept, available)
+    if chosen is None:
+        raise NotAcceptable(accept, available, _hint(overlay, options))
+    return chosen, render_overlay if overlay else RENDERERS[chosen]
+
+
+def _hint(overlay: bool, options: Options) -> str:
+    if overlay:
+        return "Leave out output=overlay for the maps themselves."
+    if len(options.tasks) > 1:
+        return f"{PNG} holds one map: ask for tasks={options.tasks[0]}, say, or for output=overlay."
+    return ""
+
+
+@asynccontextmanager
+async def _cancelled_on_disconnect(request: Request) -> AsyncIterator[Cancellation]:
+    """A cancellation that is used when the client closes the connection within the context."""
+    cancellation = Cancellation()
+
+    async def watch() -> None:
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+        cancellation.cancel()
+
+    watcher = asyncio.create_task(watch())
+    try:
+        yield cancellation
+    finally:
+        watcher.cancel()
+        with suppress(asyncio.CancelledError):
+            await watcher

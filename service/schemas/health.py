@@ -1,0 +1,33 @@
+"""What the health routes say."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+
+class Liveness(BaseModel):
+    """The process answers."""
+
+    status: Literal["alive", "failed"]
+
+
+class ReadyModel(BaseModel):
+    """How one loaded model computes."""
+
+    name: str
+    version: str
+    provider: str
+    operator: Literal["native", "function body"] = Field(
+        description="Native kernels, or the model's standard operators: as right, but budgets save less."
+    )
+    kernel_cap: str | None = Field(description="PERFORATED_CONV_MAX_ISA; null: the best this CPU has.")
+    threads: int
+
+
+class Readiness(BaseModel):
+    """Whether requests are served now, and by what."""
+
+    status: Literal["warming up", "ready", "failed", "stopping"]
+    models: list[ReadyModel]

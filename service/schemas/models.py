@@ -1,0 +1,30 @@
+"""What GET /models says of each model."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, Field
+
+from service.manifest import InputSpec, Licence, Metrics, MultiplyAdds, Tasks
+
+
+class ModelEntry(BaseModel):
+    """One loaded model: its tasks and classes, its input, its knob, and what each budget buys."""
+
+    name: str
+    version: str
+    description: str
+    created: str
+    default: bool = Field(description="Whether it answers when a request names no model.")
+    input: InputSpec
+    tasks: Tasks
+    budget_floor: float
+    budget_default: float
+    multiply_adds: MultiplyAdds
+    metrics: Metrics = Field(description="Accuracy at each budget and share of multiply-adds, as measured.")
+    licence: Licence
+
+
+class ModelList(BaseModel):
+    """All loaded models."""
+
+    models: list[ModelEntry]

@@ -1,0 +1,105 @@
+"""What is asked of POST /parse and what it says beside the pixels."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from service.engine.work import Reason
+from service.imaging.geometry import Size
+from service.manifest import ClassEntry
+
+
+class ParseQuery(BaseModel):
+    """Query parameters; unknown ones are refused, since a misspelt budget would pass unnoticed."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    budget: Annotated[
+        float | None,
+        Field(
+            gt=0,
+            le=1,
+            allow_inf_nan=False,
+            description="Ceiling on the share of the full network's multiply-adds; below the model's floor "
+            "the floor is served. Default: the server's or the model's.",
+        ),
+    ] = None
+    tasks: Annotated[
+        str | None,
+        Field(description="Comma-separated maps to compute and return. Default: all of the model."),
+    ] = None
+    size: Annotated[
+        Size | None,
+        Field(
+            description="Size of the maps: the photograph's (input) or the size at which the network saw it "
+            "(model). Default: the server's PAG_DEFAULT_SIZE."
+        ),
+    ] = None
+    model: Annotated[str | None, Field(description="Name of the model. Default: the server's.")] = None
+    output: Annotated[
+        Literal["maps", "overlay"],
+        Field(description="The maps themselves, or the photograph in the classes' colours as image/png."),
+    ] = "maps"
+
+
+class BudgetMeta(BaseModel):
+    """The budget asked for and served, and its exact price."""
+
+    requested: float
+    used: float
+    reason: Reason = Field(description="client: as asked or by default; floor: raised to the model's floor.")
+    share: float = Field(description="Share of the full network's multiply-adds spent at this size.")
+    multiply_adds: int
+
+
+class ModelMeta(BaseModel):
+    """Which model answered."""
+
+    name: str
+    version: str
+
+
+class ImageMeta(BaseModel):
+    """The photograph, upright."""
+
+    height: int
+    width: int
+    format: str
+
+
+class SizeMeta(BaseModel):
+    """Size of the maps, and the sizes (height, width) at which the network saw the photograph."""
+
+    mode: Size
+    height: int
+    width: int
+    network: tuple[int, int]
+    network_padded: tuple[int, int]
+
+
+class MapMeta(BaseModel):
+    """How to read one map."""
+
+    file: str | None = Field(default=None, description="Name in a zip archive.")
+    array: str | None = Field(default=None, description="Name in an npz archive.")
+    dtype: str
+    unit: str
+    invalid: int | float | str | None = None
+    formula: str | None = Field(default=None, description="From stored value v to the quantity.")
+    frame: str | None = None
+    classes: tuple[ClassEntry, ...] | None = None
+    png: str | None = Field(default=None, description="The PNG in base64, in application/json only.")
+
+
+class ParseMeta(BaseModel):
+    """Everything about an answer but its pixels."""
+
+    request_id: str
+    model: ModelMeta
+    budget: BudgetMeta
+    image: ImageMeta
+    size: SizeMeta
+    milliseconds: dict[str, float] = Field(description="Per stage; see also the header Server-Timing.")
+    maps: dict[str, MapMeta]
