@@ -109,7 +109,10 @@ def _convolve(
     groups: int,
 ) -> Tensor:
     top, left, bottom, right = padding
-    if (top, left) == (bottom, right):
+    reach = [d * (k - 1) for d, k in zip(dilation, weight.shape[2:], strict=True)]
+    # Padding beyond the kernel's reach (1 x 1, stride 2, padding 1 on a map one pixel wide) can make
+    # torch 2.13's conv2d on CPU read outside the map and crash.
+    if (top, left) == (bottom, right) and top <= reach[0] and left <= reach[1]:
         return F.conv2d(x, weight, bias, stride, (top, left), dilation, groups)
     return F.conv2d(F.pad(x, (left, right, top, bottom)), weight, bias, stride, 0, dilation, groups)
 
