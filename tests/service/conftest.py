@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import hypothesis
 import numpy as np
 import pytest
 import uvicorn
@@ -92,3 +93,8 @@ def encoded(pixels: NDArray[np.uint8] | Image.Image, kind: str = "PNG", **option
 @pytest.fixture(scope="session", autouse=True)
 def _logs() -> None:
     configure_logging(Settings(log_level="warning"))
+
+
+# The machine may be busy with other work: time limits per example would say nothing.
+hypothesis.settings.register_profile("service", deadline=None, max_examples=50)
+hypothesis.settings.load_profile("service")

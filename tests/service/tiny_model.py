@@ -84,18 +84,21 @@ def manifest_document(name: str = "tiny") -> dict[str, Any]:
     }
 
 
-def write_model(root: Path, name: str = "tiny", **changes: Any) -> Path:
-    """Write `root/name/{model.onnx, manifest.json}`; `changes` replace top-level keys of the manifest."""
+def write_model(root: Path, name: str = "tiny", slow_nodes: int = 0, **changes: Any) -> Path:
+    """Write `root/name/{model.onnx, manifest.json}`; `changes` replace top-level keys of the manifest.
+
+    Each of `slow_nodes` multiplies two 384x384 matrices to no effect: about a millisecond.
+    """
     folder = root / name
     folder.mkdir(parents=True)
-    onnx.save(build_graph(), folder / "model.onnx")
+    onnx.save(build_graph(slow_nodes), folder / "model.onnx")
     document = manifest_document(name) | changes
     document["files"] = {"model.onnx": file_entry(folder / "model.onnx").model_dump()}
     (folder / "manifest.json").write_text(json.dumps(document))
     return folder
 
 
-def build_graph() -> onnx.ModelProto:
+def build_graph(slow_nodes: int = 0) -> onnx.ModelProto:
     """Graph: 8x8 average pooling of (image - 127) / 128, then fixed weights; the budget scales depth.
 
     semantic_logits = pooled @ W; depth = mean over channels + 2 + budget;
@@ -113,6 +116,8 @@ def build_graph() -> onnx.ModelProto:
         "last": np.array([-1], np.int64),
         "tail": np.array([1, 2], np.int64),
         "zero": np.float32(0),
+        "square": np.array([1, 384, 384], np.int64),
+        "all": np.array([0, 1, 2], np.int64),
     }
     nodes = [
         helper.make_node("Clip", ["budget", "floor", "one"], ["used"]),
@@ -126,7 +131,7 @@ def build_graph() -> onnx.ModelProto:
         helper.make_node("MatMul", ["cells", "weights"], ["semantic_logits"]),
         helper.make_node("ReduceMean", ["cells", "last"], ["grey"], keepdims=0),
         helper.make_node("Add", ["grey", "two"], ["near"]),
-        helper.make_node("Add", ["near", "used_map"], ["depth"]),
+        helper.make_node("Add", ["near", "used_map"], ["slow.depth"]),
         helper.make_node("Add", ["cells", "forward"], ["towards"]),
         helper.make_node("ReduceL2", ["towards", "last"], ["length"], keepdims=1),
         helper.make_node("Div", ["towards", "length"], ["normals"]),
@@ -134,7 +139,7 @@ def build_graph() -> onnx.ModelProto:
         helper.make_node("Add", ["nothing", "used_map"], ["computed"]),
     ]
     graph = helper.make_graph(
-        nodes,
+        [*nodes, *_slow_nodes(slow_nodes)],
         "tiny",
         [_value("image", TensorProto.UINT8, "N", "H", "W", 3), _value("budget", TensorProto.FLOAT, "N")],
         [
@@ -148,6 +153,19 @@ def build_graph() -> onnx.ModelProto:
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 22)], ir_version=10)
     onnx.checker.check_model(model)
     return model
+
+
+def _slow_nodes(count: int) -> list[onnx.NodeProto]:
+    square = helper.make_node("Expand", ["zero_map", "square"], ["slow.0"])
+    products = [helper.make_node("MatMul", [f"slow.{i}", "slow.0"], [f"slow.{i + 1}"]) for i in range(count)]
+    return [
+        # From an input, or the runtime would multiply once when it loads.
+        helper.make_node("Mul", ["used_map", "zero"], ["zero_map"]),
+        square,
+        *products,
+        helper.make_node("ReduceMax", [f"slow.{count}", "all"], ["slow.most"], keepdims=0),
+        helper.make_node("Add", ["slow.depth", "slow.most"], ["depth"]),
+    ]
 
 
 def _value(name: str, kind: int, *shape: str | int) -> onnx.ValueInfoProto:

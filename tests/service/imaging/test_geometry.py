@@ -1,0 +1,144 @@
+"""How photographs fit the network, and that maps lie where the half-pixel convention says."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.imaging.geometry import (
+    Fit,
+    Size,
+    crop_to_needed,
+    fit,
+    plan_fit,
+    plan_sampling,
+    resample,
+    resample_normals,
+)
+from service.imaging.labels import resample_labels, sample_axis
+from tests.service.conftest import picture
+
+sides = st.integers(16, 700)
+sizes = st.sampled_from(["input", "model"])
+
+
+@given(st.integers(16, 5000), st.integers(16, 5000))
+def test_the_plan_keeps_aspect_pads_to_multiples_and_never_enlarges(height: int, width: int) -> None:
+    plan = plan_fit(height, width, 307200, 32)
+    assert all(fed <= source for fed, source in zip(plan.fed, plan.source, strict=True))
+    assert all(pad % 32 == 0 and 0 <= pad - fed < 32 for pad, fed in zip(plan.padded, plan.fed, strict=True))
+    if height * width <= 307200:
+        assert plan.fed == plan.source
+    scales = [fed / source for fed, source in zip(plan.fed, plan.source, strict=True)]
+    assert abs(scales[0] - scales[1]) <= 0.5 / height + 0.5 / width + 1e-9
+
+
+@pytest.mark.parametrize(
+    ("source", "fed", "padded"),
+    [
+        ((480, 640), (480, 640), (480, 640)),
+        ((3024, 4032), (480, 640), (480, 640)),
+        ((16, 16), (16, 16), (32, 32)),
+        ((16, 4000), (16, 4000), (32, 4000)),
+        ((1080, 1920), (416, 739), (416, 768)),
+        # A thin strip is padded a lot, so its length is bounded: 9600 = 307200 / 32.
+        ((16, 2_000_000), (1, 9600), (32, 9600)),
+    ],
+)
+def test_examples(source: tuple[int, int], fed: tuple[int, int], padded: tuple[int, int]) -> None:
+    assert plan_fit(*source, 307200, 32) == Fit(source, fed, padded)
+
+
+def test_padding_repeats_the_edge() -> None:
+    pixels = picture(40, 50)
+    padded = fit(pixels, plan_fit(40, 50, 307200, 32))
+    assert padded.shape == (1, 64, 64, 3)
+    assert (padded[0, :40, :50] == pixels).all()
+    assert (padded[0, 40:, :50] == pixels[-1]).all()
+    assert (padded[0, :, 50:] == padded[0, :, 49:50]).all()
+
+
+def interpolate(values: np.ndarray, plan: Fit, size: Size) -> np.ndarray:
+    """Bilinear interpolation spelt out, in double precision."""
+    sampling = plan_sampling(plan, size, 8)
+    for axis in (0, 1):
+        cells = values.shape[axis]
+        sample = sample_axis(cells, sampling.target[axis], sampling.scale[axis])
+        shape = [-1 if i == axis else 1 for i in range(values.ndim)]
+        weight = sample.weight.astype(float).reshape(shape)
+        upper = np.minimum(sample.low + 1, cells - 1)
+        values = values.take(sample.low, axis) * (1 - weight) + values.take(upper, axis) * weight
+    return values
+
+
+@given(sides, sides, sizes, st.integers(0, 99))
+def test_maps_follow_the_half_pixel_convention(height: int, width: int, size: Size, seed: int) -> None:
+    plan = plan_fit(height, width, 60_000, 32)
+    cells = (plan.padded[0] // 8, plan.padded[1] // 8)
+    values = np.random.default_rng(seed).uniform(0, 10, cells).astype(np.float32)
+    found = resample(values, plan_sampling(plan, size, 8))
+    assert found.shape == plan.target(size)
+    # Values up to 10 in single precision, twice rounded; positions up to 700 in single precision.
+    np.testing.assert_allclose(found, interpolate(values, plan, size), atol=2e-3)
+
+
+@given(sides, sides, sizes, st.integers(0, 99))
+def test_labels_are_the_argmax_of_interpolated_logits(height: int, width: int, size: Size, seed: int) -> None:
+    plan = plan_fit(height, width, 60_000, 32)
+    shape = (plan.padded[0] // 8, plan.padded[1] // 8, 12)
+    logits = np.random.default_rng(seed).normal(size=shape).astype(np.float32)
+    labels = resample_labels(logits, plan_sampling(plan, size, 8))
+    assert labels.shape == plan.target(size)
+    full = interpolate(logits, plan, size)
+    won = np.take_along_axis(full, labels[..., None].astype(int), axis=2)[..., 0]
+    # Where another label wins it may do so only by rounding.
+    np.testing.assert_allclose(won, full.max(axis=2), atol=1e-4)
+
+
+@pytest.mark.parametrize("smooth", [0, 3, 15])
+def test_labels_equal_opencv_at_the_working_size(smooth: int) -> None:
+    logits = np.random.default_rng(0).normal(size=(60, 80, 40)).astype(np.float32)
+    if smooth:
+        logits = np.asarray(cv2.GaussianBlur(logits, (0, 0), smooth))
+    expected = cv2.resize(logits, (640, 480), interpolation=cv2.INTER_LINEAR).argmax(axis=2)
+    found = resample_labels(logits, plan_sampling(plan_fit(480, 640, 307200, 32), "input", 8))
+    # Two classes within rounding of each other may be told apart differently: one pixel in ten thousand.
+    assert (found != expected).mean() < 1e-4
+
+
+@given(st.integers(0, 999))
+def test_ties_go_to_the_lower_label(seed: int) -> None:
+    # Few whole values make ties between many classes common, and weights of 1/16 keep them exact.
+    logits = np.random.default_rng(seed).integers(0, 3, (4, 4, 6)).astype(np.float32)
+    found = resample_labels(logits, plan_sampling(plan_fit(32, 32, 307200, 32), "input", 8))
+    expected = interpolate(logits, plan_fit(32, 32, 307200, 32), "input").argmax(axis=2)
+    assert (found == expected).all()
+
+
+def test_one_class_and_one_cell_need_no_neighbours() -> None:
+    sampling = plan_sampling(Fit((16, 16), (16, 16), (32, 32)), "input", 32)
+    assert (resample_labels(np.zeros((1, 1, 1), np.float32), sampling) == 0).all()
+
+
+def test_padding_never_shows() -> None:
+    plan = plan_fit(40, 40, 307200, 32)
+    values = np.ones((8, 8), np.float32)
+    values[6:] = np.nan
+    values[:, 6:] = np.nan
+    sampling = plan_sampling(plan, "input", 8)
+    # 40 pixels are 5 cells; the sixth takes part at the border, those beyond it saw padding only.
+    assert crop_to_needed(values, sampling).shape == (6, 6)
+    assert np.isfinite(resample(values, sampling)).all()
+
+
+@given(sides, sides)
+def test_normals_stay_of_unit_length(height: int, width: int) -> None:
+    plan = plan_fit(height, width, 60_000, 32)
+    rng = np.random.default_rng(height)
+    normals = rng.normal(size=(plan.padded[0] // 8, plan.padded[1] // 8, 3)).astype(np.float32)
+    normals[..., 2] = np.abs(normals[..., 2]) + 0.1
+    found = resample_normals(normals, plan_sampling(plan, "input", 8))
+    np.testing.assert_allclose(np.linalg.norm(found, axis=2), 1, atol=1e-5)

@@ -1,0 +1,76 @@
+"""Health, models, metrics, and the document that describes them all."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+
+from tests.service.conftest import Serve, encoded, picture
+from tests.service.routes.test_parse import assert_problem
+
+
+@pytest.mark.parametrize("path", ["/readyz", "/healthz", "/health"])
+def test_readiness_says_how_models_compute(client: httpx.Client, path: str) -> None:
+    body = client.get(path).json()
+    assert body["status"] == "ready"
+    (model,) = body["models"]
+    assert model["name"] == "tiny"
+    assert model["operator"] in {"native", "function body"}
+    assert model["threads"] >= 1
+
+
+def test_liveness(client: httpx.Client) -> None:
+    assert client.get("/livez").json() == {"status": "alive"}
+
+
+def test_without_the_native_operator_readiness_says_so(serve: Serve) -> None:
+    with serve(native_operator="off", threads=1) as client:
+        (model,) = client.get("/readyz").json()["models"]
+        assert (model["operator"], model["threads"]) == ("function body", 1)
+
+
+def test_models_show_the_curve(client: httpx.Client) -> None:
+    (entry,) = client.get("/models").json()["models"]
+    assert entry == client.get("/models/tiny").json()
+    assert entry["default"]
+    assert entry["budget_floor"] == 0.25
+    assert entry["multiply_adds"]["total"] == 1000
+    assert entry["metrics"]["splits"]["val"][0]["miou40"] == 0.3
+    assert len(entry["tasks"]["semantics"]["classes"]) == 40
+    assert_problem(client.get("/models/none"), 404, "unknown-model")
+
+
+def test_metrics_count_what_happened(serve: Serve) -> None:
+    with serve() as client:
+        client.post("/parse", content=encoded(picture(64, 64)), params={"budget": 0.1})
+        client.get("/made/up/by/the/client")
+        text = client.get("/metrics").text
+    assert 'pag_stage_duration_seconds_count{stage="inference"} 1.0' in text
+    assert 'pag_budget_requested_bucket{le="0.1"} 1.0' in text
+    assert "pag_budget_used_sum 0.25" in text
+    assert 'route="/parse",status="200"' in text
+    assert 'route="unmatched",status="404"' in text
+    assert "made" not in text
+    assert 'pag_model_info{name="tiny",version="1.0.0"} 1.0' in text
+    assert "pag_inflight_requests 0.0" in text
+
+
+def test_unknown_routes_and_methods_are_problems(client: httpx.Client) -> None:
+    assert_problem(client.get("/nowhere"), 404, "not-found")
+    answer = client.get("/parse")
+    assert_problem(answer, 405, "method-not-allowed")
+    assert answer.headers["allow"] == "POST"
+
+
+def test_the_document_describes_bodies_answers_and_problems(client: httpx.Client) -> None:
+    assert client.get("/docs").status_code == 200
+    document = client.get("/openapi.json").json()
+    operation = document["paths"]["/parse"]["post"]
+    assert {"image/jpeg", "multipart/form-data"} <= set(operation["requestBody"]["content"])
+    assert {"application/json", "application/zip", "application/x-npz", "image/png"} == set(
+        operation["responses"]["200"]["content"]
+    )
+    assert list(operation["responses"]["422"]["content"]) == ["application/problem+json"]
+    assert "HTTPValidationError" not in document["components"]["schemas"]
+    names = {parameter["name"] for parameter in operation["parameters"]}
+    assert names == {"budget", "tasks", "size", "model", "output"}
