@@ -64,7 +64,8 @@ class Layer:
         """float32 [Co, k, k, Ci / group], outputs of about unit variance."""
         depth = 1 if self.depthwise else self.in_channels
         shape = (self.out_channels, self.kernel, self.kernel, depth)
-        return (rng.standard_normal(shape) / np.sqrt(self.kernel**2 * depth)).astype(np.float32)
+        weights: Float = (rng.standard_normal(shape) / np.sqrt(self.kernel**2 * depth)).astype(np.float32)
+        return weights
 
 
 LAYERS = (
@@ -110,7 +111,8 @@ def bound_run(run: onnxruntime.InferenceSession, feeds: dict[str, Any]) -> Calla
 
     def call() -> Float:
         run.run_with_iobinding(binding)
-        return result.numpy()
+        values: Float = result.numpy()
+        return values
 
     return call
 
@@ -145,7 +147,7 @@ def contenders(layer: Layer, threads: int) -> dict[str, Callable[[], Float]]:
     runs = {"ort": bound_run(stock, {"X": np.ascontiguousarray(X.transpose(0, 3, 1, 2))})}
     dense = runs["ort"]().transpose(0, 2, 3, 1)
     for kind in ("smooth", "iid"):
-        scores = mask_scores(kind, *dense.shape[1:3], rng)
+        scores = mask_scores(kind, dense.shape[1], dense.shape[2], rng)
         for density in DENSITIES:
             M = scores >= np.quantile(scores, 1 - density)
             runs[f"{kind} {density}"] = bound_run(native, {"X": X, "M": M})
