@@ -1,4 +1,4 @@
-"""LOSSES: name -> function; every task loss at stride 4, distillation at stride 8, KL(rho || g) of the gates."""
+"""LOSSES: name -> function; task losses at stride 4, distillation at stride 8, KL(rho || g) of gates."""
 
 from __future__ import annotations
 

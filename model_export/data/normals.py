@@ -34,6 +34,7 @@ STEP_TOLERANCE = 1.2
 MIN_SUPPORT = 0.2
 MIN_NEAR_SUPPORT = 0.3
 MIN_COSINE = 0.05
+MIN_SPREAD = 0.01
 
 Array = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
@@ -111,16 +112,18 @@ def _halve(depth: Array, valid: Mask) -> tuple[Array, Mask]:
 def _fit_planes(depth: Array, valid: Mask) -> tuple[_Plane, Array, Array]:
     """Three rounds of weighted regression: planes, share of samples on them, and that share nearby."""
     q = (1 / depth).astype(np.float32)
-    confidence = np.where(valid, (depth / depth[valid].max() if valid.any() else depth) ** 4, 0)
+    confidence = valid.astype(np.float32)
     spacing = np.clip(WINDOW_STEPS * 518 / (2 * 2 * GRID_RADIUS) / depth, *SPACING_RANGE).astype(np.float32)
     zero = np.zeros_like(q)
     plane = _Plane(q, zero, zero)
     reach = GRID_RADIUS * spacing
     tolerance = q * (INITIAL_RELATIVE_TOLERANCE * reach / 16) + 3 * q**2
     for round_number in range(3):
-        plane, support, near = _regress(q, confidence.astype(np.float32), spacing, plane, tolerance)
+        plane, support, near = _regress(q, confidence, spacing, plane, tolerance)
         if round_number == 0:
             tolerance = q * RELATIVE_TOLERANCE + STEP_TOLERANCE * q**2
+            # A step of depth moves q by q^2. Not in the first round: deep samples would pull planes across edges.
+            confidence = confidence * np.square(np.square(depth / depth.max()))
     return plane, support, near
 
 
@@ -143,7 +146,8 @@ def _regress(
             at = y * width + x
             dq = flat_q.take(at) - plane.q
             residual = (dq - plane.slope_x * dx - plane.slope_y * dy) * inverse_tolerance
-            agreement = 1 / np.square(1 + np.square(residual))
+            # Planes at missing depth are meaningless and may lie anywhere: keep their squares finite.
+            agreement = 1 / np.square(1 + np.square(np.clip(residual, -1e3, 1e3)))
             support += agreement
             if max(abs(i), abs(j)) <= 1:
                 near += agreement
@@ -162,7 +166,9 @@ def _solve(sums: Array, centre: Array) -> _Plane:
     n = np.maximum(n, 1e-12)
     cxx, cxy, cyy = xx - x * x / n, xy - x * y / n, yy - y * y / n
     cxq, cyq = xq - x * q / n, yq - y * q / n
-    determinant = np.maximum(cxx * cyy - cxy * cxy, 1e-12)
+    determinant = cxx * cyy - cxy * cxy
+    # Samples on one point or line hold no plane: slope zero there, and too little support to count as valid.
+    determinant = np.where(determinant > MIN_SPREAD * n * n, determinant, np.inf)
     slope_x = (cxq * cyy - cyq * cxy) / determinant
     slope_y = (cyq * cxx - cxq * cxy) / determinant
     offset = (q - slope_x * x - slope_y * y) / n

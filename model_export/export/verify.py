@@ -1,0 +1,134 @@
+"""All forms of a network give the same maps: torch, numpy reference, function bodies, native library."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+from onnx.reference import ReferenceEvaluator
+
+from model_export.evaluation.evaluate import Maps, OnnxPredictor, Predictor, TorchPredictor
+from model_export.export.exportable import OUTPUTS, ExportableParser
+from model_export.op.reference import BudgetMask, PerforatedConv
+
+Image = npt.NDArray[np.uint8]
+
+TOLERANCE = {"semantic_logits": 2e-3, "depth": 2e-3, "normals": 2e-3, "computed": 1e-6}
+"""Absolute, for values of order 10, 1, 1 and 1: float32 sums of some thousand terms in another order."""
+AGREEING_PIXELS = {1.0: 1.0}
+AGREEING_BELOW_ONE = 0.98
+"""Share of pixels within tolerance. At budget 1 all. Below, a score that rounding moves across the top-k
+threshold exchanges two pixels of nearly equal score, which changes the maps around them a little."""
+
+
+class VerificationError(RuntimeError):
+    """Two forms of the network disagree; the message names form, image, budget, output and by how much."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One output of one form against torch.
+
+    Attributes:
+        form, budget, output: what was compared.
+        largest: largest absolute difference.
+        agreeing: share of pixels within TOLERANCE.
+    """
+
+    form: str
+    budget: float
+    output: str
+    largest: float
+    agreeing: float
+
+    @property
+    def passed(self) -> bool:
+        """Whether enough pixels agree."""
+        return self.agreeing >= AGREEING_PIXELS.get(self.budget, AGREEING_BELOW_ONE)
+
+    def __str__(self) -> str:
+        verdict = "ok" if self.passed else "FAILED"
+        return (
+            f"{verdict:6} {self.form:15} budget {self.budget:<5} {self.output:16} "
+            f"largest {self.largest:.2e}  within {TOLERANCE[self.output]:g}: {self.agreeing:.4%}"
+        )
+
+
+class ReferencePredictor:
+    """The exported graph with the operators' plain numpy reference: slow, for small images."""
+
+    def __init__(self, path: Path) -> None:
+        self._evaluator = ReferenceEvaluator(_without_bodies(path), new_ops=[PerforatedConv, BudgetMask])
+
+    def __call__(self, image: Image, budget: float, /) -> Maps:
+        """As evaluate.Predictor."""
+        feeds = {"image": image[None], "budget": np.array([budget], np.float32)}
+        values = self._evaluator.run(list(OUTPUTS), feeds)
+        return {name: np.asarray(value)[0] for name, value in zip(OUTPUTS, values, strict=True)}  # type: ignore[arg-type]
+
+
+def _without_bodies(path: Path) -> onnx.ModelProto:
+    # onnx.reference prefers a model-local function to an operator class of ours.
+    model = onnx.load(path)
+    del model.functions[:]
+    for node in model.graph.node:
+        node.overload = ""
+    return model
+
+
+def compare(expected: Maps, given: Maps, form: str, budget: float) -> list[Comparison]:
+    """One Comparison per output."""
+    results = []
+    for name in OUTPUTS:
+        difference = np.abs(expected[name] - given[name])
+        per_pixel = difference.max(-1) if difference.ndim > 2 else difference
+        within = float((per_pixel <= TOLERANCE[name]).mean())
+        results.append(Comparison(form, budget, name, float(difference.max()), within))
+    return results
+
+
+def verify(
+    exportable: ExportableParser,
+    path: Path,
+    images: Sequence[Image],
+    budgets: Sequence[float],
+    report: Callable[[str], object] = print,
+) -> list[Comparison]:
+    """Compares all forms on images [H, W, 3] (sides multiples of 32), the reference on a 64x64 part.
+
+    Raises:
+        VerificationError: naming every comparison that failed.
+    """
+    forms: dict[str, Predictor] = {
+        "function bodies": OnnxPredictor(path, native=False),
+        "native library": OnnxPredictor(path, native=True),
+    }
+    torch_form = TorchPredictor(exportable)
+    reference = ReferencePredictor(path)
+    results = []
+    for budget in budgets:
+        for image in images:
+            expected = torch_form(image, budget)
+            for form, predictor in forms.items():
+                results += compare(expected, predictor(image, budget), form, budget)
+        corner = np.ascontiguousarray(images[0][:64, :64])
+        results += compare(torch_form(corner, budget), reference(corner, budget), "numpy reference", budget)
+    for line in _worst(results):
+        report(str(line))
+    if failed := [str(result) for result in results if not result.passed]:
+        raise VerificationError("forms of the network disagree:\n" + "\n".join(failed))
+    return results
+
+
+def _worst(results: Sequence[Comparison]) -> list[Comparison]:
+    """The worst comparison of each (form, budget, output)."""
+    worst: dict[tuple[str, float, str], Comparison] = {}
+    for result in results:
+        key = (result.form, result.budget, result.output)
+        if key not in worst or result.agreeing < worst[key].agreeing:
+            worst[key] = result
+    return list(worst.values())
