@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 
 import uvicorn
@@ -39,6 +40,8 @@ def main(arguments: list[str] | None = None) -> None:
 def serve(settings: Settings) -> None:
     """Run the application in this process."""
     configure_logging(settings)
+    # uvicorn drains at SIGTERM and then raises it again: being told to stop is no failure.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     uvicorn.run(
         create_app(settings),
         host=settings.host,

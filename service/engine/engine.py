@@ -48,6 +48,9 @@ class Engine:
         # A codec thread waits for these, so they are not codec threads themselves.
         self._maps = ThreadPoolExecutor(codecs, "maps")
         self._pending: set[Cancellation] = set()
+        self._waiting: set[Cancellation] = set()
+        metrics.inflight.set_function(lambda: len(self._pending))
+        metrics.queue_depth.set_function(lambda: len(self._waiting))
         self._typical_seconds = 0.1
 
     def resolve(
@@ -125,7 +128,6 @@ class Engine:
     def _admitted(self, cancellation: Cancellation) -> Iterator[None]:
         self.check_capacity()
         self._pending.add(cancellation)
-        self._metrics.inflight.inc()
         start = time.perf_counter()
         try:
             yield
@@ -134,7 +136,6 @@ class Engine:
             self._typical_seconds += 0.2 * (took - self._typical_seconds)
         finally:
             self._pending.discard(cancellation)
-            self._metrics.inflight.dec()
 
     async def _stages(
         self,
@@ -154,11 +155,15 @@ class Engine:
         outputs = [getattr(tasks, name).output for name in options.tasks]
 
         def infer() -> dict[str, NDArray[np.float32]]:
+            self._waiting.discard(cancellation)
             with timed(seconds, "inference"):
                 return options.session.run(image, cost.used, outputs, cancellation)
 
-        with self._metrics.queue_depth.track_inprogress():
+        self._waiting.add(cancellation)
+        try:
             raw = await self._in_thread(self._inference, "inference", seconds, cancellation, infer)
+        finally:
+            self._waiting.discard(cancellation)
 
         def finish() -> tuple[Parsed, T]:
             with timed(seconds, "postprocess"):

@@ -23,6 +23,8 @@ from service.logs import configure_logging
 from service.settings import Settings
 from tests.service.tiny_model import write_model
 
+# Only against hanging for ever: the machine may be very busy.
+GUARD_SECONDS = 600
 Serve = Callable[..., AbstractContextManager[httpx.Client]]
 
 
@@ -38,7 +40,9 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def serving(**knobs: Any) -> Iterator[httpx.Client]:
     """Client of an application with the settings `knobs`, on a real socket, warmed up."""
     server = uvicorn.Server(
-        uvicorn.Config(create_app(Settings(**knobs)), port=0, log_config=None, timeout_graceful_shutdown=5)
+        uvicorn.Config(
+            create_app(Settings(**knobs)), port=0, log_config=None, timeout_graceful_shutdown=GUARD_SECONDS
+        )
     )
     thread = threading.Thread(target=server.run)
     thread.start()
@@ -47,7 +51,7 @@ def serving(**knobs: Any) -> Iterator[httpx.Client]:
             assert thread.is_alive(), "the application did not start"
             time.sleep(0.01)
         port = server.servers[0].sockets[0].getsockname()[1]
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=20) as client:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=GUARD_SECONDS) as client:
             wait_until_ready(client)
             yield client
     finally:
@@ -57,7 +61,7 @@ def serving(**knobs: Any) -> Iterator[httpx.Client]:
 
 def wait_until_ready(client: httpx.Client) -> None:
     """Return once /readyz answers 200."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + GUARD_SECONDS
     while client.get("/readyz").status_code != 200:
         assert time.monotonic() < deadline, client.get("/readyz").text
         time.sleep(0.01)

@@ -1,0 +1,152 @@
+"""The real process: it starts, says why it cannot, serves under load, notices departures, and stops."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from service.settings import Settings, settings_table
+from tests.service.conftest import GUARD_SECONDS, Serve, encoded, picture
+from tests.service.routes.test_parse import assert_problem
+from tests.service.tiny_model import write_model
+
+PHOTO = encoded(picture(64, 64))
+
+
+def spawn(*arguments: str, **environment: str) -> subprocess.Popen[str]:
+    paths = os.pathsep.join([str(Path.cwd()), *sys.path])
+    return subprocess.Popen(
+        [sys.executable, "-m", "service", *arguments],
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": paths, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def until(happened: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + GUARD_SECONDS
+    while not happened():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_it_starts_serves_logs_and_stops(weights: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    process = spawn(PAG_WEIGHTS=str(weights), PAG_PORT=str(port))
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=GUARD_SECONDS) as client:
+
+            def ready() -> bool:
+                assert process.poll() is None, process.communicate()[1]
+                try:
+                    return client.get("/readyz").status_code == 200
+                except httpx.TransportError:
+                    return False
+
+            until(ready)
+            answer = client.post("/parse", content=PHOTO, headers={"X-Request-ID": "abc"})
+            assert answer.status_code == 200
+            assert "server" not in answer.headers
+    finally:
+        process.send_signal(signal.SIGTERM)
+        _, logs = process.communicate(timeout=GUARD_SECONDS)
+    assert process.returncode == 0
+    lines = [json.loads(line) for line in logs.splitlines()]
+    (request,) = [line for line in lines if line.get("request_id") == "abc"]
+    assert (request["event"], request["path"], request["status"]) == ("request", "/parse", 200)
+    assert any(line["event"] == "ready" for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("environment", "words"),
+    [
+        ({"PAG_WEIGHTS": "/nonexistent"}, "weights folder /nonexistent does not exist"),
+        ({"PAG_MAX_PENDING": "0"}, "PAG_MAX_PENDING: Input should be greater than or equal to 1"),
+    ],
+)
+def test_it_says_why_it_cannot_start(environment: dict[str, str], words: str) -> None:
+    _, message = (process := spawn(**environment)).communicate(timeout=GUARD_SECONDS)
+    assert process.returncode == 2
+    assert message.startswith("cannot start: ")
+    assert words in message
+    assert "Traceback" not in message
+
+
+def test_the_settings_are_documented() -> None:
+    out, _ = spawn("--settings").communicate(timeout=GUARD_SECONDS)
+    assert out.strip() == settings_table()
+    for name, field in Settings.model_fields.items():
+        assert field.description
+        assert name.upper() in out or "PERFORATED_CONV_MAX_ISA" in out
+
+
+@pytest.fixture(scope="module")
+def slow_client(tmp_path_factory: pytest.TempPathFactory, serve: Serve) -> Iterator[httpx.Client]:
+    root = tmp_path_factory.mktemp("slow")
+    write_model(root, slow_nodes=400)
+    with serve(weights=root, max_pending=1) as client:
+        yield client
+
+
+def inflight(client: httpx.Client) -> bool:
+    return "pag_inflight_requests 1.0" in client.get("/metrics").text
+
+
+def send(client: httpx.Client) -> socket.socket:
+    """A request on a connection of its own, sent and not waited for."""
+    connection = socket.create_connection((client.base_url.host, client.base_url.port))
+    head = f"POST /parse HTTP/1.1\r\nHost: x\r\nContent-Length: {len(PHOTO)}\r\n\r\n"
+    connection.sendall(head.encode() + PHOTO)
+    return connection
+
+
+def test_a_full_server_refuses_and_stays_healthy(slow_client: httpx.Client) -> None:
+    with send(slow_client):
+        until(lambda: inflight(slow_client))
+        answer = slow_client.post("/parse", content=PHOTO)
+        assert slow_client.get("/livez").status_code == slow_client.get("/readyz").status_code == 200
+    assert_problem(answer, 503, "overloaded", "1 requests are pending")
+    assert int(answer.headers["retry-after"]) >= 1
+    assert 'pag_rejected_total{reason="overloaded"} 1.0' in slow_client.get("/metrics").text
+    until(lambda: not inflight(slow_client))
+
+
+def test_a_client_that_leaves_stops_its_inference(slow_client: httpx.Client) -> None:
+    def cancelled() -> float:
+        lines = slow_client.get("/metrics").text.splitlines()
+        return sum(float(line.split()[-1]) for line in lines if line.startswith("pag_cancelled_total"))
+
+    before = cancelled()
+    with send(slow_client):
+        until(lambda: inflight(slow_client))
+    until(lambda: cancelled() == before + 1)
+    until(lambda: not inflight(slow_client))
+
+
+def test_stopping_waits_for_what_runs(tmp_path: Path, serve: Serve) -> None:
+    write_model(tmp_path, slow_nodes=100)
+    answers: list[int] = []
+    with serve(weights=tmp_path) as client:
+        url = str(client.base_url)
+        thread = threading.Thread(
+            target=lambda: answers.append(
+                httpx.post(f"{url}/parse", content=PHOTO, timeout=GUARD_SECONDS).status_code
+            )
+        )
+        thread.start()
+        until(lambda: inflight(client))
+    thread.join()
+    assert answers == [200]
