@@ -67,7 +67,7 @@ def lite0_dense() -> TrainingConfig:
 def lite0_gated() -> TrainingConfig:
     """Stage 2, from stage 1's weights: gates, one MultiPool branch a pixel, one network for every budget."""
     return TrainingConfig(
-        gated=True, multipool="pag", steps=1500, learning_rate=4e-4, gate_rate=5.0, warmup_steps=30,
+        gated=True, multipool="pag", steps=1200, learning_rate=4e-4, gate_rate=5.0, warmup_steps=30,
         freeze_all_statistics=True, average_decay=0.99,
     )  # fmt: skip
 

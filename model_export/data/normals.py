@@ -9,9 +9,9 @@ q = A x' + B y' + C with x' = (u - cx)/fx, y' = (v - cy)/fy, so a plane fit is a
    the staircase of 8-bit depth visible, more round off small objects.
 3. Three rounds of weights: by similarity of depth to the centre first, then twice by the distance from the
    plane of the round before (Geman-McClure form 1/(1 + r^2)^2), which cuts off other surfaces.
-4. Masked as invalid: missing depth, the frame of the image without picture, pixels whose
-   samples mostly lie off the plane (poor fit, too few neighbours), pixels beside a depth discontinuity, and
-   planes seen at more than about 87 degrees.
+4. Masked as invalid: missing depth, the frame of the image without picture, pixels whose samples mostly lie
+   off the plane (poor fit, too few neighbours), pixels within two of a jump of depth (there image and depth
+   disagree), and planes seen at more than about 87 degrees.
 
 A global factor on depth scales A, B and C alike, so normals do not need the metric scale.
 """
@@ -34,6 +34,7 @@ STEP_TOLERANCE = 1.2
 MIN_SUPPORT = 0.2
 MIN_NEAR_SUPPORT = 0.3
 MIN_COSINE = 0.05
+JUMP_RELATIVE, JUMP_STEPS = 0.06, 3.0
 MIN_SPREAD = 0.01
 
 Array = npt.NDArray[np.float32]
@@ -85,7 +86,7 @@ def normals_from_depth(
     normals = _plane_normals(plane, camera)
     good = half_valid & (support > MIN_SUPPORT) & (near > MIN_NEAR_SUPPORT)
     good &= _facing(normals, camera) > MIN_COSINE
-    return _full_size(normals, good, valid, frame)
+    return _full_size(normals, good, valid & ~_jumps(metric), frame)
 
 
 def normals_from_depth8(
@@ -107,6 +108,13 @@ def _halve(depth: Array, valid: Mask) -> tuple[Array, Mask]:
     half_valid = np.asarray(valid.reshape(blocks.shape[0], 2, blocks.shape[1], 2).all((1, 3)))
     half = np.where(smooth, flat.mean(-1), low).astype(np.float32)
     return np.where(half_valid, half, 1).astype(np.float32), half_valid
+
+
+def _jumps(depth: Array) -> Mask:
+    """Where depth in steps [H, W] changes within 5x5 pixels by more than planes seen slantwise do."""
+    window = np.ones((5, 5), np.uint8)
+    low, high = cv2.erode(depth, window), cv2.dilate(depth, window)
+    return np.asarray(high - low > JUMP_RELATIVE * low + JUMP_STEPS)
 
 
 def _fit_planes(depth: Array, valid: Mask) -> tuple[_Plane, Array, Array]:
@@ -202,6 +210,7 @@ def _facing(normals: Array, camera: Intrinsics) -> Array:
 
 
 def _full_size(normals: Array, good: Mask, valid: Mask, frame: int) -> tuple[Array, Mask]:
+    """Normals and mask of the halved map -> of the full one, invalid also where `valid` is false."""
     height, width = valid.shape
     full = cv2.resize(normals, (width, height), interpolation=cv2.INTER_LINEAR)
     mask = cv2.resize(good.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST) > 0

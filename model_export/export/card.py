@@ -27,7 +27,7 @@ def render(manifest: ModelManifest, notes: str = "") -> str:
         manifest.description,
         "",
         f"* Tasks: {', '.join(manifest.tasks.names())}",
-        f"* Multiply-adds at {height}x{width}: {cost.total / 1e9:.2f} G, of which {cost.always / 1e9:.2f} G are "
+        f"* Multiply-adds at {height}x{width}: {cost.total / 1e9:.2f} G, {cost.always / 1e9:.2f} G of them "
         f"always spent; budget floor {manifest.budget.floor:.3f}",
         f"* Training commit {manifest.training.commit}, {manifest.training.date}, "
         f"{manifest.training.machine}, seed {manifest.training.seed}",

@@ -187,12 +187,19 @@ def _history(checkpoints: Sequence[Path]) -> dict[str, Any]:
         for path in checkpoints
     ]
     return {
-        "commands": [stage[0]["command"] for stage in starts],
+        "commands": [_portable(stage[-1]["command"], checkpoints) for stage in starts],
         "commit": ", ".join(dict.fromkeys(line["commit"] for stage in starts for line in stage)),
         "date": datetime.datetime.fromtimestamp(starts[-1][-1]["time"], tz=datetime.UTC).date().isoformat(),
         "machine": machine(),
         "seed": starts[-1][-1]["config"]["seed"],
     }
+
+
+def _portable(command: str, checkpoints: Sequence[Path]) -> str:
+    """The command with its run folders below runs/, wherever they were on the machine that trained."""
+    for path in checkpoints:
+        command = command.replace(str(path.parent), f"runs/{path.parent.name}")
+    return command
 
 
 def machine() -> str:

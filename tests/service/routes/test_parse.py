@@ -6,6 +6,7 @@ import base64
 import io
 import json
 import re
+import socket
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -274,8 +275,12 @@ def test_limits_are_counted_while_bytes_arrive(serve: Serve) -> None:
 
 def test_a_slow_body_times_out(serve: Serve) -> None:
     with serve(body_timeout=0.2) as client:
-        headers = {"Content-Length": str(len(PHOTO) + 1)}
-        assert_problem(client.post("/parse", content=PHOTO, headers=headers), 408, "request-timeout")
+        address = (client.base_url.host, client.base_url.port)
+        with socket.create_connection(address) as connection:
+            connection.sendall(b"POST /parse HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nfew")
+            answer = connection.recv(65536).decode()
+    assert answer.startswith("HTTP/1.1 408")
+    assert "urn:problem-type:request-timeout" in answer
 
 
 def test_several_models_need_a_choice(tmp_path: Path, serve: Serve) -> None:
