@@ -14,13 +14,15 @@ DEV_EXTRAS := cpu,export,dev
 NATIVE_SOURCES := $(shell find native -type f -not -path 'native/tests/*' -not -path 'native/python/*')
 CXX_FILES := $(shell find native -name '*.cc' -o -name '*.h')
 NATIVE_BUILD := build/native-tests
-PYTHON_FILES := $(wildcard service model_export native/python tests benchmarks docker)
+PYTHON_FILES := $(wildcard service model_export native/python tests benchmarks)
 
 # What CMake finds by itself; without any of these the headers are fetched into build/.
 HEADERS := $(firstword $(wildcard $(addsuffix /onnxruntime_c_api.h, \
   build/onnxruntime-headers/usr/include/onnxruntime build/onnxruntime-headers/usr/include/onnxruntime/core/session \
   /usr/include/onnxruntime /usr/include/onnxruntime/core/session \
   /usr/local/include /usr/local/include/onnxruntime)))
+GOOGLETEST := $(firstword $(wildcard /usr/lib/*/cmake/GTest /usr/lib/cmake/GTest /usr/local/lib/cmake/GTest \
+  build/googletest/usr/lib/*/cmake/GTest))
 
 .PHONY: help
 help:  ## this list
@@ -53,17 +55,19 @@ test: test-native  ## native tests, then pytest
 
 .PHONY: test-native
 test-native: $(VENV)/.dev  ## the C++ tests alone
-	PATH="$(abspath $(BIN)):$$PATH" cmake -G Ninja -S native -B $(NATIVE_BUILD) -DPAG_TESTS=ON $(CMAKE_ARGS)
-	PATH="$(abspath $(BIN)):$$PATH" cmake --build $(NATIVE_BUILD)
+	$(if $(GOOGLETEST),,scripts/fetch_googletest.sh)
+	$(BIN)/cmake -G Ninja -S native -B $(NATIVE_BUILD) -DPAG_TESTS=ON \
+	  -DCMAKE_MAKE_PROGRAM=$(abspath $(BIN))/ninja -DCMAKE_PREFIX_PATH=$(abspath build/googletest/usr) $(CMAKE_ARGS)
+	$(BIN)/cmake --build $(NATIVE_BUILD)
 	$(BIN)/ctest --test-dir $(NATIVE_BUILD) --output-on-failure --no-tests=error
 
 .PHONY: bench
 bench: $(VENV)/.dev  ## requests per second and latency of the service
-	$(BIN)/python -m benchmarks.service_load $(ARGS)
+	$(BIN)/python benchmarks/service_load.py $(ARGS)
 
 .PHONY: bench-op
 bench-op: $(VENV)/.dev  ## one layer: time against density, beside ONNX Runtime's own Conv
-	$(BIN)/python -m benchmarks.op_latency $(ARGS)
+	$(BIN)/python benchmarks/op_latency.py $(ARGS)
 
 .PHONY: train
 train: $(VENV)/.dev  ## ARGS="--preset NAME --folder runs/NAME"

@@ -36,8 +36,10 @@ finish() {
 trap finish EXIT
 
 # The archive of the machine's own apt sources; mmdebstrap finds the keyring of the suite by itself.
+# shellcheck disable=SC2016  # apt-get fills in $(REPO_URI), not the shell
 mirror() {
   local codename
+  # shellcheck source=/dev/null
   codename=$(. /etc/os-release && echo "$VERSION_CODENAME")
   apt-get indextargets --format '$(REPO_URI)' \
     'Identifier: Packages' 'Component: main' "Release: $codename" | sed -n 1p
