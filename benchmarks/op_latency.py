@@ -1,6 +1,6 @@
 """Latency of single layers: the native PerforatedConv at several mask densities beside ORT's dense Conv.
 
-    python benchmarks/op_latency.py [--repeats 40] [--threads 2] [--layers dilated]
+    python -m benchmarks.op_latency [--repeats 40] [--threads 2] [--layers dilated]
 
 All contenders of a layer live in one process and take turns, so that a busy machine slows them alike;
 compare within a row, and trust absolute times only from a quiet machine. ORT's Conv runs in NCHW, its own
@@ -11,15 +11,8 @@ allocating its result.
 from __future__ import annotations
 
 import argparse
-import datetime
-import json
-import os
-import platform
-import subprocess
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -29,11 +22,12 @@ from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 from perforated_conv import DOMAIN, OPSET_VERSION, library_path
 
+from benchmarks.common import conditions, measure, save
+
 Float = NDArray[np.float32]
 Bool = NDArray[np.bool_]
 
 DENSITIES = (1.0, 0.7, 0.5, 0.3, 0.1)
-RESULTS = Path(__file__).parent / "results"
 
 
 @dataclass(frozen=True)
@@ -155,43 +149,6 @@ def contenders(layer: Layer, threads: int) -> dict[str, Callable[[], Float]]:
     return runs
 
 
-def measure(runs: dict[str, Callable[[], Float]], repeats: int) -> dict[str, dict[str, float]]:
-    """Milliseconds of each contender, in turns: median, quartiles, least."""
-    times: dict[str, list[float]] = {name: [] for name in runs}
-    for _ in range(repeats):
-        for name, run in runs.items():
-            start = time.perf_counter()
-            run()
-            times[name].append((time.perf_counter() - start) * 1e3)
-    names = ("least", "lower_quartile", "median", "upper_quartile")
-    return {
-        name: dict(zip(names, np.quantile(values, (0, 0.25, 0.5, 0.75)).round(4).tolist(), strict=True))
-        for name, values in times.items()
-    }
-
-
-def cpu_model() -> str:
-    lines = subprocess.run(["lscpu"], capture_output=True, text=True, check=True).stdout.splitlines()
-    return next((line.split(":")[1].strip() for line in lines if line.startswith("Model name")), "unknown")
-
-
-def conditions(threads: int, repeats: int) -> dict[str, Any]:
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
-    )
-    return {
-        "machine": cpu_model(),
-        "architecture": platform.machine(),
-        "load_average": os.getloadavg()[0],
-        "max_isa": os.environ.get("PERFORATED_CONV_MAX_ISA"),
-        "onnxruntime": onnxruntime.__version__,
-        "commit": commit.stdout.strip(),
-        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "threads": threads,
-        "repeats": repeats,
-    }
-
-
 def print_row(name: str, row: dict[str, dict[str, float]], statistic: str) -> None:
     dense = row["iid 1.0"][statistic]
     spread = row["iid 1.0"]["upper_quartile"] / row["iid 1.0"]["lower_quartile"] - 1
@@ -214,7 +171,7 @@ def main() -> None:
     if library_path() is None:
         raise SystemExit("installed without the native library: nothing to measure")
 
-    result = conditions(arguments.threads, arguments.repeats)
+    result = conditions(threads=arguments.threads, repeats=arguments.repeats)
     load = f"load {result['load_average']:.1f}"
     print(f"{result['machine']}, {arguments.threads} threads, {load}, {result['commit']}")
     print(
@@ -226,11 +183,7 @@ def main() -> None:
         if arguments.layers in layer.name:
             layers[layer.name] = measure(contenders(layer, arguments.threads), arguments.repeats)
             print_row(layer.name, layers[layer.name], arguments.statistic)
-    RESULTS.mkdir(exist_ok=True)
-    stamp = result["date"][:19].replace(":", "")
-    path = RESULTS / f"op_latency-{stamp}.json"
-    path.write_text(json.dumps(result | {"milliseconds": layers}, indent=1) + "\n")
-    print(path)
+    print(save("op_latency", result | {"milliseconds": layers}))
 
 
 if __name__ == "__main__":
