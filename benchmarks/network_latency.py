@@ -16,9 +16,9 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 from perforated_conv import library_path
-from service.manifest import MODEL_NAME, ModelManifest, load_manifest
 
 from benchmarks.common import conditions, measure, save
+from service.manifest import MODEL_NAME, ModelManifest, load_manifest
 
 
 def open_session(folder: Path, native: bool, threads: int) -> onnxruntime.InferenceSession:

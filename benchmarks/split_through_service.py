@@ -24,11 +24,11 @@ from typing import Any
 
 import httpx
 import numpy as np
-from model_export.data.nyuv2 import data_root, open_split
-from model_export.evaluation.evaluate import SplitMetrics
 from tqdm import tqdm
 
 from benchmarks.common import conditions, save
+from model_export.data.nyuv2 import data_root, open_split
+from model_export.evaluation.evaluate import SplitMetrics
 
 FIGURES = ("miou40", "miou13", "pixel_accuracy", "delta1", "delta1_aligned", "normal_mean_degrees")
 

@@ -39,6 +39,14 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @contextmanager
 def serving(**knobs: Any) -> Iterator[httpx.Client]:
     """Client of an application with the settings `knobs`, on a real socket, warmed up."""
+    with started(**knobs) as client:
+        wait_until_ready(client)
+        yield client
+
+
+@contextmanager
+def started(**knobs: Any) -> Iterator[httpx.Client]:
+    """The same, but as soon as it listens."""
     server = uvicorn.Server(
         uvicorn.Config(
             create_app(Settings(**knobs)), port=0, log_config=None, timeout_graceful_shutdown=GUARD_SECONDS
@@ -52,7 +60,6 @@ def serving(**knobs: Any) -> Iterator[httpx.Client]:
             time.sleep(0.01)
         port = server.servers[0].sockets[0].getsockname()[1]
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=GUARD_SECONDS) as client:
-            wait_until_ready(client)
             yield client
     finally:
         server.should_exit = True

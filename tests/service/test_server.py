@@ -16,18 +16,19 @@ from pathlib import Path
 import httpx
 import pytest
 
-from service.settings import Settings, settings_table
-from tests.service.conftest import GUARD_SECONDS, Serve, encoded, picture
+from service.__main__ import main
+from service.settings import Settings
+from tests.service.conftest import GUARD_SECONDS, Serve, encoded, picture, started
 from tests.service.routes.test_parse import assert_problem
 from tests.service.tiny_model import write_model
 
 PHOTO = encoded(picture(64, 64))
 
 
-def spawn(*arguments: str, **environment: str) -> subprocess.Popen[str]:
+def spawn(**environment: str) -> subprocess.Popen[str]:
     paths = os.pathsep.join([str(Path.cwd()), *sys.path])
     return subprocess.Popen(
-        [sys.executable, "-m", "service", *arguments],
+        [sys.executable, "-m", "service"],
         env={"PATH": os.environ["PATH"], "PYTHONPATH": paths, **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -71,26 +72,54 @@ def test_it_starts_serves_logs_and_stops(weights: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("environment", "words"),
+    ("variable", "value", "words"),
     [
-        ({"PAG_WEIGHTS": "/nonexistent"}, "weights folder /nonexistent does not exist"),
-        ({"PAG_MAX_PENDING": "0"}, "PAG_MAX_PENDING: Input should be greater than or equal to 1"),
+        ("PAG_WEIGHTS", "/nonexistent", "weights folder /nonexistent does not exist"),
+        ("PAG_MAX_PENDING", "0", "PAG_MAX_PENDING: Input should be greater than or equal to 1"),
+        ("PERFORATED_CONV_MAX_ISA", "sse", "PERFORATED_CONV_MAX_ISA: Input should be 'portable'"),
     ],
 )
-def test_it_says_why_it_cannot_start(environment: dict[str, str], words: str) -> None:
-    _, message = (process := spawn(**environment)).communicate(timeout=GUARD_SECONDS)
-    assert process.returncode == 2
+def test_it_says_why_it_cannot_start(
+    variable: str,
+    value: str,
+    words: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(SystemExit) as caught:
+        main([])
+    assert caught.value.code == 2
+    message = capsys.readouterr().err
     assert message.startswith("cannot start: ")
     assert words in message
-    assert "Traceback" not in message
 
 
-def test_the_settings_are_documented() -> None:
-    out, _ = spawn("--settings").communicate(timeout=GUARD_SECONDS)
-    assert out.strip() == settings_table()
-    for name, field in Settings.model_fields.items():
-        assert field.description
-        assert name.upper() in out or "PERFORATED_CONV_MAX_ISA" in out
+def test_the_settings_are_documented(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["--settings"])
+    table = capsys.readouterr().out
+    assert table.count("\n| `") == len(Settings.model_fields)
+    assert "| `PAG_MAX_PENDING` | `32` |" in table
+    assert "| `PERFORATED_CONV_MAX_ISA` | `(unset)` |" in table
+    assert all(field.description for field in Settings.model_fields.values())
+
+
+def test_a_network_that_fails_is_no_fault_of_the_client(tmp_path: Path, serve: Serve) -> None:
+    write_model(tmp_path, only=(60, 80))
+    with serve(weights=tmp_path) as client:
+        assert_problem(client.post("/parse", content=PHOTO), 500, "inference-failed")
+        assert client.post("/parse", content=encoded(picture(480, 640))).status_code == 200
+
+
+def test_a_failed_warm_up_is_told(tmp_path: Path) -> None:
+    write_model(tmp_path, only=(59, 80))
+    with started(weights=tmp_path) as client:
+        until(lambda: client.get("/livez").status_code == 503)
+        answer = client.get("/readyz")
+        assert (answer.status_code, answer.json()["status"]) == (503, "failed")
+        refused = client.post("/parse", content=PHOTO)
+        assert_problem(refused, 503, "not-ready")
+        assert refused.headers["retry-after"] == "1"
 
 
 @pytest.fixture(scope="module")

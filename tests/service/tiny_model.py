@@ -84,21 +84,24 @@ def manifest_document(name: str = "tiny") -> dict[str, Any]:
     }
 
 
-def write_model(root: Path, name: str = "tiny", slow_nodes: int = 0, **changes: Any) -> Path:
+def write_model(
+    root: Path, name: str = "tiny", slow_nodes: int = 0, only: tuple[int, int] | None = None, **changes: Any
+) -> Path:
     """Write `root/name/{model.onnx, manifest.json}`; `changes` replace top-level keys of the manifest.
 
     Each of `slow_nodes` multiplies two 384x384 matrices to no effect: about a millisecond.
+    With `only` the graph fails at run time for all outputs but those of this height and width.
     """
     folder = root / name
     folder.mkdir(parents=True)
-    onnx.save(build_graph(slow_nodes), folder / "model.onnx")
+    onnx.save(build_graph(slow_nodes, only), folder / "model.onnx")
     document = manifest_document(name) | changes
     document["files"] = {"model.onnx": file_entry(folder / "model.onnx").model_dump()}
     (folder / "manifest.json").write_text(json.dumps(document))
     return folder
 
 
-def build_graph(slow_nodes: int = 0) -> onnx.ModelProto:
+def build_graph(slow_nodes: int = 0, only: tuple[int, int] | None = None) -> onnx.ModelProto:
     """Graph: 8x8 average pooling of (image - 127) / 128, then fixed weights; the budget scales depth.
 
     semantic_logits = pooled @ W; depth = mean over channels + 2 + budget;
@@ -118,6 +121,7 @@ def build_graph(slow_nodes: int = 0) -> onnx.ModelProto:
         "zero": np.float32(0),
         "square": np.array([1, 384, 384], np.int64),
         "all": np.array([0, 1, 2], np.int64),
+        "bias": np.zeros((1, *(only or (1, 1))), np.float32),
     }
     nodes = [
         helper.make_node("Clip", ["budget", "floor", "one"], ["used"]),
@@ -130,13 +134,14 @@ def build_graph(slow_nodes: int = 0) -> onnx.ModelProto:
         helper.make_node("Transpose", ["pooled"], ["cells"], perm=[0, 2, 3, 1]),
         helper.make_node("MatMul", ["cells", "weights"], ["semantic_logits"]),
         helper.make_node("ReduceMean", ["cells", "last"], ["grey"], keepdims=0),
-        helper.make_node("Add", ["grey", "two"], ["near"]),
+        helper.make_node("Add", ["biased", "two"], ["near"]),
         helper.make_node("Add", ["near", "used_map"], ["slow.depth"]),
         helper.make_node("Add", ["cells", "forward"], ["towards"]),
         helper.make_node("ReduceL2", ["towards", "last"], ["length"], keepdims=1),
         helper.make_node("Div", ["towards", "length"], ["normals"]),
         helper.make_node("Mul", ["grey", "zero"], ["nothing"]),
         helper.make_node("Add", ["nothing", "used_map"], ["computed"]),
+        helper.make_node("Add", ["grey", "bias"], ["biased"]),
     ]
     graph = helper.make_graph(
         [*nodes, *_slow_nodes(slow_nodes)],
