@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from model_export.config import PRESETS
 from model_export.data.nyuv2 import SPLITS, open_split
 from model_export.evaluation.evaluate import OnnxPredictor, Predictor, TorchPredictor, evaluate
 from model_export.export import export
@@ -31,7 +32,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_train(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--preset", required=True, help=f"one of {', '.join(sorted(train.PRESETS))}")
+    parser.add_argument("--preset", required=True, help=f"one of {', '.join(sorted(PRESETS))}")
     parser.add_argument("--folder", type=Path, required=True, help="of the checkpoint, log and plot")
     parser.add_argument("--initial", type=Path, help="checkpoint whose weights to start from")
     parser.add_argument("--save-minutes", type=float, default=3.0)

@@ -130,7 +130,8 @@ def _fit_planes(depth: Array, valid: Mask) -> tuple[_Plane, Array, Array]:
         plane, support, near = _regress(q, confidence, spacing, plane, tolerance)
         if round_number == 0:
             tolerance = q * RELATIVE_TOLERANCE + STEP_TOLERANCE * q**2
-            # A step of depth moves q by q^2. Not in the first round: deep samples would pull planes across edges.
+            # A step of depth moves q by q^2. Not in the first round: deep samples would pull planes across
+            # edges.
             confidence = confidence * np.square(np.square(depth / depth.max()))
     return plane, support, near
 

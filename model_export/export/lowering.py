@@ -58,7 +58,7 @@ class Lowering:
             if node.op == "placeholder":
                 self._tensors[node] = next(inputs)
             elif node.op == "output":
-                return tuple(self.tensor(value) for value in node.args[0])  # type: ignore[union-attr]
+                return tuple(self.tensor(value) for value in node.args[0])
             else:
                 self._tensors[node] = self._lower(node)
         raise AssertionError("a traced graph ends with its output")

@@ -21,7 +21,7 @@ def to_onnx(exportable: ExportableParser, name: str) -> onnx.ModelProto:
     graph.node("Squeeze", [depth, graph.constant("axis_3", np.array([3]))], "depth")
     graph.node("Identity", [normals], "normals")
     _computed(graph, exportable, lowering.masks)
-    classes = exportable.network.heads.semantics[1].weight.shape[0]  # type: ignore[union-attr, index]
+    classes = exportable.network.heads.semantics[1].weight.shape[0]  # type: ignore[index]
     outputs = [
         float_info("semantic_logits", ["N", "h", "w", int(classes)]),
         float_info("depth", ["N", "h", "w"]),

@@ -68,7 +68,7 @@ class ReferencePredictor:
         """As evaluate.Predictor."""
         feeds = {"image": image[None], "budget": np.array([budget], np.float32)}
         values = self._evaluator.run(list(OUTPUTS), feeds)
-        return {name: np.asarray(value)[0] for name, value in zip(OUTPUTS, values, strict=True)}  # type: ignore[arg-type]
+        return {name: np.asarray(value)[0] for name, value in zip(OUTPUTS, values, strict=True)}
 
 
 def _without_bodies(path: Path) -> onnx.ModelProto:

@@ -152,5 +152,5 @@ class InvertedBottleneck(_GatedBranch):
         mask = self.mask(x, ratios)
         residual = x if self.identity else None
         if isinstance(self.first, nn.Identity):
-            return self.last(self.middle(x), None, residual)
+            return self.last(self.middle(x), None, residual)  # type: ignore[no-any-return]
         return self.branch(x, mask, residual)

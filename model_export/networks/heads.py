@@ -22,7 +22,7 @@ class Head(nn.Sequential):
             PerforatedConv2d(in_channels, hidden, activation="relu"),
             PerforatedConv2d(hidden, out_channels, norm=False),
         )
-        nn.init.normal_(self[1].weight, std=0.01)  # type: ignore[union-attr, arg-type]
+        nn.init.normal_(self[1].weight, std=0.01)  # type: ignore[arg-type]
 
 
 class TaskHeads(nn.Module):

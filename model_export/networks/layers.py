@@ -83,7 +83,8 @@ class PerforatedConv2d(nn.Module):
         v = self._convolve(x)
         if mask is not None and self.fill != "unread":
             v = _blend(v, mask, self.fill)
-        return ACTIVATIONS[self.activation](v if residual is None else v + residual)
+        y: Tensor = ACTIVATIONS[self.activation](v if residual is None else v + residual)
+        return y
 
     def _fills_at_input(self) -> bool:
         # Interpolation weights sum to one, so a 1x1 convolution of the interpolated input is the

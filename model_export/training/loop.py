@@ -79,7 +79,7 @@ def train_step(state: TrainingState, batch: Batch, config: TrainingConfig) -> di
         values |= {name: float(value.detach()) for name, value in terms.items()}
         if not all(math.isfinite(value) for value in values.values()):
             raise NonFiniteLossError(f"step {state.step}: a loss term is not finite: {values}")
-        torch.stack(list(terms.values())).sum().backward()
+        torch.stack(list(terms.values())).sum().backward()  # type: ignore[no-untyped-call]
     torch.nn.utils.clip_grad_norm_(network.parameters(), config.gradient_norm)
     _set_learning_rate(state.optimizer, learning_rate_factor(state.step, config))
     state.optimizer.step()
