@@ -1,0 +1,108 @@
+"""The README's picture: one photograph, all maps at three budgets, by the service and the model.
+
+    python -m benchmarks.overview_picture weights/efficientnet_lite0-nyuv2 docs/overview.jpg
+
+The photograph is scikit-image's coffee cup (Rachel Michetti, CC0).
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import cv2
+import httpx
+import numpy as np
+from numpy.typing import NDArray
+from perforated_conv import library_path
+
+from benchmarks.network_latency import open_session
+from benchmarks.split_through_service import parse, running_service
+from service.manifest import ModelManifest, load_manifest
+
+Pixels = NDArray[np.uint8]
+BUDGETS = (1.0, 0.7, 0.4)
+PANEL = (320, 213)
+MARGIN = 26
+
+
+def class_colours(labels: NDArray[np.uint8], manifest: ModelManifest) -> Pixels:
+    """Palette colours [H, W, 3] of class ids."""
+    assert manifest.tasks.semantics is not None, "the model has semantics"
+    colours = np.zeros((256, 3), np.uint8)
+    for entry in manifest.tasks.semantics.classes:
+        colours[entry.id] = entry.color
+    return colours[labels]
+
+
+def depth_colours(depth: NDArray[np.float32], near: float, far: float) -> Pixels:
+    """A colour map [H, W, 3] of metres between near and far, near bright."""
+    scaled = np.clip((depth - near) / max(far - near, 1e-3), 0, 1)
+    coloured = cv2.applyColorMap(np.rint(255 * (1 - scaled)).astype(np.uint8), cv2.COLORMAP_INFERNO)
+    return np.asarray(cv2.cvtColor(coloured, cv2.COLOR_BGR2RGB), np.uint8)
+
+
+def normal_colours(normals: NDArray[np.float32]) -> Pixels:
+    """Normals [H, W, 3] as RGB, round((n + 1) * 127.5)."""
+    return np.rint((normals + 1) * 127.5).astype(np.uint8)
+
+
+def computed_colours(folder: Path, photograph: Pixels, budget: float) -> Pixels:
+    """Where the gated multiply-adds went, black 0 to white 1, from the exported model itself."""
+    sides = [-(-side // 32) * 32 for side in photograph.shape[:2]]
+    padding = ((0, sides[0] - photograph.shape[0]), (0, sides[1] - photograph.shape[1]), (0, 0))
+    image = np.pad(photograph, padding, mode="edge")[None]
+    session = open_session(folder, library_path() is not None, 2)
+    (computed,) = session.run(["computed"], {"image": image, "budget": np.array([budget], np.float32)})
+    full = cv2.resize(computed[0], (sides[1], sides[0]), interpolation=cv2.INTER_NEAREST)
+    grey = np.rint(255 * full[: photograph.shape[0], : photograph.shape[1]]).astype(np.uint8)
+    return np.repeat(grey[..., None], 3, axis=2)
+
+
+def panel(pixels: Pixels, title: str) -> Pixels:
+    """The pixels at the panel's size under a line of text."""
+    resized = cv2.resize(pixels, PANEL, interpolation=cv2.INTER_AREA)
+    canvas = np.full((PANEL[1] + MARGIN, PANEL[0] + 4, 3), 255, np.uint8)
+    canvas[MARGIN:, 2:-2] = resized
+    cv2.putText(canvas, title, (6, 18), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (0, 0, 0), 1, cv2.LINE_AA)
+    return canvas
+
+
+def row(url: str, folder: Path, photograph: Pixels, budget: float) -> Pixels:
+    """Panels of one budget side by side."""
+    encoded = cv2.imencode(".png", cv2.cvtColor(photograph, cv2.COLOR_RGB2BGR))[1].tobytes()
+    with httpx.Client(base_url=url, timeout=60) as client:
+        meta, maps = parse(client, encoded, budget)
+    used, share = meta["budget"]["used"], meta["budget"]["share"]
+    near, far = np.quantile(maps["depth"], (0.02, 0.98))
+    panels = [
+        panel(photograph, f"photograph, budget {used:g}"),
+        panel(class_colours(maps["semantics"], load_manifest(folder)), "semantics"),
+        panel(depth_colours(maps["depth"], near, far), f"depth, {near:.2f} to {far:.2f} m"),
+        panel(normal_colours(maps["normals"]), "surface normals"),
+        panel(computed_colours(folder, photograph, budget), f"computed: {share:.1%} of the work"),
+    ]
+    return np.hstack(panels)
+
+
+def main() -> None:
+    """Runs the command line."""
+    from skimage import data  # noqa: PLC0415 - needed here alone
+
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("picture", type=Path)
+    arguments = parser.parse_args()
+    photograph = np.ascontiguousarray(data.coffee())
+    with running_service({"PAG_WEIGHTS": str(arguments.folder.parent)}) as url:
+        rows = [row(url, arguments.folder, photograph, budget) for budget in BUDGETS]
+    picture = cv2.cvtColor(np.vstack(rows), cv2.COLOR_RGB2BGR)
+    arguments.picture.parent.mkdir(parents=True, exist_ok=True)
+    cv2.imwrite(str(arguments.picture), picture, [cv2.IMWRITE_JPEG_QUALITY, 88])
+    print(arguments.picture)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,168 @@
+"""What the service adds to inference: time per representation, start to readiness, memory after 100 requests.
+
+    PYTHONPATH=.:native/python python benchmarks/service_overhead.py [--weights weights] [--json out.json]
+
+Starts `python -m service` as a process of its own and sends photographs of 640x480 over one connection,
+one at a time. Run it on a quiet machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import os
+import platform
+import re
+import socket
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+from PIL import Image
+
+STAGES = ("decode", "preprocess", "queue", "inference", "postprocess", "encode")
+REPRESENTATIONS: dict[str, tuple[str, dict[str, str]]] = {
+    "json": ("application/json", {}),
+    "zip": ("application/zip", {}),
+    "npz": ("application/x-npz", {}),
+    "png semantics": ("image/png", {"tasks": "semantics"}),
+    "png depth": ("image/png", {"tasks": "depth"}),
+    "png normals": ("image/png", {"tasks": "normals"}),
+    "overlay": ("image/png", {"output": "overlay"}),
+}
+
+
+def photograph(height: int = 480, width: int = 640) -> bytes:
+    """JPEG of smooth colours with grain: decoded about as slowly as a photograph."""
+    rng = np.random.default_rng(0)
+    coarse = Image.fromarray(rng.integers(0, 256, (12, 16, 3), np.uint8))
+    smooth = np.asarray(coarse.resize((width, height), Image.Resampling.BICUBIC), np.int16)
+    noisy = np.clip(smooth + rng.normal(0, 6, smooth.shape), 0, 255).astype(np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(noisy).save(buffer, "JPEG", quality=90)
+    return buffer.getvalue()
+
+
+@contextmanager
+def service(weights: Path) -> Iterator[tuple[httpx.Client, subprocess.Popen[bytes], float]]:
+    """A client of a fresh process, the process, and the seconds it took to be ready."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    environment = {
+        **os.environ,
+        "PAG_WEIGHTS": str(weights),
+        "PAG_PORT": str(port),
+        "PAG_LOG_LEVEL": "warning",
+    }
+    start = time.perf_counter()
+    process = subprocess.Popen([sys.executable, "-m", "service"], env=environment)
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=120) as client:
+            _wait(client, process)
+            yield client, process, time.perf_counter() - start
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def measure(
+    client: httpx.Client, data: bytes, accept: str, query: dict[str, str], runs: int
+) -> dict[str, float]:
+    """Medians in milliseconds: the whole request, its stages, and what is neither inference nor queue."""
+    samples: list[dict[str, float]] = []
+    for _ in range(runs + 2):
+        start = time.perf_counter()
+        answer = client.post("/parse", content=data, headers={"Accept": accept}, params=query)
+        total = 1000 * (time.perf_counter() - start)
+        answer.raise_for_status()
+        timing = dict(re.findall(r"(\w+);dur=([\d.]+)", answer.headers["server-timing"]))
+        stages = {stage: float(timing[stage]) for stage in STAGES}
+        outside = total - stages["inference"]
+        samples.append({"total": total, "outside": outside, **stages, "KiB": len(answer.content) / 1024})
+    kept = samples[2:]
+    return {key: round(statistics.median(sample[key] for sample in kept), 2) for key in kept[0]}
+
+
+def resident_mebibytes(pid: int) -> float:
+    """Resident memory of a process (Linux)."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    match = re.search(r"VmRSS:\s+(\d+) kB", status)
+    return round(int(match[1]) / 1024, 1) if match else float("nan")
+
+
+def report(weights: Path, runs: int) -> dict[str, Any]:
+    """All figures of one run."""
+    data = photograph()
+    with service(weights) as (client, process, cold):
+        before = resident_mebibytes(process.pid)
+        rows = {name: measure(client, data, *how, runs) for name, how in REPRESENTATIONS.items()}
+        for _ in range(100):
+            client.post("/parse", content=data).raise_for_status()
+        return {
+            "machine": f"{platform.processor() or platform.machine()}, {os.cpu_count()} CPUs",
+            "model": client.get("/readyz").json()["models"][0],
+            "image": "640x480 JPEG",
+            "runs": runs,
+            "cold_start_to_ready_seconds": round(cold, 2),
+            "rss_mebibytes": {"ready": before, "after_100_requests": resident_mebibytes(process.pid)},
+            "milliseconds": rows,
+        }
+
+
+def table(figures: dict[str, Any]) -> str:
+    """Markdown of `report`'s figures."""
+    rows = figures["milliseconds"]
+    columns = list(next(iter(rows.values())))
+    lines = [
+        "| answer | " + " | ".join(columns) + " |",
+        "|---" * (len(columns) + 1) + "|",
+        *(
+            f"| {name} | " + " | ".join(f"{row[key]:.1f}" for key in columns) + " |"
+            for name, row in rows.items()
+        ),
+    ]
+    memory = figures["rss_mebibytes"]
+    lines.append(
+        f"\nMedians of {figures['runs']} in ms, sizes in KiB; cold start to ready "
+        f"{figures['cold_start_to_ready_seconds']} s; RSS {memory['ready']} MiB when ready, "
+        f"{memory['after_100_requests']} MiB after 100 requests."
+    )
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Measure, print the table, write the JSON."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--weights", type=Path, default=Path("weights"))
+    parser.add_argument("--runs", type=int, default=30)
+    parser.add_argument("--json", type=Path)
+    arguments = parser.parse_args()
+    figures = report(arguments.weights, arguments.runs)
+    print(table(figures))
+    if arguments.json:
+        arguments.json.write_text(json.dumps(figures, indent=2) + "\n")
+
+
+def _wait(client: httpx.Client, process: subprocess.Popen[bytes]) -> None:
+    while process.poll() is None:
+        try:
+            if client.get("/readyz").status_code == 200:
+                return
+        except httpx.TransportError:
+            pass
+        time.sleep(0.02)
+    raise SystemExit("the service did not start; its message stands above")
+
+
+if __name__ == "__main__":
+    main()
