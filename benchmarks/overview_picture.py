@@ -2,7 +2,8 @@
 
     python -m benchmarks.overview_picture weights/efficientnet_lite0-nyuv2 docs/overview.jpg
 
-The photograph is scikit-image's coffee cup (Rachel Michetti, CC0).
+The photographs come with scikit-image: coffee (Rachel Michetti, CC0), chelsea (Stefan van der Walt, CC0),
+astronaut (NASA, public domain).
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from service.manifest import ModelManifest, load_manifest
 
 Pixels = NDArray[np.uint8]
 BUDGETS = (1.0, 0.7, 0.4)
-PANEL = (320, 213)
+PANEL_WIDTH = 320
 MARGIN = 26
 
 
@@ -61,8 +62,9 @@ def computed_colours(folder: Path, photograph: Pixels, budget: float) -> Pixels:
 
 def panel(pixels: Pixels, title: str) -> Pixels:
     """The pixels at the panel's size under a line of text."""
-    resized = cv2.resize(pixels, PANEL, interpolation=cv2.INTER_AREA)
-    canvas = np.full((PANEL[1] + MARGIN, PANEL[0] + 4, 3), 255, np.uint8)
+    height = round(PANEL_WIDTH * pixels.shape[0] / pixels.shape[1])
+    resized = cv2.resize(pixels, (PANEL_WIDTH, height), interpolation=cv2.INTER_AREA)
+    canvas = np.full((height + MARGIN, PANEL_WIDTH + 4, 3), 255, np.uint8)
     canvas[MARGIN:, 2:-2] = resized
     cv2.putText(canvas, title, (6, 18), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (0, 0, 0), 1, cv2.LINE_AA)
     return canvas
@@ -94,8 +96,9 @@ def main() -> None:
     )
     parser.add_argument("folder", type=Path)
     parser.add_argument("picture", type=Path)
+    parser.add_argument("--photograph", choices=("coffee", "chelsea", "astronaut"), default="coffee")
     arguments = parser.parse_args()
-    photograph = np.ascontiguousarray(data.coffee())
+    photograph = np.ascontiguousarray(getattr(data, arguments.photograph)())
     with running_service({"PAG_WEIGHTS": str(arguments.folder.parent)}) as url:
         rows = [row(url, arguments.folder, photograph, budget) for budget in BUDGETS]
     picture = cv2.cvtColor(np.vstack(rows), cv2.COLOR_RGB2BGR)
