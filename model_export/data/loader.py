@@ -59,6 +59,8 @@ def batches(
         num_workers=workers,
         worker_init_fn=_single_thread if workers else None,
         prefetch_factor=2 if workers else None,
+        # Its own generator: seeding the workers would draw from the run's, and a resumed run draw once more.
+        generator=torch.Generator(),
         # A forked child of a process whose OpenCV runs threads waits for ever; a spawned one does not.
         multiprocessing_context="spawn" if workers else None,
     )

@@ -132,9 +132,9 @@ def _due(step: int, steps: int, every: int) -> bool:
 def _validated(
     state: checkpoint.TrainingState, config: TrainingConfig, validate: Validate
 ) -> dict[str, float]:
+    random = torch.get_rng_state()  # building a network draws from it too
     network = make_network(config, pretrained=False)
     network.load_state_dict(state.average.values)
-    random = torch.get_rng_state()
     result = validate(network.eval())
     torch.set_rng_state(random)
     return result
