@@ -17,7 +17,7 @@ Batch = Mapping[str, Tensor]
 
 
 class NonFiniteLossError(RuntimeError):
-    """A loss term became NaN or infinite; the message names every term and its value."""
+    """A loss term or the gradient became NaN or infinite; the message names every term and its value."""
 
 
 def normalise(image: Tensor) -> Tensor:
@@ -69,7 +69,7 @@ def train_step(state: TrainingState, batch: Batch, config: TrainingConfig) -> di
     """One optimiser step; returns the weighted terms.
 
     Raises:
-        NonFiniteLossError: naming the terms; the network is left as it was.
+        NonFiniteLossError: naming the terms; no weight is changed.
     """
     network = state.network
     assert isinstance(network, DenseParser), "the loop trains a DenseParser"
@@ -80,7 +80,9 @@ def train_step(state: TrainingState, batch: Batch, config: TrainingConfig) -> di
         if not all(math.isfinite(value) for value in values.values()):
             raise NonFiniteLossError(f"step {state.step}: a loss term is not finite: {values}")
         torch.stack(list(terms.values())).sum().backward()  # type: ignore[no-untyped-call]
-    torch.nn.utils.clip_grad_norm_(network.parameters(), config.gradient_norm)
+    norm = float(torch.nn.utils.clip_grad_norm_(network.parameters(), config.gradient_norm))
+    if not math.isfinite(norm):
+        raise NonFiniteLossError(f"step {state.step}: the gradient is not finite; the terms are {values}")
     _set_learning_rate(state.optimizer, learning_rate_factor(state.step, config))
     state.optimizer.step()
     state.average.update(network)
