@@ -25,6 +25,10 @@ class GateRecord:
     ratio: Tensor
     soft_share: Tensor
 
+    def __deepcopy__(self, _: object) -> GateRecord:
+        """Without the graph, which cannot be copied: a network is copied to count its cost."""
+        return GateRecord(self.ratio.detach().clone(), self.soft_share.detach().clone())
+
 
 class Gate(nn.Module):
     """A 1x1 convolution scores each pixel of a block's input; the best-scored share is computed.
