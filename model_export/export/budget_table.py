@@ -36,6 +36,11 @@ class BudgetTable:
         """The smallest budget that is kept to; lower ones are served at it."""
         return float(self.budgets[0])
 
+    def served(self) -> list[tuple[float, list[float]]]:
+        """(budget, gate ratios) of each row as the graph serves it, from which a cost is counted."""
+        ratios = self.ratios * np.where(self.budgets < 1, SAFETY, 1.0)[:, None]
+        return list(zip(self.budgets.tolist(), ratios.tolist(), strict=True))
+
     def lookup(self, budget: Tensor) -> dict[str, Tensor]:
         """Gate name -> ratio [N], from budget float32 [N]; as the exported graph does it."""
         start, steps, slopes, rises = (torch.from_numpy(part) for part in self.graph_constants())

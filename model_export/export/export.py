@@ -154,10 +154,7 @@ def _budget(exportable: ExportableParser) -> dict[str, Any]:
             }
             for name in table.gates
         ],
-        "table": [
-            {"budget": float(budget), "ratios": [float(ratio) for ratio in ratios]}
-            for budget, ratios in zip(table.budgets, table.ratios, strict=True)
-        ],
+        "table": [{"budget": budget, "ratios": ratios} for budget, ratios in table.served()],
     }
 
 

@@ -23,10 +23,15 @@ class ExportableParser(nn.Module):
     Args:
         network: trained; put into evaluation mode here.
         table: budget -> ratios; equal ratios if not given.
+
+    Raises:
+        ValueError: the network has no gates, so there is nothing for a budget to act on.
     """
 
     def __init__(self, network: DenseParser, table: BudgetTable | None = None) -> None:
         super().__init__()
+        if not network.gates():
+            raise ValueError("a network without gates has no budget to serve; build it with gated=True")
         self.network = network.eval()
         self.cost: NetworkCost = count(network)
         self.table = table or equal_ratios(self.cost)

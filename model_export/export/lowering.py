@@ -118,6 +118,10 @@ def _conv(lowering: Lowering, layer: PerforatedConv2d, name: str, inputs: list[s
 
 
 def _gate(lowering: Lowering, gate: Gate, name: str, inputs: list[str]) -> str:
+    if gate.mode != "top_k":
+        raise NotImplementedError(
+            f"{name}: only gates in mode 'top_k' are exported, this one is {gate.mode!r}"
+        )
     graph = lowering.graph
     weight = gate.weight.detach().permute(0, 2, 3, 1).numpy()
     parameters = [
