@@ -56,9 +56,7 @@ def serve(settings: Settings) -> None:
 def _explain(error: StartupError | ValidationError) -> str:
     if isinstance(error, StartupError):
         return str(error)
-    return "; ".join(
-        f"{environment_name(str(item['loc'][0]).lower())}: {item['msg']}" for item in error.errors()
-    )
+    return "; ".join(f"{environment_name(str(item['loc'][0]))}: {item['msg']}" for item in error.errors())
 
 
 if __name__ == "__main__":

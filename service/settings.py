@@ -14,7 +14,9 @@ PREFIX = "PAG_"
 class Settings(BaseSettings):
     """Settings, each from the environment variable `PAG_` + its name in capitals."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_ignore_empty=True, frozen=True, populate_by_name=True
+    )
 
     host: str = Field(default="127.0.0.1", description="Address to listen on; 0.0.0.0 for every interface.")
     port: int = Field(default=8000, ge=0, le=65535, description="Port to listen on.")
@@ -82,7 +84,9 @@ class Settings(BaseSettings):
 
 
 def environment_name(field: str) -> str:
-    """Environment variable that sets `field`."""
+    """Environment variable that sets `field`; the name of such a variable is returned as it is."""
+    if field not in Settings.model_fields:
+        return field
     alias = Settings.model_fields[field].validation_alias
     return alias if isinstance(alias, str) else PREFIX + field.upper()
 

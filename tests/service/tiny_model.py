@@ -134,6 +134,7 @@ def build_graph(slow_nodes: int = 0, only: tuple[int, int] | None = None) -> onn
         helper.make_node("Transpose", ["pooled"], ["cells"], perm=[0, 2, 3, 1]),
         helper.make_node("MatMul", ["cells", "weights"], ["semantic_logits"]),
         helper.make_node("ReduceMean", ["cells", "last"], ["grey"], keepdims=0),
+        helper.make_node("Add", ["grey", "bias"], ["biased"]),
         helper.make_node("Add", ["biased", "two"], ["near"]),
         helper.make_node("Add", ["near", "used_map"], ["slow.depth"]),
         helper.make_node("Add", ["cells", "forward"], ["towards"]),
@@ -141,7 +142,6 @@ def build_graph(slow_nodes: int = 0, only: tuple[int, int] | None = None) -> onn
         helper.make_node("Div", ["towards", "length"], ["normals"]),
         helper.make_node("Mul", ["grey", "zero"], ["nothing"]),
         helper.make_node("Add", ["nothing", "used_map"], ["computed"]),
-        helper.make_node("Add", ["grey", "bias"], ["biased"]),
     ]
     graph = helper.make_graph(
         [*nodes, *_slow_nodes(slow_nodes)],

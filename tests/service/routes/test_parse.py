@@ -248,6 +248,7 @@ def test_unknown_names_are_refused(
         (encoded(picture(15, 64)), 422, "image-too-small"),
         (png_header(30000, 30000), 413, "image-too-large"),
     ],
+    ids=["empty", "text", "truncated", "small", "bomb"],
 )
 def test_bad_images_are_refused(client: httpx.Client, data: bytes, status: int, slug: str) -> None:
     assert_problem(post(client, data), status, slug)
