@@ -80,7 +80,8 @@ def load_session(folder: Path, manifest: ModelManifest, settings: Settings, thre
 
 
 def _native_library(settings: Settings) -> Path | None:
-    if settings.native_operator == "off":
+    # The native kernels compute on the CPU: on a GPU the function bodies keep the maps where they are.
+    if settings.native_operator == "off" or settings.provider != "cpu":
         return None
     library = perforated_conv.library_path()
     if library is None and settings.native_operator == "require":
