@@ -12,13 +12,13 @@ import argparse
 from pathlib import Path
 
 import cv2
-import httpx
 import numpy as np
 from numpy.typing import NDArray
 from perforated_conv import library_path
 
 from benchmarks.network_latency import open_session
-from benchmarks.split_through_service import parse, running_service
+from benchmarks.running_service import RunningService, running_service
+from benchmarks.split_through_service import parse
 from service.manifest import ModelManifest, load_manifest
 
 Pixels = NDArray[np.uint8]
@@ -70,10 +70,10 @@ def panel(pixels: Pixels, title: str) -> Pixels:
     return canvas
 
 
-def row(url: str, folder: Path, photograph: Pixels, budget: float) -> Pixels:
+def row(server: RunningService, folder: Path, photograph: Pixels, budget: float) -> Pixels:
     """Panels of one budget side by side."""
     encoded = cv2.imencode(".png", cv2.cvtColor(photograph, cv2.COLOR_RGB2BGR))[1].tobytes()
-    with httpx.Client(base_url=url, timeout=60) as client:
+    with server.client() as client:
         meta, maps = parse(client, encoded, budget)
     used, share = meta["budget"]["used"], meta["budget"]["share"]
     near, far = np.quantile(maps["depth"], (0.02, 0.98))
@@ -99,8 +99,8 @@ def main() -> None:
     parser.add_argument("--photograph", choices=("coffee", "chelsea", "astronaut"), default="coffee")
     arguments = parser.parse_args()
     photograph = np.ascontiguousarray(getattr(data, arguments.photograph)())
-    with running_service({"PAG_WEIGHTS": str(arguments.folder.parent)}) as url:
-        rows = [row(url, arguments.folder, photograph, budget) for budget in BUDGETS]
+    with running_service(arguments.folder.parent) as server:
+        rows = [row(server, arguments.folder, photograph, budget) for budget in BUDGETS]
     picture = cv2.cvtColor(np.vstack(rows), cv2.COLOR_RGB2BGR)
     arguments.picture.parent.mkdir(parents=True, exist_ok=True)
     cv2.imwrite(str(arguments.picture), picture, [cv2.IMWRITE_JPEG_QUALITY, 88])

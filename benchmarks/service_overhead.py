@@ -1,6 +1,6 @@
 """What the service adds to inference: time per representation, start to readiness, memory after 100 requests.
 
-    PYTHONPATH=.:native/python python benchmarks/service_overhead.py [--weights weights] [--json out.json]
+    python -m benchmarks.service_overhead [--weights weights] [--runs 30]
 
 Starts `python -m service` as a process of its own and sends photographs of 640x480 over one connection,
 one at a time. Run it on a quiet machine.
@@ -10,23 +10,18 @@ from __future__ import annotations
 
 import argparse
 import io
-import json
-import os
-import platform
 import re
-import socket
 import statistics
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
 import numpy as np
 from PIL import Image
+
+from benchmarks.common import conditions, save
+from benchmarks.running_service import running_service
 
 STAGES = ("decode", "preprocess", "queue", "inference", "postprocess", "encode")
 REPRESENTATIONS: dict[str, tuple[str, dict[str, str]]] = {
@@ -49,28 +44,6 @@ def photograph(height: int = 480, width: int = 640) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(noisy).save(buffer, "JPEG", quality=90)
     return buffer.getvalue()
-
-
-@contextmanager
-def service(weights: Path) -> Iterator[tuple[httpx.Client, subprocess.Popen[bytes], float]]:
-    """A client of a fresh process, the process, and the seconds it took to be ready."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    environment = {
-        **os.environ,
-        "PAG_WEIGHTS": str(weights),
-        "PAG_PORT": str(port),
-        "PAG_LOG_LEVEL": "warning",
-    }
-    start = time.perf_counter()
-    process = subprocess.Popen([sys.executable, "-m", "service"], env=environment)
-    try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=120) as client:
-            _wait(client, process)
-            yield client, process, time.perf_counter() - start
-    finally:
-        process.terminate()
-        process.wait()
 
 
 def measure(
@@ -101,18 +74,17 @@ def resident_mebibytes(pid: int) -> float:
 def report(weights: Path, runs: int) -> dict[str, Any]:
     """All figures of one run."""
     data = photograph()
-    with service(weights) as (client, process, cold):
-        before = resident_mebibytes(process.pid)
+    with running_service(weights) as server, server.client() as client:
+        before = resident_mebibytes(server.process_id)
         rows = {name: measure(client, data, *how, runs) for name, how in REPRESENTATIONS.items()}
         for _ in range(100):
             client.post("/parse", content=data).raise_for_status()
         return {
-            "machine": f"{platform.processor() or platform.machine()}, {os.cpu_count()} CPUs",
             "model": client.get("/readyz").json()["models"][0],
             "image": "640x480 JPEG",
-            "runs": runs,
-            "cold_start_to_ready_seconds": round(cold, 2),
-            "rss_mebibytes": {"ready": before, "after_100_requests": resident_mebibytes(process.pid)},
+            **conditions(runs=runs),
+            "cold_start_to_ready_seconds": round(server.seconds_to_ready, 2),
+            "rss_mebibytes": {"ready": before, "after_100_requests": resident_mebibytes(server.process_id)},
             "milliseconds": rows,
         }
 
@@ -145,23 +117,10 @@ def main() -> None:
     )
     parser.add_argument("--weights", type=Path, default=Path("weights"))
     parser.add_argument("--runs", type=int, default=30)
-    parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     figures = report(arguments.weights, arguments.runs)
     print(table(figures))
-    if arguments.json:
-        arguments.json.write_text(json.dumps(figures, indent=2) + "\n")
-
-
-def _wait(client: httpx.Client, process: subprocess.Popen[bytes]) -> None:
-    while process.poll() is None:
-        try:
-            if client.get("/readyz").status_code == 200:
-                return
-        except httpx.TransportError:
-            pass
-        time.sleep(0.02)
-    raise SystemExit("the service did not start; its message stands above")
+    print(save("service_overhead", figures))
 
 
 if __name__ == "__main__":

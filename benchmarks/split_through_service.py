@@ -12,13 +12,8 @@ import argparse
 import contextlib
 import io
 import json
-import os
-import socket
 import statistics
-import subprocess
-import sys
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,37 +22,11 @@ import numpy as np
 from tqdm import tqdm
 
 from benchmarks.common import conditions, save
+from benchmarks.running_service import running_service
 from model_export.data.nyuv2 import data_root, open_split
 from model_export.evaluation.evaluate import SplitMetrics
 
 FIGURES = ("miou40", "miou13", "pixel_accuracy", "delta1", "delta1_aligned", "normal_mean_degrees")
-
-
-@contextlib.contextmanager
-def running_service(environment: dict[str, str] | None = None) -> Iterator[str]:
-    """URL of a service of its own process, ready; stopped at the end."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    variables = {**os.environ, "PAG_PORT": str(port), "PAG_LOG_LEVEL": "warning", **(environment or {})}
-    with subprocess.Popen([sys.executable, "-m", "service"], env=variables) as process:
-        url = f"http://127.0.0.1:{port}"
-        try:
-            wait_until_ready(url, process)
-            yield url
-        finally:
-            process.terminate()
-
-
-def wait_until_ready(url: str, process: subprocess.Popen[bytes], seconds: float = 120) -> None:
-    """Returns when /readyz answers 200; SystemExit if the process ends or time runs out."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end and process.poll() is None:
-        with contextlib.suppress(httpx.TransportError):
-            if httpx.get(f"{url}/readyz").status_code == httpx.codes.OK:
-                return
-        time.sleep(0.05)
-    raise SystemExit("the service did not become ready")
 
 
 def parse(client: httpx.Client, photograph: bytes, budget: float) -> tuple[dict[str, Any], Any]:
@@ -119,9 +88,8 @@ def main() -> None:
     parser.add_argument("--weights", type=Path, help="folder of models for a service started here")
     arguments = parser.parse_args()
     settings = conditions(split=arguments.split, budgets=arguments.budgets)
-    own = {"PAG_WEIGHTS": str(arguments.weights)} if arguments.weights else None
     with contextlib.ExitStack() as stack:
-        url = arguments.url or stack.enter_context(running_service(own))
+        url = arguments.url or stack.enter_context(running_service(arguments.weights)).url
         result = run(url, arguments.split, arguments.budgets)
     report(result)
     print(save("split_through_service", settings | {"budgets": result}))
