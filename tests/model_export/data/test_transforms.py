@@ -85,7 +85,7 @@ def test_a_right_angle_turns_image_and_normals_the_same_way() -> None:
     assert np.allclose(turned.normals[100, 100], unit, atol=1e-6)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(
     st.builds(
         Similarity,
