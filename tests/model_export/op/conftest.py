@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -93,12 +91,3 @@ def conv_cases() -> st.SearchStrategy[ConvCase]:
 def mask_cases() -> st.SearchStrategy[MaskCase]:
     """Strategy of BudgetMask cases."""
     return _mask_case()
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """The maps are tiny: a second thread of torch would only be waited for, minutes on a busy machine."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
