@@ -1,0 +1,58 @@
+"""A checkpoint becomes a folder that the service accepts, with its history and figures."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from model_export.data.classes import NYU40
+from model_export.export.export import add_metrics
+from model_export.export.exportable import gate_strides
+from service.manifest import load_manifest, verify_files
+
+
+@pytest.mark.parametrize("name", ["resnet26", "efficientnet_lite0", "skip"])
+def test_the_service_accepts_the_folder(exported, name: str) -> None:
+    network = exported(name)
+    manifest = load_manifest(network.folder)
+    verify_files(network.folder, manifest)
+    assert manifest == network.manifest
+    assert (manifest.name, manifest.version) == (name, "1.2.3")
+    assert manifest.tasks.names() == ("semantics", "depth", "normals")
+    assert [entry.name for entry in manifest.tasks.semantics.classes] == list(NYU40)
+
+
+@pytest.mark.parametrize("name", ["resnet26", "efficientnet_lite0", "skip"])
+def test_the_manifest_s_cost_is_the_network_s(exported, name: str) -> None:
+    network = exported(name)
+    manifest, cost = network.manifest, network.exportable.cost
+    assert (manifest.multiply_adds.total, manifest.multiply_adds.always) == (cost.total, cost.always)
+    assert {gate.name: gate.multiply_adds for gate in manifest.budget.gates} == cost.gated()
+    assert {gate.name: gate.stride for gate in manifest.budget.gates} == gate_strides(
+        network.exportable.network
+    )
+    assert {gate.coarse_stride for gate in manifest.budget.gates} == ({0} if name == "skip" else {2})
+    assert manifest.budget.floor == pytest.approx(cost.floor)
+    assert manifest.share(1.0, 480, 640) == 1.0
+
+
+def test_the_history_names_no_folder_of_the_machine(exported) -> None:
+    training = exported("resnet26").manifest.training
+    assert training.commands == ("train --folder runs/resnet26",)
+    assert (training.commit, training.date, training.seed) == ("abc", "1970-01-01", 777)
+
+
+def test_figures_are_added_split_by_split_and_shown_on_the_card(exported, tmp_path: Path) -> None:
+    folder = tmp_path / "resnet26"
+    shutil.copytree(exported("resnet26").folder, folder)
+    (folder / "notes.md").write_text("## Limits\n\nRandom weights.\n")
+    add_metrics(folder, "val", {1.0: {"miou40": 0.25}, 0.7: {"miou40": 0.125}})
+    manifest = add_metrics(folder, "test", {0.1: {"miou40": 0.0625}})
+    assert load_manifest(folder) == manifest
+    assert [(row.budget, row.miou40) for row in manifest.metrics.splits["val"]] == [(0.7, 0.125), (1.0, 0.25)]
+    assert manifest.metrics.splits["val"][0].share == pytest.approx(0.7, abs=1e-3)
+    assert manifest.metrics.splits["test"][0].budget == pytest.approx(manifest.budget.floor), "it was served"
+    card = (folder / "card.md").read_text()
+    assert "| 0.7 | 0.700 | 0.125 |" in card and "### test" in card and "Random weights." in card
