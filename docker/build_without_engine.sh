@@ -47,6 +47,7 @@ mirror() {
 
 make_base() {
   local root=$work/root.tar new
+  if store images --quiet "$base" >/dev/null 2>&1; then return; fi
   mmdebstrap --quiet --variant=apt \
     --include=ca-certificates,python3,python3-venv,python3-pip,python-is-python3 \
     "$suite" "$root" "$(mirror)"
@@ -66,11 +67,12 @@ pip_configuration() {
     awk -F' = ' '!seen[$1]++'
 }
 
-# Mounts that file and what it names on this machine: a folder of wheels, a certificate.
+# Mounts that file and what it names on this machine: a certificate, a folder of wheels; of a file:
+# index its parent too, where the files lie that the index points to.
 pip_volumes() {
   local path
   echo "--volume $work/pip.conf:/etc/pip.conf:ro"
-  for path in $(sed -nE 's/^[a-z-]+ = //p' "$work/pip.conf" | tr ' ' '\n' | sed 's,^file://,,' | sort -u); do
+  for path in $(sed -nE 's/^[a-z-]+ = //p' "$work/pip.conf" | tr ' ' '\n' | sed -E 's,^file://(.*)/[^/]+/?$,\1,' | sort -u); do
     case $path in
       /*) if [ -e "$path" ]; then echo "--volume $path:$path:ro"; fi ;;
     esac
