@@ -30,14 +30,14 @@ FROM ${BASE}
 LABEL org.opencontainers.image.title="pag-parse" \
       org.opencontainers.image.description="Dense scene parsing with a compute knob: semantics, depth and normals at a budget chosen per request" \
       org.opencontainers.image.version="0.1.0"
-RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin pag
 COPY --from=build /opt/venv /opt/venv
 # CUDA's libraries come as Python packages in the GPU variant; the loader is told where. No entry on CPU.
 RUN find /opt/venv -type d -path '*/nvidia/*/lib' > /etc/ld.so.conf.d/nvidia.conf && ldconfig
 COPY weights /app/weights
 WORKDIR /app
-ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
+ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 HOME=/tmp \
     PAG_HOST=0.0.0.0 PAG_PORT=8000 PAG_WEIGHTS=/app/weights
+# A number needs no entry in /etc/passwd and lets Kubernetes see that it is not root.
 USER 10001:10001
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s --retries=3 \
