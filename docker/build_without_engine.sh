@@ -28,8 +28,22 @@ server=
 say() { printf '\n== %s (%s s)\n' "$*" "$SECONDS"; }
 store() { buildah --storage-driver vfs --root "$work/store" --runroot "$work/run" "$@"; }
 
+# The service's own process: buildah and its helpers, between it and this script, pass no signal on.
+innermost() {
+  local child=$1 next
+  while next=$(pgrep -P "$child" | sed -n 1p) && [ -n "$next" ]; do child=$next; done
+  echo "$child"
+}
+
+stop() {
+  if [ -z "$server" ]; then return; fi
+  kill -TERM "$(innermost "$server")" 2>/dev/null || true
+  wait "$server" 2>/dev/null || true
+  server=
+}
+
 finish() {
-  if [ -n "$server" ]; then kill "$server" 2>/dev/null || true; wait "$server" 2>/dev/null || true; fi
+  stop
   if [ -n "$container" ]; then store rm "$container" >/dev/null 2>&1 || true; fi
   if [ -n "${KEEP:-}" ]; then echo "kept: $work"; else rm -rf "$work"; fi
 }
@@ -93,6 +107,7 @@ start() {
   local entrypoint
   container=$(store from --pull-never "$image")
   entrypoint=$(store inspect --format '{{range .OCIv1.Config.Entrypoint}}{{.}} {{end}}' "$container")
+  touch "$work/started"
   # shellcheck disable=SC2086  # an entrypoint may have several words
   store run --isolation chroot --network host --env PAG_HOST=127.0.0.1 --env PAG_PORT="$port" \
     --volume "$models:/app/weights:ro" "$container" -- $entrypoint >"$work/service.log" 2>&1 &
@@ -132,22 +147,21 @@ report() {
   root=$(store mount "$container")
   say "what the image holds"
   store images --format '{{.Name}}:{{.Tag}} {{.Size}}'
-  du -sh "$root/usr" "$root/opt/venv" "$root/app"
-  du -sm "$root"/opt/venv/lib/python3*/site-packages/* | sort -rn | sed -n "1,8s,$root,,p"
+  du -sm "$root/usr" "$root/opt/venv" "$root/app" "$root"/opt/venv/lib/python3*/site-packages/* |
+    sort -rn | sed -n "1,11s,$root,MB ,p"
   say "who runs it; what must not be in it; what the run wrote outside /tmp (no line: nothing)"
   inside id
   find "$root" -xdev \( -name torch -o -name onnx -o -name model_export -o -name 'g++*' -o -name cc1plus \) |
     sed "s,$root,holds: ,"
-  find "$root" -xdev -type f -newer "$work/pip.conf" -newerct "@$started" -not -path "$root/tmp/*" |
+  find "$root" -xdev -type f -newer "$work/started" -not -path "$root/tmp/*" |
     sed "s,$root,wrote: ,"
 }
 
 say "a root in place of $base"; make_base
 say "build $image"; build
-started=$(date +%s)
 say "start it with $models"; start
 wait_ready
 try_requests
 report
-say "stop it"; kill -TERM "$server"; wait "$server" || true; server=
+say "stop it"; stop
 tail -n 3 "$work/service.log"
