@@ -20,10 +20,15 @@ QUANTILES = {"least": 0, "lower_quartile": 0.25, "median": 0.5, "upper_quartile"
 
 
 def measure(runs: dict[str, Callable[[], object]], repeats: int) -> dict[str, dict[str, float]]:
-    """Milliseconds of each contender, run in turns so that a busy machine slows them alike."""
+    """Milliseconds of each contender, run in turns so that a busy machine slows them alike.
+
+    Each timed run follows an untimed one of the same contender: threads of another session's pool go on
+    spinning for a while after its run, and caches hold its data.
+    """
     times: dict[str, list[float]] = {name: [] for name in runs}
     for _ in range(repeats):
         for name, run in runs.items():
+            run()
             start = time.perf_counter()
             run()
             times[name].append((time.perf_counter() - start) * 1e3)
