@@ -34,6 +34,9 @@ def test_the_manifest_s_cost_is_the_network_s(exported, name: str) -> None:
         network.exportable.network
     )
     assert {gate.coarse_stride for gate in manifest.budget.gates} == ({0} if name == "skip" else {2})
+    assert [
+        (row.budget, list(row.ratios)) for row in manifest.budget.table
+    ] == network.exportable.table.served()
     assert manifest.budget.floor == pytest.approx(cost.floor)
     assert manifest.share(1.0, 480, 640) == 1.0
 
