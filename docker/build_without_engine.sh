@@ -127,6 +127,15 @@ wait_ready() {
   return 1
 }
 
+# The image's HEALTHCHECK, word by word as an engine runs it.
+check_health() {
+  local -a words
+  mapfile -d '' words < <(store inspect --type image "$image" | python3 -c '
+import json, sys
+print(*json.load(sys.stdin)["Docker"]["config"]["Healthcheck"]["Test"][1:], sep="\0", end="\0")')
+  inside "${words[@]}" && echo healthy
+}
+
 # A picture made by the image's own libraries: 640x480, JPEG.
 picture='import cv2, numpy as np, sys
 ramp = np.linspace(0, 255, 640, dtype=np.uint8)[None, :, None].repeat(480, 0).repeat(3, 2)
@@ -147,8 +156,8 @@ report() {
   root=$(store mount "$container")
   say "what the image holds"
   store images --format '{{.Name}}:{{.Tag}} {{.Size}}'
-  du -sm "$root/usr" "$root/opt/venv" "$root/app" "$root"/opt/venv/lib/python3*/site-packages/* |
-    sort -rn | sed -n "1,11s,$root,MB ,p"
+  du -sm "$root/usr" "$root/opt/venv" "$root/app" | sed "s,$root,MB ,"
+  du -sm "$root"/opt/venv/lib/python3*/site-packages/* | sort -rn | sed -n "1,8s,$root/opt/venv/lib/,MB ... ,p"
   say "who runs it; what must not be in it; what the run wrote outside /tmp (no line: nothing)"
   inside id
   find "$root" -xdev \( -name torch -o -name onnx -o -name model_export -o -name 'g++*' -o -name cc1plus \) |
@@ -161,6 +170,7 @@ say "a root in place of $base"; make_base
 say "build $image"; build
 say "start it with $models"; start
 wait_ready
+say "its health check"; check_health
 try_requests
 report
 say "stop it"; stop
