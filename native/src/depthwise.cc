@@ -1,6 +1,8 @@
 #include <algorithm>
 
 #include "conv.h"
+#include "fill.h"
+#include "runs.h"
 #include "scratch.h"
 
 namespace perforated_conv {
@@ -27,6 +29,48 @@ class DepthwiseWork final : public PixelWork {
                            Sites::Bytes(kBlockPixels) + Arena::Bytes<const float*>(pointers));
     const Sites sites = Sites::In(*arena, kBlockPixels);
     const float** taps = arena->Take<const float*>(pointers);
+    while (begin < end) {
+      // Runs do not keep V of the coarse grid.
+      const PixelRun run = context.coarse != nullptr
+                               ? PixelRun{end, end, 0, nullptr}
+                               : NextRun(spec_, context, begin, end, kDepthwiseRows);
+      Scattered(context, sites, taps, begin, run.begin);
+      if (run.begin < run.end) SideBySide(context, run);
+      begin = run.end;
+    }
+  }
+
+ private:
+  void SideBySide(const CallContext& context, const PixelRun& pixels) const {
+    const int64_t channels = spec_.in_channels;
+    const int64_t at = pixels.pixel * channels;
+    const int64_t tap_step = spec_.dilation_w * channels;
+    const int64_t row_step = spec_.dilation_h * context.call.width * channels;
+    const float* r = context.call.residual == nullptr ? nullptr : context.call.residual + at;
+    DepthwiseRun run = {pixels.end - pixels.begin,
+                        channels,
+                        0,
+                        0,
+                        spec_.kernel_h,
+                        spec_.kernel_w,
+                        row_step,
+                        tap_step,
+                        spec_.stride_w * channels,
+                        pixels.first,
+                        weights_.data(),
+                        context.bias,
+                        r,
+                        Low(spec_.activation),
+                        High(spec_.activation),
+                        context.call.y + at};
+    for (run.begin = 0; run.begin < channels; run.begin = run.end) {
+      run.end = std::min(run.begin + kBlockChannels, channels);
+      kernel_.depthwise_run(run);
+    }
+  }
+
+  void Scattered(const CallContext& context, const Sites& sites, const float** taps, int64_t begin,
+                 int64_t end) const {
     for (int64_t at = begin; at < end; at += kBlockPixels) {
       const int64_t count = std::min(kBlockPixels, end - at);
       sites.Locate(spec_, context, at, count);
@@ -38,7 +82,6 @@ class DepthwiseWork final : public PixelWork {
     }
   }
 
- private:
   // out[t * kDepthwiseRows]: the input pixel under tap t, or zeros outside the map.
   void LookUp(const ConvCall& call, const Window& window, const float** out) const {
     const int64_t bottom = window.y + (spec_.kernel_h - 1) * spec_.dilation_h;

@@ -43,6 +43,7 @@ constexpr Layer kLayers[] = {
     {"no_padding", 9, 9, 6, 40, 4, 3, 1, 0, false},
     {"depthwise3", 9, 10, 37, 37, 3, 1, 1, 1, true},
     {"depthwise5", 11, 8, 150, 150, 5, 2, 2, 4, true},
+    {"depthwise_wide", 11, 40, 150, 150, 5, 2, 1, 2, true},
     {"pixels", 40, 31, 8, 16, 1, 1, 1, 0, false},
 };
 

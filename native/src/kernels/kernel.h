@@ -18,8 +18,8 @@ constexpr int64_t kRowStride = kDepthBlock + 16;
 // Pixels a depthwise kernel takes at once.
 constexpr int kDepthwiseRows = 4;
 
-// Where rows (pixels) go; one for all tiles of a block. y[i][c] = clamp(v[i][c] + r[i][c], low, high), NaN kept;
-// and raw[i][c] = v[i][c] where raw[i] is not null.
+// Where rows (pixels) go; one for all tiles of a block. y[i][c] = clamp(v[i][c] + r[i][c], low,
+// high), NaN kept; and raw[i][c] = v[i][c] where raw[i] is not null.
 struct Epilogue {
   float* const* y;
   const float* const* r;  // null: 0
@@ -57,6 +57,21 @@ struct DepthwiseTile {
   const Epilogue* out;
 };
 
+// The same for pixels side by side whose taps are all inside the map:
+// v[i][c] = bias[c] + sum over ky, kx of
+//   x[ky * row_step + kx * tap_step + i * pixel_step + c] * w[(ky * kernel_w + kx) * channels + c]
+// i < pixels; begin <= c < end. Row i of y and r starts at i * channels.
+struct DepthwiseRun {
+  int64_t pixels, channels, begin, end;
+  int64_t kernel_h, kernel_w, row_step, tap_step, pixel_step;
+  const float* x;
+  const float* w;
+  const float* bias;
+  const float* r;  // null: 0
+  float low, high;
+  float* y;
+};
+
 // y[c] = clamp(0.25 * ((v0[c] + v1[c]) + (v2[c] + v3[c])) + r[c], low, high)
 struct BlendRow {
   int64_t channels;
@@ -72,12 +87,14 @@ struct Kernel {
   int panel_width;
   void (*gemm)(const GemmTile&);
   void (*depthwise)(const DepthwiseTile&);
+  void (*depthwise_run)(const DepthwiseRun&);
   void (*blend)(const BlendRow&);
 };
 
 #define PERFORATED_CONV_KERNEL(isa, name, rows, width) \
   void Gemm_##name(const GemmTile& tile);              \
   void Depthwise_##name(const DepthwiseTile& tile);    \
+  void DepthwiseRun_##name(const DepthwiseRun& run);   \
   void Blend_##name(const BlendRow& row);
 #include "kernels/kernels.inc"
 #undef PERFORATED_CONV_KERNEL

@@ -41,6 +41,7 @@ struct Vec {
 
 void Gemm_f32_4x8_portable(const GemmTile& tile) { GemmRows<4>(tile); }
 void Depthwise_f32_4x8_portable(const DepthwiseTile& tile) { DepthwiseRows<kDepthwiseRows>(tile); }
+void DepthwiseRun_f32_4x8_portable(const DepthwiseRun& run) { RunRows<kDepthwiseRows>(run, 0); }
 void Blend_f32_4x8_portable(const BlendRow& row) { BlendChannels(row); }
 
 }  // namespace perforated_conv

@@ -5,7 +5,7 @@ namespace {
 
 constexpr Kernel kKernels[] = {
 #define PERFORATED_CONV_KERNEL(isa, name, rows, width) \
-  {Isa::isa, rows, width, Gemm_##name, Depthwise_##name, Blend_##name},
+  {Isa::isa, rows, width, Gemm_##name, Depthwise_##name, DepthwiseRun_##name, Blend_##name},
 #include "kernels/kernels.inc"
 #undef PERFORATED_CONV_KERNEL
 };

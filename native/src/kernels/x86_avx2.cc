@@ -38,6 +38,7 @@ struct Vec {
 
 void Gemm_f32_6x16_avx2(const GemmTile& tile) { GemmRows<6>(tile); }
 void Depthwise_f32_6x16_avx2(const DepthwiseTile& tile) { DepthwiseRows<kDepthwiseRows>(tile); }
+void DepthwiseRun_f32_6x16_avx2(const DepthwiseRun& run) { RunRows<kDepthwiseRows>(run, 0); }
 void Blend_f32_6x16_avx2(const BlendRow& row) { BlendChannels(row); }
 
 }  // namespace perforated_conv

@@ -33,6 +33,7 @@ struct Vec {
 
 void Gemm_f32_14x32_avx512(const GemmTile& tile) { GemmRows<14>(tile); }
 void Depthwise_f32_14x32_avx512(const DepthwiseTile& tile) { DepthwiseRows<kDepthwiseRows>(tile); }
+void DepthwiseRun_f32_14x32_avx512(const DepthwiseRun& run) { RunRows<kDepthwiseRows>(run, 0); }
 void Blend_f32_14x32_avx512(const BlendRow& row) { BlendChannels(row); }
 
 }  // namespace perforated_conv
