@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import torch
 from torch import Tensor, nn
 
 from model_export.networks.blocks import Bottleneck
@@ -86,9 +87,10 @@ def load_torchvision(network: ResNet, state: Mapping[str, Tensor]) -> list[str]:
 
     Each returned line names an entry of the network and why it kept its own value: absent in the state dict,
     or of another shape. MultiPool's branches all start from the 3x3 they replace; its head and the gates are
-    new and not listed.
+    new and not listed. The stem is adapted to (pixel - 127) / 128, which our networks are fed.
     """
     target = network.state_dict()
+    state = _for_our_pixels(state)
     problems = []
     for name in target:
         if ".gate." in name or ".head." in name:
@@ -104,6 +106,24 @@ def load_torchvision(network: ResNet, state: Mapping[str, Tensor]) -> list[str]:
             target[name] = state[source]
     network.load_state_dict(target)
     return problems
+
+
+# torchvision's networks see (pixel / 255 - mean) / deviation.
+_IMAGENET_MEAN = torch.tensor([0.485, 0.456, 0.406])
+_IMAGENET_DEVIATION = torch.tensor([0.229, 0.224, 0.225])
+_PIXEL_MEAN, _PIXEL_SCALE = 127.0, 128.0
+
+
+def _for_our_pixels(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The state dict with its first convolution as a function of (pixel - 127) / 128."""
+    adapted = dict(state)
+    if {"conv1.weight", "bn1.running_mean"} <= state.keys() and state["conv1.weight"].shape[1] == 3:
+        weight = state["conv1.weight"]
+        offset = (_PIXEL_MEAN / 255 - _IMAGENET_MEAN) / _IMAGENET_DEVIATION
+        scale = _PIXEL_SCALE / 255 / _IMAGENET_DEVIATION
+        adapted["conv1.weight"] = weight * scale[:, None, None]
+        adapted["bn1.running_mean"] = state["bn1.running_mean"] - weight.sum((2, 3)) @ offset
+    return adapted
 
 
 def _torchvision_name(name: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from model_export.networks.resnet import BLOCKS, ResNet, load_torchvision
@@ -51,7 +52,7 @@ def test_all_of_a_resnet50_s_state_dict_fits(multipool: str | None) -> None:
     assert load_torchvision(network, state) == []
     found = network.state_dict()
     pairs = {
-        "stem.weight": "conv1.weight",
+        "stem.norm.weight": "bn1.weight",
         "stem.norm.running_var": "bn1.running_var",
         "stages.0.0.shortcut.weight": "layer1.0.downsample.0.weight",
         "stages.2.5.last.norm.running_mean": "layer3.5.bn3.running_mean",
@@ -64,6 +65,21 @@ def test_all_of_a_resnet50_s_state_dict_fits(multipool: str | None) -> None:
         assert used == len(state) - 2, "all but the classifier's two entries are used"
     for ours, theirs in pairs.items():
         assert torch.equal(found[ours], state[theirs]), ours
+
+
+def test_the_stem_answers_our_pixels_as_torchvision_s_answers_its_own() -> None:
+    state = torchvision_state(26)
+    network = ResNet(depth=26, gated=False, multipool=None).eval()
+    load_torchvision(network, state)
+    pixels = torch.randint(0, 256, (1, 3, 64, 64)).float()
+    mean = torch.tensor([0.485, 0.456, 0.406])[:, None, None]
+    deviation = torch.tensor([0.229, 0.224, 0.225])[:, None, None]
+    norm = [state[f"bn1.{part}"] for part in ("running_mean", "running_var", "weight", "bias")]
+    theirs = F.conv2d((pixels / 255 - mean) / deviation, state["conv1.weight"], None, 2, 3)
+    expected = F.relu(F.batch_norm(theirs, *norm))
+    ours = network.stem((pixels - 127) / 128)
+    # Away from the border: zero padding stands for another grey in each normalisation.
+    torch.testing.assert_close(ours[..., 2:-2, 2:-2], expected[..., 2:-2, 2:-2], rtol=1e-4, atol=1e-3)
 
 
 def test_another_width_and_absent_entries_are_named_and_the_rest_is_loaded() -> None:
