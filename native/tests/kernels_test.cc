@@ -41,8 +41,8 @@ class KernelTest : public testing::TestWithParam<Kernel> {
     Floats partial(static_cast<size_t>(rows * width));
     MakeRows(rows, channels);
     // The same a twice, over two blocks of b: the second call starts from the first's partial.
-    GemmTile tile{rows, width, kDepth, a.data(), b.data(), bias.data(), partial.data(),
-                  true, false, 0,      0,        channels, &out};
+    GemmTile tile{rows,           width, kDepth, a.data(), kRowStride, b.data(), bias.data(),
+                  partial.data(), true,  false,  0,        0,          channels, &out};
     GetParam().gemm(tile);
     tile.b += kDepth * width;
     tile.first = false;

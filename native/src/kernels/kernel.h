@@ -10,8 +10,8 @@
 
 namespace perforated_conv {
 
-// The gathered rows of a tile lie kRowStride floats apart, a constant, so that every row of a tile
-// is reached from one address register. An odd number of cache lines keeps rows in different sets.
+// The gathered rows of a tile lie kRowStride floats apart. An odd number of cache lines keeps rows
+// in different sets.
 constexpr int64_t kDepthBlock = 384;
 constexpr int64_t kRowStride = kDepthBlock + 16;
 
@@ -27,7 +27,7 @@ struct Epilogue {
   float low, high;
 };
 
-// v[i][j] = bias[j] + sum over k of a[i * kRowStride + k] * b[k * width + j]
+// v[i][j] = bias[j] + sum over k of a[i * a_step + k] * b[k * width + j]
 // i < rows <= tile_rows; k < depth <= kDepthBlock; j < width.
 // A sum over more than kDepthBlock is done in several calls that keep v in `partial`.
 struct GemmTile {
@@ -35,6 +35,7 @@ struct GemmTile {
   int width;  // panel_width, or half of it
   int64_t depth;
   const float* a;
+  int64_t a_step;  // kRowStride, or that of the input
   const float* b;
   const float* bias;  // [width]
   float* partial;     // [rows][width]
