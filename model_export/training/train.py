@@ -121,6 +121,7 @@ def run(config: TrainingConfig, options: RunOptions, validate: Validate | None =
         if validate and _due(state.step, config.steps, options.validate_steps):
             log.write("validation", step=state.step, values=_validated(state, config, validate))
             plot(options.folder)
+    progress.close()
     log.write("end", step=state.step, time=time.time())
     return path
 

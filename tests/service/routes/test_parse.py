@@ -278,8 +278,9 @@ def test_a_slow_body_times_out(serve: Serve) -> None:
     with serve(body_timeout=0.2) as client:
         address = (client.base_url.host, client.base_url.port)
         with socket.create_connection(address) as connection:
-            connection.sendall(b"POST /parse HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nfew")
-            answer = connection.recv(65536).decode()
+            head = b"POST /parse HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 100\r\n\r\n"
+            connection.sendall(head + b"few")
+            answer = b"".join(iter(lambda: connection.recv(65536), b"")).decode()
     assert answer.startswith("HTTP/1.1 408")
     assert "urn:problem-type:request-timeout" in answer
 
