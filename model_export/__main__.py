@@ -15,6 +15,7 @@ from model_export.export import export
 from model_export.export.verify import verify
 from model_export.networks.parser import DenseParser
 from model_export.training import train
+from service.manifest import MODEL_NAME
 
 BUDGETS = (0.4, 0.5, 0.6, 0.7, 0.85, 1.0)
 VALIDATION_BUDGETS = (0.5, 1.0)
@@ -89,7 +90,7 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     if arguments.checkpoint:
         predictor = TorchPredictor(export.load_exportable(arguments.checkpoint))
     else:
-        predictor = OnnxPredictor(arguments.model / export.MODEL_NAME, native=not arguments.no_native)
+        predictor = OnnxPredictor(arguments.model / MODEL_NAME, native=not arguments.no_native)
     figures = evaluate(predictor, open_split(arguments.split), arguments.budgets)
     print(json.dumps(figures, indent=1))
     if arguments.model and not arguments.no_native:
@@ -106,7 +107,7 @@ def _verify(arguments: argparse.Namespace) -> None:
     split = open_split("val")
     images = [np.asarray(split[position].image) for position in range(arguments.images)]
     exportable = export.load_exportable(arguments.checkpoint)
-    verify(exportable, arguments.model / export.MODEL_NAME, images, arguments.budgets)
+    verify(exportable, arguments.model / MODEL_NAME, images, arguments.budgets)
     print("all forms agree")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -160,6 +160,10 @@ class Tasks(Section):
     def names(self) -> tuple[str, ...]:
         """Tasks present, in the fixed order semantics, depth, normals."""
         return tuple(name for name in type(self).model_fields if getattr(self, name) is not None)
+
+    def outputs(self, names: Iterable[str]) -> list[str]:
+        """The graph's output of each named task that is present."""
+        return [getattr(self, name).output for name in names]
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -15,17 +15,18 @@ from perforated_conv import DOMAIN, OPSET_VERSION
 
 from model_export.config import TrainingConfig
 from model_export.data.classes import NYU40, palette
+from model_export.evaluation.cost import REFERENCE_SIZE
 from model_export.export import card
-from model_export.export.exportable import ExportableParser, gate_strides
+from model_export.export.exportable import ExportableParser
 from model_export.export.onnx_model import to_onnx
 from model_export.networks.heads import DEPTH_RANGE_METRES
 from model_export.networks.parser import OUTPUT_STRIDE, SIZE_MULTIPLE, DenseParser
+from model_export.networks.pixels import PIXEL_MEAN, PIXEL_SCALE
 from model_export.training import checkpoint
 from model_export.training.log import read_log
 from model_export.training.train import make_network
-from service.manifest import ModelManifest, file_entry, load_manifest
+from service.manifest import MANIFEST_NAME, MODEL_NAME, ModelManifest, file_entry, load_manifest
 
-MODEL_NAME, MANIFEST_NAME = "model.onnx", "manifest.json"
 PROTOCOL = (
     "NYUv2-600: 390 train / 30 val / 180 test images with labels (not the official 795/654 split), full "
     "640x480 images, maps brought to that size. mIoU over classes present in the truth; delta1 on images "
@@ -107,7 +108,7 @@ def _manifest(
     exportable: ExportableParser, folder: Path, identity: Identity, training: dict[str, Any]
 ) -> dict[str, Any]:
     entry = file_entry(folder / MODEL_NAME)
-    height, width = 480, 640
+    height, width = REFERENCE_SIZE
     return {
         "schema_version": 1,
         "name": identity.name,
@@ -136,11 +137,11 @@ def _manifest(
 
 
 def _normalisation() -> str:
-    return f"(pixel - {DenseParser.pixel_mean:g}) / {DenseParser.pixel_scale:g}, inside the graph"
+    return f"(pixel - {PIXEL_MEAN:g}) / {PIXEL_SCALE:g}, inside the graph"
 
 
 def _budget(exportable: ExportableParser) -> dict[str, Any]:
-    gated, strides = exportable.cost.gated(), gate_strides(exportable.network)
+    gated, strides = exportable.cost.gated(), exportable.strides
     table, gates = exportable.table, exportable.network.gates()
     return {
         "floor": table.floor,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -12,6 +14,7 @@ from model_export.evaluation.cost import NetworkCost, count
 from model_export.export.budget_table import BudgetTable, equal_ratios
 from model_export.networks.gates import Gate
 from model_export.networks.parser import OUTPUT_STRIDE, DenseParser
+from model_export.networks.pixels import normalise
 
 OUTPUTS = ("semantic_logits", "depth", "normals", "computed")
 """semantic_logits [N, h, w, K]; depth [N, h, w] metres; normals [N, h, w, 3] unit; computed [N, h, w]."""
@@ -36,19 +39,12 @@ class ExportableParser(nn.Module):
         self.cost: NetworkCost = count(network)
         self.table = table or equal_ratios(self.cost)
         self.weights = gate_weights(self.cost)
+        self.strides = gate_strides(network)
 
     def forward(self, image: Tensor, budget: Tensor) -> dict[str, Tensor]:
         """OUTPUTS by name, float32 at stride 8, from image uint8 [N, H, W, 3] and budget float32 [N]."""
-        x = ((image.float() - DenseParser.pixel_mean) / DenseParser.pixel_scale).permute(0, 3, 1, 2)
-        masks: dict[str, Tensor] = {}
-        handles = [
-            gate.register_forward_hook(_keep(masks, name)) for name, gate in self.network.gates().items()
-        ]
-        try:
-            maps = self.network(x, self.table.lookup(budget))
-        finally:
-            for handle in handles:
-                handle.remove()
+        with _recorded_masks(self.network) as masks:
+            maps = self.network(normalise(image), self.table.lookup(budget))
         height, width = maps.log_depth.shape[2:]
         outputs = (
             maps.semantic_logits.permute(0, 2, 3, 1),
@@ -79,21 +75,23 @@ def gate_weights(cost: NetworkCost) -> dict[str, float]:
 
 def gate_strides(network: DenseParser) -> dict[str, int]:
     """Gate name -> input pixels per pixel of its mask, along one axis."""
-    strides: dict[str, int] = {}
-
-    def hook(name: str) -> Any:
-        def record(_: Gate, __: Any, mask: Tensor) -> None:
-            strides[name] = side // mask.shape[2]
-
-        return record
-
     side = OUTPUT_STRIDE * 8
-    handles = [gate.register_forward_hook(hook(name)) for name, gate in network.gates().items()]
-    with torch.no_grad():
-        network.eval()(torch.zeros(1, 3, side, side), {name: torch.ones(1) for name in network.gates()})
-    for handle in handles:
-        handle.remove()
-    return strides
+    image, ones = torch.zeros(1, 3, side, side), {name: torch.ones(1) for name in network.gates()}
+    with torch.no_grad(), _recorded_masks(network) as masks:
+        network.eval()(image, ones)
+    return {name: side // mask.shape[2] for name, mask in masks.items()}
+
+
+@contextmanager
+def _recorded_masks(network: DenseParser) -> Iterator[dict[str, Tensor]]:
+    """Within the context, the mask that each gate gives: gate name -> [N, 1, h, w], as they come."""
+    masks: dict[str, Tensor] = {}
+    handles = [gate.register_forward_hook(_keep(masks, name)) for name, gate in network.gates().items()]
+    try:
+        yield masks
+    finally:
+        for handle in handles:
+            handle.remove()
 
 
 def _keep(masks: dict[str, Tensor], name: str) -> Any:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import onnx
 
-from model_export.export.exportable import ExportableParser, gate_strides
+from model_export.export.exportable import ExportableParser
 from model_export.export.graph import GraphBuilder, float_info, uint8_info
 from model_export.export.lowering import Lowering
-from model_export.networks.parser import OUTPUT_STRIDE, DenseParser
+from model_export.networks.parser import OUTPUT_STRIDE
+from model_export.networks.pixels import PIXEL_MEAN, PIXEL_SCALE
 
 
 def to_onnx(exportable: ExportableParser, name: str) -> onnx.ModelProto:
@@ -34,8 +35,8 @@ def to_onnx(exportable: ExportableParser, name: str) -> onnx.ModelProto:
 
 def _normalised(graph: GraphBuilder) -> str:
     values = graph.node("Cast", ["image"], "image_float", to=onnx.TensorProto.FLOAT)
-    mean = graph.constant("pixel_mean", np.array(DenseParser.pixel_mean, np.float32))
-    scale = graph.constant("pixel_scale", np.array(1 / DenseParser.pixel_scale, np.float32))
+    mean = graph.constant("pixel_mean", np.array(PIXEL_MEAN, np.float32))
+    scale = graph.constant("pixel_scale", np.array(1 / PIXEL_SCALE, np.float32))
     return graph.node("Mul", [graph.node("Sub", [values, mean], "image_centred"), scale], "image_normalised")
 
 
@@ -61,7 +62,7 @@ def _ratios(graph: GraphBuilder, exportable: ExportableParser) -> str:
 def _computed(graph: GraphBuilder, exportable: ExportableParser, masks: dict[str, str]) -> None:
     """Adds the output `computed`; masks of one stride are summed before they are resized."""
     sums: dict[int, str] = {}
-    for name, stride in gate_strides(exportable.network).items():
+    for name, stride in exportable.strides.items():
         share = graph.constant(f"{name}.share", np.array(exportable.weights[name], np.float32))
         cast = graph.node("Cast", [masks[name]], f"{name}.mask_float", to=onnx.TensorProto.FLOAT)
         weighted = graph.node("Mul", [cast, share], f"{name}.computed")

@@ -72,6 +72,19 @@ class MaskSelect(nn.Module):
         return torch.lerp(bypassed, computed, mask.to(computed.dtype))
 
 
+def run_stages(
+    stages: nn.ModuleList, x: Tensor, ratios: dict[str, Tensor] | None, fine_stage: int
+) -> tuple[Tensor, Tensor]:
+    """(output of stage number fine_stage, output of the last), each stage a ModuleList of blocks."""
+    fine = x
+    for index, stage in enumerate(stages):
+        for block in stage:  # type: ignore[attr-defined]
+            x = block(x, ratios)
+        if index == fine_stage:
+            fine = x
+    return fine, x
+
+
 class Bottleneck(_GatedBranch):
     """ResNet's bottleneck with the stride in its first 1x1 (networks of the talk, section 1).
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from model_export.networks.blocks import InvertedBottleneck
+from model_export.networks.blocks import InvertedBottleneck, run_stages
 from model_export.networks.layers import PerforatedConv2d
 
 # repeats, kernel, stride, dilation of the first block and of the others, expansion, channels out.
@@ -56,14 +56,7 @@ class EfficientNetLite0(nn.Module):
 
     def forward(self, x: Tensor, ratios: dict[str, Tensor] | None = None) -> tuple[Tensor, Tensor]:
         """(fine [N, 40, H/8, W/8], top [N, 320, H/16, W/16]) from x [N, 3, H, W] = (pixel - 127) / 128."""
-        x = self.stem(x)
-        fine = x
-        for index, stage in enumerate(self.stages):
-            for block in stage:  # type: ignore[attr-defined]
-                x = block(x, ratios)
-            if index == _FINE_STAGE:
-                fine = x
-        return fine, x
+        return run_stages(self.stages, self.stem(x), ratios, _FINE_STAGE)
 
 
 def imagenet_state_dict() -> dict[str, Tensor]:

@@ -44,8 +44,6 @@ class DenseParser(nn.Module):
         trunk_channels, decoder_channels: of the residual stream in each part.
     """
 
-    pixel_mean, pixel_scale = 127.0, 128.0
-
     def __init__(
         self,
         encoder: EfficientNetLite0 | ResNet,
@@ -94,7 +92,7 @@ class DenseParser(nn.Module):
         """Maps at stride 8.
 
         Args:
-            image: [N, 3, H, W], RGB, (pixel - pixel_mean) / pixel_scale; H and W multiples of SIZE_MULTIPLE.
+            image: [N, 3, H, W], as pixels.normalise gives it; H and W multiples of SIZE_MULTIPLE.
             ratios: gate name -> [N], share of pixels that the block computes; None runs every block densely.
         """
         fine, x = self.encoder(image, ratios)

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from model_export.networks.blocks import Bottleneck
+from model_export.networks.blocks import Bottleneck, run_stages
 from model_export.networks.layers import PerforatedConv2d
+from model_export.networks.pixels import PIXEL_MEAN, PIXEL_SCALE
 from model_export.networks.pooling import MultiPool
 
 BLOCKS = {26: (2, 2, 2, 2), 50: (3, 4, 6, 3)}
@@ -68,14 +69,7 @@ class ResNet(nn.Module):
 
     def forward(self, x: Tensor, ratios: dict[str, Tensor] | None = None) -> tuple[Tensor, Tensor]:
         """(fine [N, C, H/8, W/8], top [N, 4C, H/s, W/s]) from x [N, 3, H, W], s the output stride."""
-        x = self.pool(self.stem(x))
-        fine = x
-        for index, stage in enumerate(self.stages):
-            for block in stage:  # type: ignore[attr-defined]
-                x = block(x, ratios)
-            if index == _FINE_STAGE:
-                fine = x
-        return fine, x
+        return run_stages(self.stages, self.pool(self.stem(x)), ratios, _FINE_STAGE)
 
 
 _LAYERS = {"first": ("conv1", "bn1"), "middle": ("conv2", "bn2"), "last": ("conv3", "bn3"),
@@ -111,7 +105,6 @@ def load_torchvision(network: ResNet, state: Mapping[str, Tensor]) -> list[str]:
 # torchvision's networks see (pixel / 255 - mean) / deviation.
 _IMAGENET_MEAN = torch.tensor([0.485, 0.456, 0.406])
 _IMAGENET_DEVIATION = torch.tensor([0.229, 0.224, 0.225])
-_PIXEL_MEAN, _PIXEL_SCALE = 127.0, 128.0
 
 
 def _for_our_pixels(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -119,8 +112,8 @@ def _for_our_pixels(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     adapted = dict(state)
     if {"conv1.weight", "bn1.running_mean"} <= state.keys() and state["conv1.weight"].shape[1] == 3:
         weight = state["conv1.weight"]
-        offset = (_PIXEL_MEAN / 255 - _IMAGENET_MEAN) / _IMAGENET_DEVIATION
-        scale = _PIXEL_SCALE / 255 / _IMAGENET_DEVIATION
+        offset = (PIXEL_MEAN / 255 - _IMAGENET_MEAN) / _IMAGENET_DEVIATION
+        scale = PIXEL_SCALE / 255 / _IMAGENET_DEVIATION
         adapted["conv1.weight"] = weight * scale[:, None, None]
         adapted["bn1.running_mean"] = state["bn1.running_mean"] - weight.sum((2, 3)) @ offset
     return adapted

@@ -11,6 +11,7 @@ from torch import Tensor
 from model_export.config import TrainingConfig
 from model_export.losses import distillation_terms, gate_divergence, task_terms
 from model_export.networks.parser import DenseParser, Maps
+from model_export.networks.pixels import normalise
 from model_export.training.checkpoint import TrainingState
 
 Batch = Mapping[str, Tensor]
@@ -18,12 +19,6 @@ Batch = Mapping[str, Tensor]
 
 class NonFiniteLossError(RuntimeError):
     """A loss term or the gradient became NaN or infinite; the message names every term and its value."""
-
-
-def normalise(image: Tensor) -> Tensor:
-    """uint8 [N, H, W, 3] -> float32 [N, 3, H, W] as DenseParser takes it, channels last in memory."""
-    scaled = (image.float() - DenseParser.pixel_mean) / DenseParser.pixel_scale
-    return scaled.permute(0, 3, 1, 2)
 
 
 def draw_ratios(network: DenseParser, images: int, floor: float) -> dict[str, Tensor]:

@@ -151,8 +151,7 @@ class Engine:
         cost = cost_of(options, plan)
         self._metrics.budget_requested.observe(cost.requested)
         self._metrics.budget_used.observe(cost.used)
-        tasks = options.session.manifest.tasks
-        outputs = [getattr(tasks, name).output for name in options.tasks]
+        outputs = options.session.manifest.tasks.outputs(options.tasks)
 
         def infer() -> dict[str, NDArray[np.float32]]:
             self._waiting.discard(cancellation)
@@ -248,6 +247,6 @@ def _run_once(session: ModelSession) -> None:
     manifest = session.manifest
     plan = geometry.plan_fit(*WARM_UP_IMAGE, manifest.input.working_pixels, manifest.input.size_multiple)
     image = np.full((1, *plan.padded, 3), 127, np.uint8)
-    outputs = [getattr(manifest.tasks, name).output for name in manifest.tasks.names()]
+    outputs = manifest.tasks.outputs(manifest.tasks.names())
     for budget in (manifest.budget.floor, 1.0):
         session.run(image, budget, outputs, Cancellation())
