@@ -24,7 +24,8 @@ class BudgetMaskKernel {
     const Input scores = GetInput(context, 0, "S");
     const Input ratio = GetInput(context, 1, "ratio");
     scores.RequireRank(3, "[N,H,W]");
-    ratio.RequireShape({scores.shape[0]}, "one per image of S " + Text(scores.shape));
+    ratio.RequireShape({scores.shape[0]},
+                       [&] { return "one per image of S " + Text(scores.shape); });
 
     BudgetMaskCall call;
     call.images = scores.shape[0];

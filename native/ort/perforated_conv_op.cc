@@ -62,8 +62,8 @@ class PerforatedConvKernel {
     const Input mask = GetInput(context, 3, "M");
     const Input residual = GetInput(context, 4, "R");
     const Shape y = OutputShape(packed.spec, x);
-    bias.RequireShape({y[3]}, "one per output channel");
-    const std::string why = "X has shape " + Text(x.shape) + ", so Y has " + Text(y);
+    bias.RequireShape({y[3]}, [] { return "one per output channel"; });
+    const auto why = [&] { return "X has shape " + Text(x.shape) + ", so Y has " + Text(y); };
     mask.RequireShape({y[0], y[1], y[2]}, why);
     residual.RequireShape(y, why);
 

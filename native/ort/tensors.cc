@@ -55,8 +55,7 @@ void Input::RequireRank(size_t rank, const char* axes) const {
   Refuse(name + " must be " + axes + ", has shape " + Text(shape));
 }
 
-void Input::RequireShape(const Shape& expected, const std::string& why) const {
-  if (data == nullptr || shape == expected) return;
+void Input::RefuseShape(const Shape& expected, const std::string& why) const {
   Refuse(name + " has shape " + Text(shape) + ", must be " + Text(expected) + " (" + why + ")");
 }
 

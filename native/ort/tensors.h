@@ -32,8 +32,12 @@ struct Input {
 
   const float* floats() const { return static_cast<const float*>(data); }
   void RequireRank(size_t rank, const char* axes) const;
-  // If present, it must have this shape; `why` says where that comes from.
-  void RequireShape(const Shape& expected, const std::string& why) const;
+  // If present, it must have this shape; why() says where that comes from, asked only on refusal.
+  template <typename Why>
+  void RequireShape(const Shape& expected, Why&& why) const {
+    if (data != nullptr && shape != expected) RefuseShape(expected, why());
+  }
+  [[noreturn]] void RefuseShape(const Shape& expected, const std::string& why) const;
 };
 
 Input View(const char* name, Ort::ConstValue value);
