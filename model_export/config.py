@@ -64,6 +64,11 @@ def lite0_dense() -> TrainingConfig:
     return TrainingConfig(steps=1900, frozen_stages=2)
 
 
+def lite0_dense_long() -> TrainingConfig:
+    """Stage 1 for as long as it pays."""
+    return TrainingConfig(steps=11000, frozen_stages=2, average_decay=0.999)
+
+
 def lite0_gated() -> TrainingConfig:
     """Stage 2, from stage 1's weights: gates, one MultiPool branch a pixel, one network for every budget."""
     return TrainingConfig(
@@ -82,6 +87,7 @@ def smoke() -> TrainingConfig:
 
 PRESETS: dict[str, Callable[[], TrainingConfig]] = {
     "lite0_dense": lite0_dense,
+    "lite0_dense_long": lite0_dense_long,
     "lite0_gated": lite0_gated,
     "smoke": smoke,
 }
