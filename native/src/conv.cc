@@ -29,7 +29,7 @@ struct Chunks {
 };
 
 // Whole blocks where there are enough of them, else smaller chunks of whole tiles.
-Chunks PixelChunks(const ConvSpec& spec, const Kernel& kernel, int64_t pixels) {
+Chunks PixelChunks(const ConvSpec& spec, const Kernel<float>& kernel, int64_t pixels) {
   const int64_t enough = CeilDiv(kChunkMacs, spec.MacsPerPixel());
   const int64_t share = CeilDiv(pixels, kMinChunks);
   const int64_t step = share >= kPixelStep ? kPixelStep : kernel.tile_rows;
@@ -75,7 +75,7 @@ struct Convolution::Impl {
   void Run(const CallContext& context, const Executor& executor) const;
 
   const ConvSpec spec;
-  const Kernel& kernel;
+  const Kernel<float>& kernel;
   const std::unique_ptr<const PixelWork> work;
 };
 

@@ -36,7 +36,7 @@ struct Sites {
 
   // Pixels [begin, begin + count) of the plan.
   void Locate(const ConvSpec& spec, const CallContext& context, int64_t begin, int64_t count) const;
-  Epilogue Rows(const ConvSpec& spec, const CallContext& context) const;
+  Epilogue<float> Rows(const ConvSpec& spec, const CallContext& context) const;
 };
 
 // The work on pixels [begin, end) of the plan.
@@ -47,10 +47,10 @@ class PixelWork {
 };
 
 // group = 1: gather tiles of pixels, multiply with panels of weights.
-std::unique_ptr<PixelWork> MakeGemmWork(const Kernel& kernel, const ConvSpec& spec,
+std::unique_ptr<PixelWork> MakeGemmWork(const Kernel<float>& kernel, const ConvSpec& spec,
                                         const float* weights);
 // group = channels: one pass over the channels for a few pixels.
-std::unique_ptr<PixelWork> MakeDepthwiseWork(const Kernel& kernel, const ConvSpec& spec,
+std::unique_ptr<PixelWork> MakeDepthwiseWork(const Kernel<float>& kernel, const ConvSpec& spec,
                                              const float* weights);
 
 // Floats of a bias padded to whole panels of any kernel.

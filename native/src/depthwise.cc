@@ -16,7 +16,7 @@ static_assert(kBlockPixels % kDepthwiseRows == 0, "blocks are whole tiles");
 
 class DepthwiseWork final : public PixelWork {
  public:
-  DepthwiseWork(const Kernel& kernel, const ConvSpec& spec, const float* weights)
+  DepthwiseWork(const Kernel<float>& kernel, const ConvSpec& spec, const float* weights)
       : kernel_(kernel),
         spec_(spec),
         taps_(spec.kernel_h * spec.kernel_w),
@@ -47,22 +47,21 @@ class DepthwiseWork final : public PixelWork {
     const int64_t tap_step = spec_.dilation_w * channels;
     const int64_t row_step = spec_.dilation_h * context.call.width * channels;
     const float* r = context.call.residual == nullptr ? nullptr : context.call.residual + at;
-    DepthwiseRun run = {pixels.end - pixels.begin,
-                        channels,
-                        0,
-                        0,
-                        spec_.kernel_h,
-                        spec_.kernel_w,
-                        row_step,
-                        tap_step,
-                        spec_.stride_w * channels,
-                        pixels.first,
-                        weights_.data(),
-                        context.bias,
-                        r,
-                        Low(spec_.activation),
-                        High(spec_.activation),
-                        context.call.y + at};
+    DepthwiseRun<float> run;
+    run.pixels = pixels.end - pixels.begin;
+    run.kernel_h = spec_.kernel_h;
+    run.kernel_w = spec_.kernel_w;
+    run.row_step = row_step;
+    run.tap_step = tap_step;
+    run.pixel_step = spec_.stride_w * channels;
+    run.w_step = run.y_step = channels;
+    run.x = pixels.first;
+    run.w = weights_.data();
+    run.bias = context.bias;
+    run.r = r;
+    run.low = Low(spec_.activation);
+    run.high = High(spec_.activation);
+    run.y = context.call.y + at;
     for (run.begin = 0; run.begin < channels; run.begin = run.end) {
       run.end = std::min(run.begin + kBlockChannels, channels);
       kernel_.depthwise_run(run);
@@ -113,8 +112,8 @@ class DepthwiseWork final : public PixelWork {
 
   void Block(const CallContext& context, const Sites& sites, const float* const* taps,
              int64_t count) const {
-    const Epilogue out = sites.Rows(spec_, context);
-    DepthwiseTile tile;
+    const Epilogue<float> out = sites.Rows(spec_, context);
+    DepthwiseTile<float> tile;
     tile.out = &out;
     tile.taps = taps_;
     tile.stride = spec_.in_channels;
@@ -131,7 +130,7 @@ class DepthwiseWork final : public PixelWork {
     }
   }
 
-  const Kernel& kernel_;
+  const Kernel<float>& kernel_;
   const ConvSpec spec_;
   const int64_t taps_;
   const std::vector<float> weights_;
@@ -140,7 +139,7 @@ class DepthwiseWork final : public PixelWork {
 
 }  // namespace
 
-std::unique_ptr<PixelWork> MakeDepthwiseWork(const Kernel& kernel, const ConvSpec& spec,
+std::unique_ptr<PixelWork> MakeDepthwiseWork(const Kernel<float>& kernel, const ConvSpec& spec,
                                              const float* weights) {
   return std::make_unique<DepthwiseWork>(kernel, spec, weights);
 }

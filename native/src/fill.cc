@@ -15,11 +15,11 @@ CoarseGrid GridAlone(const OutMap& map, int64_t channels, const float* v) {
   return {v, GridSize(map.height) * row, row, channels};
 }
 
-Filler::Filler(const Kernel& kernel, const ConvSpec& spec, const ConvCall& call, const OutMap& map,
-               const CoarseGrid& grid)
+Filler::Filler(const Kernel<float>& kernel, const ConvSpec& spec, const ConvCall& call,
+               const OutMap& map, const CoarseGrid& grid)
     : kernel_(kernel), spec_(spec), call_(call), map_(map), grid_(grid) {}
 
-void Filler::Pixel(int64_t image, int64_t y, int64_t x, BlendRow& row) const {
+void Filler::Pixel(int64_t image, int64_t y, int64_t x, BlendRow<float>& row) const {
   const int64_t at = ((image * map_.height + y) * map_.width + x) * spec_.out_channels;
   if (grid_.base != nullptr) {
     const int64_t gy = y / 2;
@@ -37,8 +37,8 @@ void Filler::Pixel(int64_t image, int64_t y, int64_t x, BlendRow& row) const {
 }
 
 void Filler::Row(int64_t image, int64_t y) const {
-  BlendRow row = {spec_.out_channels,     {},     nullptr, Low(spec_.activation),
-                  High(spec_.activation), nullptr};
+  BlendRow<float> row = {spec_.out_channels,     {},     nullptr, Low(spec_.activation),
+                         High(spec_.activation), nullptr};
   const bool on_grid = grid_.base != nullptr && y % 2 == 0;
   const uint8_t* mask = call_.mask + (image * map_.height + y) * map_.width;
   for (int64_t x = 0; x < map_.width; ++x) {

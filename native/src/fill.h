@@ -29,7 +29,7 @@ CoarseGrid GridAlone(const OutMap& map, int64_t channels, const float* v);
 // Writes Y at the pixels that are not computed, for rows [begin, end) of images * height rows.
 class Filler {
  public:
-  Filler(const Kernel& kernel, const ConvSpec& spec, const ConvCall& call, const OutMap& map,
+  Filler(const Kernel<float>& kernel, const ConvSpec& spec, const ConvCall& call, const OutMap& map,
          const CoarseGrid& grid);
 
   void Rows(int64_t begin, int64_t end) const;
@@ -37,9 +37,9 @@ class Filler {
  private:
   void Row(int64_t image, int64_t y) const;
   void ZeroRow(int64_t image, int64_t y) const;
-  void Pixel(int64_t image, int64_t y, int64_t x, BlendRow& row) const;
+  void Pixel(int64_t image, int64_t y, int64_t x, BlendRow<float>& row) const;
 
-  const Kernel& kernel_;
+  const Kernel<float>& kernel_;
   const ConvSpec& spec_;
   const ConvCall& call_;
   const OutMap map_;

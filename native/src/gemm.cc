@@ -23,7 +23,7 @@ struct Buffers {
 // A depth block of some pixels, gathered.
 struct BlockRun {
   const CallContext& context;
-  const Epilogue& out;
+  const Epilogue<float>& out;
   const Buffers& buffers;
   const Gather::Block& block;
   int64_t begin, count;  // of the plan
@@ -43,7 +43,7 @@ bool IsPointwise(const ConvSpec& spec) {
 
 class GemmWork final : public PixelWork {
  public:
-  GemmWork(const Kernel& kernel, const ConvSpec& spec, const float* weights)
+  GemmWork(const Kernel<float>& kernel, const ConvSpec& spec, const float* weights)
       : kernel_(kernel),
         spec_(spec),
         pointwise_(IsPointwise(spec)),
@@ -70,7 +70,7 @@ class GemmWork final : public PixelWork {
   // All output channels of `count` located pixels.
   void Block(const CallContext& context, const Buffers& buffers, int64_t begin,
              int64_t count) const {
-    const Epilogue out = buffers.sites.Rows(spec_, context);
+    const Epilogue<float> out = buffers.sites.Rows(spec_, context);
     for (const Gather::Block& block : gather_.blocks()) {
       const BlockRun run = {context, out, buffers, block, begin, count};
       const int64_t tiles = (count + kernel_.tile_rows - 1) / kernel_.tile_rows;
@@ -110,7 +110,7 @@ class GemmWork final : public PixelWork {
   void Tile(const BlockRun& run, const Rows& rows, int64_t tiles, int64_t i, int64_t panel) const {
     const int64_t begin = run.count * i / tiles;
     const int64_t end = run.count * (i + 1) / tiles;
-    GemmTile tile;
+    GemmTile<float, float> tile;
     tile.rows = static_cast<int>(end - begin);
     tile.width = panels_.Width(panel);
     tile.depth = run.block.depth;
@@ -128,7 +128,7 @@ class GemmWork final : public PixelWork {
     kernel_.gemm(tile);
   }
 
-  const Kernel& kernel_;
+  const Kernel<float>& kernel_;
   const ConvSpec spec_;
   const bool pointwise_;
   const Gather gather_;
@@ -137,7 +137,7 @@ class GemmWork final : public PixelWork {
 
 }  // namespace
 
-std::unique_ptr<PixelWork> MakeGemmWork(const Kernel& kernel, const ConvSpec& spec,
+std::unique_ptr<PixelWork> MakeGemmWork(const Kernel<float>& kernel, const ConvSpec& spec,
                                         const float* weights) {
   return std::make_unique<GemmWork>(kernel, spec, weights);
 }

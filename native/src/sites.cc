@@ -38,7 +38,7 @@ void Sites::Locate(const ConvSpec& spec, const CallContext& context, int64_t beg
   }
 }
 
-Epilogue Sites::Rows(const ConvSpec& spec, const CallContext& context) const {
+Epilogue<float> Sites::Rows(const ConvSpec& spec, const CallContext& context) const {
   return {y, context.call.residual == nullptr ? nullptr : r,
           context.coarse == nullptr ? nullptr : raw, Low(spec.activation), High(spec.activation)};
 }

@@ -12,14 +12,23 @@ namespace {
 
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
-constexpr Kernel kKernels[] = {
+constexpr Kernel<float> kKernels[] = {
 #define PERFORATED_CONV_KERNEL(isa, name, rows, width) \
-  {Isa::isa, rows, width, Gemm_##name, Depthwise_##name, DepthwiseRun_##name, Blend_##name},
+  {Isa::isa,                                           \
+   rows,                                               \
+   width,                                              \
+   1,                                                  \
+   Gemm_##name,                                        \
+   Gemm_##name,                                        \
+   Depthwise_##name,                                   \
+   DepthwiseRun_##name,                                \
+   DepthwiseSites_##name,                              \
+   Blend_##name},
 #include "kernels/kernels.inc"
 #undef PERFORATED_CONV_KERNEL
 };
 
-class KernelTest : public testing::TestWithParam<Kernel> {
+class KernelTest : public testing::TestWithParam<Kernel<float>> {
  protected:
   void SetUp() override {
     if (GetParam().isa > DetectIsa()) GTEST_SKIP() << "not on this CPU";
@@ -41,8 +50,9 @@ class KernelTest : public testing::TestWithParam<Kernel> {
     Floats partial(static_cast<size_t>(rows * width));
     MakeRows(rows, channels);
     // The same a twice, over two blocks of b: the second call starts from the first's partial.
-    GemmTile tile{rows,           width, kDepth, a.data(), kRowStride, b.data(), bias.data(),
-                  partial.data(), true,  false,  0,        0,          channels, &out};
+    GemmTile<float, float> tile{rows,     width,       kDepth,         a.data(), kRowStride,
+                                b.data(), bias.data(), partial.data(), true,     false,
+                                0,        0,           channels,       &out};
     GetParam().gemm(tile);
     tile.b += kDepth * width;
     tile.first = false;
@@ -63,7 +73,7 @@ class KernelTest : public testing::TestWithParam<Kernel> {
   std::mt19937 random{1};
   Floats y;
   std::vector<float*> pointers;
-  Epilogue out;
+  Epilogue<float> out;
 };
 
 TEST_P(KernelTest, GemmOfEveryTileSizeAndPanelWidth) {
@@ -119,11 +129,11 @@ INSTANTIATE_TEST_SUITE_P(Table, KernelTest, testing::ValuesIn(kKernels),
                          [](const auto& info) { return std::string(IsaName(info.param.isa)); });
 
 TEST(BestKernelTest, TakesTheBestThatTheLevelAllows) {
-  for (const Kernel& kernel : kKernels) EXPECT_EQ(BestKernel(kernel.isa).isa, kernel.isa);
+  for (const Kernel<float>& kernel : kKernels) EXPECT_EQ(BestKernel(kernel.isa).isa, kernel.isa);
 }
 
 TEST(BestKernelTest, PanelsOfEveryKernelFitThePaddedBias) {
-  for (const Kernel& kernel : kKernels) {
+  for (const Kernel<float>& kernel : kKernels) {
     EXPECT_EQ(64 % kernel.panel_width, 0);
     EXPECT_LE(kernel.tile_rows, 16);
   }

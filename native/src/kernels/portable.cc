@@ -39,9 +39,16 @@ struct Vec {
 
 }  // namespace
 
-void Gemm_f32_4x8_portable(const GemmTile& tile) { GemmRows<4>(tile); }
-void Depthwise_f32_4x8_portable(const DepthwiseTile& tile) { DepthwiseRows<kDepthwiseRows>(tile); }
-void DepthwiseRun_f32_4x8_portable(const DepthwiseRun& run) { RunRows<kDepthwiseRows>(run, 0); }
-void Blend_f32_4x8_portable(const BlendRow& row) { BlendChannels(row); }
+void Gemm_f32_4x8_portable(const GemmTile<float, float>& tile) { GemmRows<4>(tile); }
+void Depthwise_f32_4x8_portable(const DepthwiseTile<float>& tile) {
+  DepthwiseRows<kDepthwiseRows>(tile);
+}
+void DepthwiseRun_f32_4x8_portable(const DepthwiseRun<float>& run) {
+  RunRows<kDepthwiseRows>(run, 0);
+}
+void DepthwiseSites_f32_4x8_portable(const DepthwiseSites<float>& sites) {
+  SitesRows<kDepthwiseRows>(sites);
+}
+void Blend_f32_4x8_portable(const BlendRow<float>& row) { BlendChannels(row); }
 
 }  // namespace perforated_conv

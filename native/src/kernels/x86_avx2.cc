@@ -36,9 +36,14 @@ struct Vec {
 
 }  // namespace
 
-void Gemm_f32_6x16_avx2(const GemmTile& tile) { GemmRows<6>(tile); }
-void Depthwise_f32_6x16_avx2(const DepthwiseTile& tile) { DepthwiseRows<kDepthwiseRows>(tile); }
-void DepthwiseRun_f32_6x16_avx2(const DepthwiseRun& run) { RunRows<kDepthwiseRows>(run, 0); }
-void Blend_f32_6x16_avx2(const BlendRow& row) { BlendChannels(row); }
+void Gemm_f32_6x16_avx2(const GemmTile<float, float>& tile) { GemmRows<6>(tile); }
+void Depthwise_f32_6x16_avx2(const DepthwiseTile<float>& tile) {
+  DepthwiseRows<kDepthwiseRows>(tile);
+}
+void DepthwiseRun_f32_6x16_avx2(const DepthwiseRun<float>& run) { RunRows<kDepthwiseRows>(run, 0); }
+void DepthwiseSites_f32_6x16_avx2(const DepthwiseSites<float>& sites) {
+  SitesRows<kDepthwiseRows>(sites);
+}
+void Blend_f32_6x16_avx2(const BlendRow<float>& row) { BlendChannels(row); }
 
 }  // namespace perforated_conv

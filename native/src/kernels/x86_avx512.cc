@@ -31,9 +31,16 @@ struct Vec {
 
 }  // namespace
 
-void Gemm_f32_14x32_avx512(const GemmTile& tile) { GemmRows<14>(tile); }
-void Depthwise_f32_14x32_avx512(const DepthwiseTile& tile) { DepthwiseRows<kDepthwiseRows>(tile); }
-void DepthwiseRun_f32_14x32_avx512(const DepthwiseRun& run) { RunRows<kDepthwiseRows>(run, 0); }
-void Blend_f32_14x32_avx512(const BlendRow& row) { BlendChannels(row); }
+void Gemm_f32_14x32_avx512(const GemmTile<float, float>& tile) { GemmRows<14>(tile); }
+void Depthwise_f32_14x32_avx512(const DepthwiseTile<float>& tile) {
+  DepthwiseRows<kDepthwiseRows>(tile);
+}
+void DepthwiseRun_f32_14x32_avx512(const DepthwiseRun<float>& run) {
+  RunRows<kDepthwiseRows>(run, 0);
+}
+void DepthwiseSites_f32_14x32_avx512(const DepthwiseSites<float>& sites) {
+  SitesRows<kDepthwiseRows>(sites);
+}
+void Blend_f32_14x32_avx512(const BlendRow<float>& row) { BlendChannels(row); }
 
 }  // namespace perforated_conv
