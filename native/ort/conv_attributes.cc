@@ -16,7 +16,8 @@ std::vector<int64_t> ReadInts(const OrtKernelInfo* info, const char* name, size_
                                             [=](auto v) { return v >= smallest && v <= kLargest; });
   if (!good) {
     Refuse("attribute " + std::string(name) + " must be " + std::to_string(count) +
-           " integers >= " + std::to_string(smallest) + ", is " + Text(values));
+           " integers from " + std::to_string(smallest) + " to " + std::to_string(kLargest) +
+           ", is " + Text(values));
   }
   return values;
 }

@@ -60,7 +60,10 @@ void Input::RefuseShape(const Shape& expected, const std::string& why) const {
 }
 
 Input View(const char* name, Ort::ConstValue value) {
-  return {name, value.GetTensorTypeAndShapeInfo().GetShape(), value.GetTensorRawData()};
+  // An empty tensor may have no memory, and must not pass for an input left out.
+  static const float nothing = 0.0f;
+  const void* data = value.GetTensorRawData();
+  return {name, value.GetTensorTypeAndShapeInfo().GetShape(), data == nullptr ? &nothing : data};
 }
 
 Input GetInput(const Ort::KernelContext& context, size_t index, const char* name) {
