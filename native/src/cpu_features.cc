@@ -2,19 +2,54 @@
 
 #include <cstdlib>
 #include <cstring>
-#include <initializer_list>
+
+#if PERFORATED_CONV_X86
+#include <cpuid.h>
+#if defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+#endif
 
 namespace perforated_conv {
 namespace {
 
-Isa IsaCap() {
-  const char* cap = std::getenv("PERFORATED_CONV_MAX_ISA");
-  if (cap == nullptr) return Isa::kAvx512;
-  for (Isa isa : {Isa::kPortable, Isa::kAvx2}) {
-    if (std::strcmp(cap, IsaName(isa)) == 0) return isa;
-  }
-  return Isa::kAvx512;
+constexpr Isa kLevels[] = {Isa::kPortable, Isa::kAvx2, Isa::kAvx512, Isa::kAvx512Bf16, Isa::kAmx};
+
+#if PERFORATED_CONV_X86
+bool HasTiles() {
+  constexpr unsigned kTileBits = 1u << 24 | 1u << 22;  // of EDX: AMX-TILE, AMX-BF16
+  unsigned a, b, c, d;
+  return __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 && (d & kTileBits) == kTileBits;
 }
+
+// True if the operating system saves the tiles' configuration and data. Needs XGETBV, which every
+// CPU with AVX has.
+bool SavesTiles() {
+  constexpr unsigned kTileState = 1u << 17 | 1u << 18;
+  unsigned low, high;
+  __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+  return (low & kTileState) == kTileState;
+}
+
+// Linux gives tile data to processes that ask for it.
+bool MayUseTiles() {
+#if defined(__linux__)
+  constexpr long kRequestPermission = 0x1023, kTileData = 18;  // ARCH_REQ_XCOMP_PERM
+  static const bool granted = syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+  return granted;
+#else
+  return false;
+#endif
+}
+
+// The builtin asks the operating system as well (XGETBV) before it claims the wide registers.
+bool HasAvx512() { return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl"); }
+bool HasAvx512Bf16() {
+  return __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+         __builtin_cpu_supports("avx512bf16");
+}
+#endif
 
 }  // namespace
 
@@ -26,22 +61,48 @@ const char* IsaName(Isa isa) {
       return "avx2";
     case Isa::kAvx512:
       return "avx512";
+    case Isa::kAvx512Bf16:
+      return "avx512_bf16";
+    case Isa::kAmx:
+      return "amx";
   }
   return "unknown";
 }
 
 Isa DetectIsa() {
 #if PERFORATED_CONV_X86
-  // The builtin asks the operating system as well (XGETBV) before it claims the wide registers.
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl")) return Isa::kAvx512;
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return Isa::kAvx2;
-#endif
+  if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) return Isa::kPortable;
+  if (!HasAvx512()) return Isa::kAvx2;
+  if (!HasAvx512Bf16()) return Isa::kAvx512;
+  return HasTiles() && SavesTiles() && MayUseTiles() ? Isa::kAmx : Isa::kAvx512Bf16;
+#else
   return Isa::kPortable;
+#endif
+}
+
+Isa CapIsa(Isa have, const char* cap) {
+  if (cap == nullptr) return have;
+  for (const Isa isa : kLevels) {
+    if (isa < have && std::strcmp(cap, IsaName(isa)) == 0) return isa;
+  }
+  return have;
 }
 
 Isa UsableIsa() {
-  static const Isa usable = DetectIsa() < IsaCap() ? DetectIsa() : IsaCap();
+  static const Isa usable = CapIsa(DetectIsa(), std::getenv("PERFORATED_CONV_MAX_ISA"));
   return usable;
+}
+
+Precision ChoosePrecision(Isa usable, const char* wish) {
+  if (wish != nullptr && std::strcmp(wish, "f32") == 0) return Precision::kF32;
+  if (wish != nullptr && std::strcmp(wish, "bf16") == 0) return Precision::kBf16;
+  return usable >= Isa::kAvx512Bf16 ? Precision::kBf16 : Precision::kF32;
+}
+
+Precision UsablePrecision() {
+  static const Precision precision =
+      ChoosePrecision(UsableIsa(), std::getenv("PERFORATED_CONV_PRECISION"));
+  return precision;
 }
 
 }  // namespace perforated_conv

@@ -1,30 +1,58 @@
 #include "pack.h"
 
-namespace perforated_conv {
+#include <type_traits>
 
-PackedPanels::PackedPanels(const float* weights, int64_t out_channels, int64_t depth,
-                           int panel_width)
-    : depth_(depth),
-      count_((out_channels + panel_width - 1) / panel_width),
-      panel_width_(panel_width),
-      last_width_(panel_width) {
-  if (out_channels - (count_ - 1) * panel_width <= panel_width / 2) last_width_ = panel_width / 2;
-  data_.assign(static_cast<size_t>(padded_channels() * depth), 0.0f);
-  for (int64_t o = 0; o < out_channels; ++o) {
-    const int64_t panel = o / panel_width;
-    float* column = data_.data() + panel * panel_width * depth + o % panel_width;
-    for (int64_t k = 0; k < depth; ++k) column[k * Width(panel)] = weights[o * depth + k];
+#include "bf16.h"
+
+namespace perforated_conv {
+namespace {
+
+int64_t RoundUp(int64_t n, int64_t step) { return (n + step - 1) / step * step; }
+
+template <typename T>
+T Rounded(float value) {
+  if constexpr (std::is_same_v<T, bf16>) {
+    return ToBf16(value);
+  } else {
+    return value;
   }
 }
 
-std::vector<float> PackDepthwise(const float* weights, int64_t channels, int64_t taps) {
-  std::vector<float> packed(static_cast<size_t>(channels * taps));
+}  // namespace
+
+template <typename T>
+PackedPanels<T>::PackedPanels(const float* weights, int64_t out_channels, int64_t depth,
+                              const MapKernel<T>& kernel)
+    : depth_(RoundUp(depth, kernel.depth_step)),
+      count_(RoundUp(out_channels, kernel.panel_width) / kernel.panel_width),
+      panel_width_(kernel.panel_width),
+      last_width_(kernel.panel_width) {
+  if (out_channels - (count_ - 1) * panel_width_ <= panel_width_ / 2) last_width_ /= 2;
+  data_.assign(static_cast<size_t>(padded_channels() * depth_), T{});
+  constexpr int64_t kPack = sizeof(float) / sizeof(T);  // values of k side by side
+  for (int64_t o = 0; o < out_channels; ++o) {
+    const int64_t panel = o / panel_width_;
+    T* column = data_.data() + panel * panel_width_ * depth_ + o % panel_width_ * kPack;
+    for (int64_t k = 0; k < depth; ++k) {
+      column[k / kPack * kPack * Width(panel) + k % kPack] = Rounded<T>(weights[o * depth + k]);
+    }
+  }
+}
+
+template <typename T>
+std::vector<T> PackDepthwise(const float* weights, int64_t channels, int64_t taps) {
+  std::vector<T> packed(static_cast<size_t>(channels * taps));
   for (int64_t c = 0; c < channels; ++c) {
     for (int64_t t = 0; t < taps; ++t) {
-      packed[static_cast<size_t>(t * channels + c)] = weights[c * taps + t];
+      packed[static_cast<size_t>(t * channels + c)] = Rounded<T>(weights[c * taps + t]);
     }
   }
   return packed;
 }
+
+template class PackedPanels<float>;
+template class PackedPanels<bf16>;
+template std::vector<float> PackDepthwise(const float*, int64_t, int64_t);
+template std::vector<bf16> PackDepthwise(const float*, int64_t, int64_t);
 
 }  // namespace perforated_conv

@@ -1,142 +1,157 @@
-// Each kernel of the table against plain loops, and the choice among them.
-#include <gtest/gtest.h>
-
-#include <limits>
-#include <vector>
-
-#include "kernels/kernel.h"
-#include "reference.h"
+// Each gemm of the kernel table against plain loops, and the choice among the table's rows.
+#include "kernel_fixture.h"
+#include "pack.h"
 
 namespace perforated_conv {
 namespace {
 
-constexpr float kInfinity = std::numeric_limits<float>::infinity();
+// Real values of the depth's last block; the rest of it rounds up to whole steps.
+constexpr int64_t kDeep = 37;
 
-constexpr Kernel<float> kKernels[] = {
-#define PERFORATED_CONV_KERNEL(isa, name, rows, width) \
-  {Isa::isa,                                           \
-   rows,                                               \
-   width,                                              \
-   1,                                                  \
-   Gemm_##name,                                        \
-   Gemm_##name,                                        \
-   Depthwise_##name,                                   \
-   DepthwiseRun_##name,                                \
-   DepthwiseSites_##name,                              \
-   Blend_##name},
-#include "kernels/kernels.inc"
-#undef PERFORATED_CONV_KERNEL
-};
+template <typename T>
+Floats ToFloats(const std::vector<T>& values) {
+  return Floats(values.begin(), values.end());
+}
+Floats ToFloats(const std::vector<bf16>& values) {
+  Floats floats;
+  for (const bf16 v : values) floats.push_back(ToFloat(v));
+  return floats;
+}
 
-class KernelTest : public testing::TestWithParam<Kernel<float>> {
- protected:
-  void SetUp() override {
-    if (GetParam().isa > DetectIsa()) GTEST_SKIP() << "not on this CPU";
-  }
-
-  // rows x channels floats to be written, behind pointers as kernels take them.
-  void MakeRows(int rows, int64_t channels) {
-    y.assign(static_cast<size_t>(rows * channels), 99.0f);
-    pointers.clear();
-    for (int i = 0; i < rows; ++i) pointers.push_back(y.data() + i * channels);
-    out = {pointers.data(), nullptr, nullptr, -kInfinity, kInfinity};
-  }
-
-  void CheckGemm(int rows, int width, int64_t channels) {
-    constexpr int64_t kDepth = 37;
-    const Floats a = RandomFloats(rows * kRowStride, random);
-    const Floats b = RandomFloats(2 * kDepth * width, random);
-    const Floats bias = RandomFloats(width, random);
-    Floats partial(static_cast<size_t>(rows * width));
-    MakeRows(rows, channels);
-    // The same a twice, over two blocks of b: the second call starts from the first's partial.
-    GemmTile<float, float> tile{rows,     width,       kDepth,         a.data(), kRowStride,
-                                b.data(), bias.data(), partial.data(), true,     false,
-                                0,        0,           channels,       &out};
-    GetParam().gemm(tile);
-    tile.b += kDepth * width;
-    tile.first = false;
-    tile.last = true;
-    GetParam().gemm(tile);
+// One tile over two blocks of the depth, the same A under both: sums go through `partial`.
+template <typename T>
+class GemmCase {
+ public:
+  GemmCase(const Kernel<T>& kernel, int rows, int width, std::mt19937& random)
+      : kernel_(kernel),
+        rows_(rows),
+        width_(width),
+        block_((kDeep + kernel.depth_step - 1) / kernel.depth_step * kernel.depth_step),
+        weights_(ToFloats(RandomValues<T>(width * (block_ + kDeep), random))),
+        panels_(weights_.data(), width, block_ + kDeep, kernel),
+        // Not a value more than a kernel may read, for the sanitizers.
+        a_(RandomValues<T>((rows - 1) * kRowStride<T> + block_, random)),
+        bias_(RandomFloats(width, random)),
+        partial_(static_cast<size_t>(rows * width)) {
     for (int i = 0; i < rows; ++i) {
-      for (int64_t j = 0; j < channels; ++j) {
-        double sum = bias[static_cast<size_t>(j)];
-        for (int64_t k = 0; k < 2 * kDepth; ++k) {
-          sum += double{a[static_cast<size_t>(i * kRowStride + k % kDepth)]} *
-                 b[static_cast<size_t>(k * width + j)];
+      for (int j = 0; j < width; ++j) sums_.push_back(Sum(i, j));
+    }
+  }
+
+  // Stores `channels` columns in every way.
+  template <typename Y>
+  void Check(int64_t channels, std::mt19937& random) {
+    const OutputRows<Y> rows(rows_, channels, random);
+    for (const Epilogue<Y>& out : {rows.Plain(), rows.Full()}) {
+      Run(out, channels);
+      for (int64_t i = 0; i < rows_; ++i) {
+        for (int64_t j = 0; j < channels; ++j) {
+          rows.ExpectRow(out, i, j, sums_[static_cast<size_t>(i * width_ + j)]);
         }
-        ASSERT_NEAR(pointers[static_cast<size_t>(i)][j], sum, 2e-5);
+        rows.ExpectNothingBeyond(i);
       }
     }
   }
 
-  std::mt19937 random{1};
-  Floats y;
-  std::vector<float*> pointers;
-  Epilogue<float> out;
+ private:
+  double Sum(int64_t i, int64_t j) const {
+    double sum = bias_[static_cast<size_t>(j)];
+    for (int64_t k = 0; k < block_ + kDeep; ++k) {
+      sum += Value(a_[static_cast<size_t>(i * kRowStride<T> + k % block_)]) *
+             weights_[static_cast<size_t>(j * (block_ + kDeep) + k)];
+    }
+    return sum;
+  }
+
+  template <typename Y>
+  void Run(const Epilogue<Y>& out, int64_t channels) {
+    GemmTile<T, Y> tile{
+        rows_, width_, block_, a_.data(), kRowStride<T>, nullptr, bias_.data(), partial_.data(),
+        true,  false,  0,      0,         channels,      &out};
+    for (const int64_t first : {int64_t{0}, block_}) {
+      tile.b = panels_.Row(0, first);
+      tile.first = first == 0;
+      tile.last = first != 0;
+      Call(tile);
+    }
+  }
+  void Call(const GemmTile<T, T>& tile) const { kernel_.gemm(tile); }
+  template <typename Y>
+  void Call(const GemmTile<T, Y>& tile) const {
+    kernel_.gemm_to_float(tile);
+  }
+
+  const Kernel<T>& kernel_;
+  const int rows_, width_;
+  const int64_t block_;
+  const Floats weights_;
+  const PackedPanels<T> panels_;
+  const std::vector<T> a_;
+  const Floats bias_;
+  Floats partial_;
+  std::vector<double> sums_;
 };
 
-TEST_P(KernelTest, GemmOfEveryTileSizeAndPanelWidth) {
-  for (int rows = 1; rows <= GetParam().tile_rows; ++rows) {
-    for (const int width : {GetParam().panel_width / 2, GetParam().panel_width}) {
-      for (int64_t channels = 1; channels <= width; ++channels) CheckGemm(rows, width, channels);
-    }
-  }
-}
-
-TEST_P(KernelTest, DepthwiseOfEveryChannelCount) {
-  constexpr int64_t kTaps = 9;
-  for (int rows = 1; rows <= kDepthwiseRows; ++rows) {
-    for (int64_t channels = 1; channels < 150; ++channels) {
-      const Floats x = RandomFloats(kTaps * kDepthwiseRows * channels, random);
-      const Floats w = RandomFloats(kTaps * channels, random);
-      const Floats bias = RandomFloats(channels, random);
-      std::vector<const float*> taps;
-      for (int64_t i = 0; i < kTaps * kDepthwiseRows; ++i) taps.push_back(x.data() + i * channels);
-      MakeRows(rows, channels);
-      GetParam().depthwise(
-          {rows, kTaps, channels, 0, channels, 0, taps.data(), w.data(), bias.data(), &out});
-      for (int64_t i = 0; i < rows * channels; ++i) {
-        const int64_t c = i % channels;
-        double sum = bias[static_cast<size_t>(c)];
-        for (int64_t t = 0; t < kTaps; ++t) {
-          sum += double{taps[static_cast<size_t>(t * kDepthwiseRows + i / channels)][c]} *
-                 w[static_cast<size_t>(t * channels + c)];
-        }
-        ASSERT_NEAR(y[static_cast<size_t>(i)], sum, 1e-5);
+template <typename T>
+void CheckGemms(const Kernel<T>& kernel, std::mt19937& random) {
+  for (int rows = 1; rows <= kernel.tile_rows; ++rows) {
+    for (const int width : {kernel.panel_width / 2, kernel.panel_width}) {
+      GemmCase<T> gemm(kernel, rows, width, random);
+      for (int64_t channels = 1; channels <= width; ++channels) {
+        gemm.template Check<T>(channels, random);
+        gemm.template Check<float>(channels, random);
+        if (testing::Test::HasFatalFailure()) return;
       }
     }
   }
 }
 
-TEST_P(KernelTest, BlendKeepsNanAndClamps) {
-  const Floats v = {-4.0f, 0.5f, 8.0f, std::nanf(""), 1.0f};
-  Floats result(v.size());
-  GetParam().blend({static_cast<int64_t>(v.size()),
-                    {v.data(), v.data(), v.data(), v.data()},
-                    nullptr,
-                    0.0f,
-                    6.0f,
-                    result.data()});
-  EXPECT_EQ(result[0], 0.0f);
-  EXPECT_EQ(result[1], 0.5f);
-  EXPECT_EQ(result[2], 6.0f);
-  EXPECT_TRUE(std::isnan(result[3]));
-  EXPECT_EQ(result[4], 1.0f);
+template <typename T>
+void CheckGemmKeepsNan(const Kernel<T>& kernel, std::mt19937& random) {
+  const std::vector<T> a = RandomValues<T>(kDepthBlock, random);
+  const std::vector<T> b(static_cast<size_t>(kernel.depth_step * kernel.panel_width));
+  Floats bias(static_cast<size_t>(kernel.panel_width), -1.0f);
+  bias[1] = std::nanf("");
+  const OutputRows<T> rows(1, kernel.panel_width, random);
+  Epilogue<T> out = rows.Plain();
+  out.low = 0.0f;
+  kernel.gemm({1, kernel.panel_width, kernel.depth_step, a.data(), 0, b.data(), bias.data(),
+               nullptr, true, true, 0, 0, kernel.panel_width, &out});
+  EXPECT_EQ(Value(rows.y[0]), 0.0);
+  EXPECT_TRUE(std::isnan(Value(rows.y[1])));
 }
 
-INSTANTIATE_TEST_SUITE_P(Table, KernelTest, testing::ValuesIn(kKernels),
-                         [](const auto& info) { return std::string(IsaName(info.param.isa)); });
+using FloatGemmTest = KernelTest<float>;
+using Bf16GemmTest = KernelTest<bf16>;
 
-TEST(BestKernelTest, TakesTheBestThatTheLevelAllows) {
-  for (const Kernel<float>& kernel : kKernels) EXPECT_EQ(BestKernel(kernel.isa).isa, kernel.isa);
-}
+TEST_P(FloatGemmTest, EveryTileSizePanelWidthAndChannelCount) { CheckGemms(kernel(), random); }
+TEST_P(Bf16GemmTest, EveryTileSizePanelWidthAndChannelCount) { CheckGemms(kernel(), random); }
+TEST_P(FloatGemmTest, ClampKeepsNan) { CheckGemmKeepsNan(kernel(), random); }
+TEST_P(Bf16GemmTest, ClampKeepsNan) { CheckGemmKeepsNan(kernel(), random); }
 
-TEST(BestKernelTest, PanelsOfEveryKernelFitThePaddedBias) {
-  for (const Kernel<float>& kernel : kKernels) {
-    EXPECT_EQ(64 % kernel.panel_width, 0);
-    EXPECT_LE(kernel.tile_rows, 16);
+INSTANTIATE_TEST_SUITE_P(Table, FloatGemmTest, TableRows<float>(), RowName<float>);
+INSTANTIATE_TEST_SUITE_P(Table, Bf16GemmTest, TableRows<bf16>(), RowName<bf16>);
+
+template <typename T>
+void CheckTable() {
+  for (const Kernel<T>* kernel = Kernels<T>().first; kernel != Kernels<T>().last; ++kernel) {
+    EXPECT_EQ(BestKernel<T>(kernel->isa).isa, kernel->isa);
+    EXPECT_EQ(64 % kernel->panel_width, 0) << "callers pad the bias to 64 channels";
+    EXPECT_LE(kernel->tile_rows, 32);
+    EXPECT_EQ(kDepthBlock % kernel->depth_step, 0);
+    EXPECT_EQ(kernel->enter == nullptr, kernel->leave == nullptr);
   }
+}
+
+TEST(KernelTableTest, EveryRowIsTheBestOfItsLevelAndFitsItsCallers) {
+  CheckTable<float>();
+  CheckTable<bf16>();
+}
+
+TEST(KernelTableTest, PortableKernelsServeEveryLevel) {
+  EXPECT_EQ(BestKernel<float>(Isa::kPortable).isa, Isa::kPortable);
+  EXPECT_EQ(BestKernel<bf16>(Isa::kPortable).isa, Isa::kPortable);
+  EXPECT_LE(BestKernel<bf16>(Isa::kAvx512).isa, Isa::kAvx512);
 }
 
 }  // namespace

@@ -1,18 +1,33 @@
-// The instruction sets a kernel may need, which of them this CPU has, and the cap on them.
+// The instruction sets a kernel may need, which of them this CPU has, and the cap on them; and in
+// what precision maps are kept between layers.
 #pragma once
 
 namespace perforated_conv {
 
 // Ordered: a CPU that has one level has all levels before it.
-enum class Isa { kPortable, kAvx2, kAvx512 };
+enum class Isa { kPortable, kAvx2, kAvx512, kAvx512Bf16, kAmx };
 
+// portable, avx2, avx512, avx512_bf16 or amx.
 const char* IsaName(Isa isa);
 
 // The best level that this CPU and its operating system support.
 Isa DetectIsa();
 
-// DetectIsa(), but not above what the environment variable PERFORATED_CONV_MAX_ISA
-// (portable | avx2 | avx512) allows. Read once; an unknown value caps nothing.
+// `have`, but not above the level that `cap` names; null or an unknown name caps nothing.
+Isa CapIsa(Isa have, const char* cap);
+
+// DetectIsa(), capped by the environment variable PERFORATED_CONV_MAX_ISA. Read once.
 Isa UsableIsa();
+
+// Of maps and weights between layers. Sums, biases and residuals are always float.
+enum class Precision { kF32, kBf16 };
+
+// The precision that `wish` names (f32 | bf16). Without a wish, or with an unknown one, bf16 where
+// it has instructions of its own.
+Precision ChoosePrecision(Isa usable, const char* wish);
+
+// ChoosePrecision() for UsableIsa() and the environment variable PERFORATED_CONV_PRECISION. Read
+// once.
+Precision UsablePrecision();
 
 }  // namespace perforated_conv

@@ -10,10 +10,13 @@
 
 namespace perforated_conv {
 
-// The gathered rows of a tile lie kRowStride floats apart. An odd number of cache lines keeps rows
-// in different sets.
+// The longest sum of one gemm call.
 constexpr int64_t kDepthBlock = 384;
-constexpr int64_t kRowStride = kDepthBlock + 16;
+
+// Gathered rows of a tile lie kRowStride values apart. An odd number of cache lines keeps rows in
+// different sets.
+template <typename T>
+constexpr int64_t kRowStride = kDepthBlock + 64 / static_cast<int64_t>(sizeof(T));
 
 // Pixels a depthwise kernel takes at once.
 constexpr int kDepthwiseRows = 4;
@@ -36,6 +39,8 @@ struct Epilogue {
 // v[i][j] = bias[j] + sum over k of a[i * a_step + k] * B[k][j], summed in float
 // i < rows <= tile_rows; k < depth <= kDepthBlock, a multiple of depth_step; j < width.
 // B[k][j] is b[k * width + j] if T is float and b[(k / 2 * width + j) * 2 + k % 2] if it is bf16.
+// Where depth was rounded up to a depth_step, B is 0 and a must be finite. Nothing of a is read
+// beyond its rows and depth.
 // A sum over more than kDepthBlock is done in several calls that keep v in `partial`.
 template <typename T, typename Y>
 struct GemmTile {
@@ -92,7 +97,7 @@ struct DepthwiseSites {
   int64_t taps, channels, w_step;
   const int64_t* offsets;
   const T* const* x;
-  const float* w;
+  const T* w;
   const float* bias;
   float low, high;
   T* const* y;
@@ -110,29 +115,47 @@ struct BlendRow {
 
 // Functions over maps of T; sums and epilogues are in float whatever T is.
 template <typename T>
-struct Kernel {
+struct MapKernel {
   Isa isa;
   int tile_rows;
   int panel_width;
   int depth_step;
+  void (*enter)();  // null, or to be called on a thread before its gemm calls,
+  void (*leave)();  // and this after them; such pairs do not nest
   void (*gemm)(const GemmTile<T, T>&);
   void (*gemm_to_float)(const GemmTile<T, float>&);
-  void (*depthwise)(const DepthwiseTile<T>&);
-  void (*depthwise_run)(const DepthwiseRun<T>&);
   void (*depthwise_sites)(const DepthwiseSites<T>&);
   void (*blend)(const BlendRow<T>&);
 };
 
-#define PERFORATED_CONV_KERNEL(isa, name, rows, width)        \
-  void Gemm_##name(const GemmTile<float, float>& tile);       \
-  void Depthwise_##name(const DepthwiseTile<float>& tile);    \
-  void DepthwiseRun_##name(const DepthwiseRun<float>& run);   \
-  void DepthwiseSites_##name(const DepthwiseSites<float>& s); \
-  void Blend_##name(const BlendRow<float>& row);
-#include "kernels/kernels.inc"
-#undef PERFORATED_CONV_KERNEL
+template <typename T>
+struct Kernel;
+
+template <>
+struct Kernel<float> : MapKernel<float> {
+  void (*depthwise)(const DepthwiseTile<float>&);
+  void (*depthwise_run)(const DepthwiseRun<float>&);
+};
+
+template <>
+struct Kernel<bf16> : MapKernel<bf16> {
+  // Rounds n values to nearest, ties to even; NaN kept.
+  void (*narrow)(const float* from, bf16* to, int64_t n);
+};
+
+// The rows of the table, best first.
+template <typename T>
+struct KernelTable {
+  const Kernel<T>* first;
+  const Kernel<T>* last;  // one beyond
+};
+
+// For T = float and bf16.
+template <typename T>
+KernelTable<T> Kernels();
 
 // The first kernel of the table that needs no more than `have`.
-const Kernel<float>& BestKernel(Isa have);
+template <typename T = float>
+const Kernel<T>& BestKernel(Isa have);
 
 }  // namespace perforated_conv

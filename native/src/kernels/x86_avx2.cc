@@ -1,7 +1,7 @@
 // AVX2 with FMA: 6 pixels x 16 channels in 12 registers, two of weights, one broadcast.
 #include <immintrin.h>
 
-#include "kernels/kernel.h"
+#include "kernels/declarations.h"
 
 namespace perforated_conv {
 namespace {
@@ -21,6 +21,7 @@ struct Vec {
   static F LoadPart(const float* p, int64_t n) { return _mm256_maskload_ps(p, First(n)); }
   static void Store(float* p, F v) { _mm256_storeu_ps(p, v); }
   static void StorePart(float* p, F v, int64_t n) { _mm256_maskstore_ps(p, First(n), v); }
+  static F Weights(const float* p) { return Load(p); }
   static F Broadcast(const float* p) { return _mm256_broadcast_ss(p); }
   static F Set(float v) { return _mm256_set1_ps(v); }
   static F Add(F a, F b) { return _mm256_add_ps(a, b); }
