@@ -1,0 +1,67 @@
+"""The resident memory of a process stays flat over many calls and many sessions."""
+
+from __future__ import annotations
+
+import gc
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.contract.op_models import MODELS, SAME, layer
+from tests.contract.op_nodes import needs_library, session_of
+
+pytestmark = [
+    needs_library,
+    pytest.mark.skipif("LD_PRELOAD" in os.environ, reason="a preloaded allocator may keep freed memory"),
+]
+
+MIB = 2**20
+
+
+def resident() -> int:
+    """Bytes of this process in memory."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def growth(step: Callable[[int], None], warm: int, measured: int) -> int:
+    """Bytes by which the process grows over `measured` steps that follow `warm` ones."""
+    for i in range(warm):
+        step(i)
+    gc.collect()
+    before = resident()
+    for i in range(measured):
+        step(i)
+    gc.collect()
+    return resident() - before
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_calls_leave_nothing_behind(name: str) -> None:
+    """Half a KiB left by each call would pass the bound; an index list of the smallest model has 6 KiB."""
+    model = MODELS[name]
+    session = session_of(model.proto())
+    feeds = [model.feeds(seed) for seed in range(8)]
+    assert growth(lambda i: session.run(None, feeds[i % 8]), warm=40, measured=2000) < MIB
+
+
+def test_sessions_leave_nothing_behind() -> None:
+    """A session packs 2.3 MB of weights; a tenth of that kept by each would come to 20 MiB."""
+    model = layer((1, 12, 12, 256), (256, 3, 3, 256), False, **SAME)
+    proto, feeds = model.proto(), model.feeds(0)
+    assert growth(lambda _: session_of(proto).run(None, feeds), warm=15, measured=90) < 8 * MIB
+
+
+def test_refusals_leave_nothing_behind() -> None:
+    model = MODELS["3x3"]
+    session = session_of(model.proto())
+    feeds = model.feeds(0)
+    feeds["M"] = feeds["M"][:, 1:]
+
+    def refused(_: int) -> None:
+        with pytest.raises(Exception, match="M has shape"):
+            session.run(None, feeds)
+
+    assert growth(refused, warm=100, measured=2000) < 2 * MIB
