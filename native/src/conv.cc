@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "chunks.h"
 #include "fill.h"
 #include "scratch.h"
 
@@ -17,22 +18,11 @@ constexpr int64_t kPixelStep = 84;
 // More chunks than any pool has threads, few enough to balance a slow last one.
 constexpr int64_t kMinChunks = 8;
 
-int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
-
-// Equal chunks of [0, total).
-struct Chunks {
-  int64_t total, size;
-
-  int64_t Count() const { return CeilDiv(total, size); }
-  int64_t Begin(int64_t i) const { return i * size; }
-  int64_t End(int64_t i) const { return std::min(total, (i + 1) * size); }
-};
-
 // Whole blocks where there are enough of them, else smaller chunks of whole tiles.
-Chunks PixelChunks(const ConvSpec& spec, const Kernel<float>& kernel, int64_t pixels) {
+Chunks PixelChunks(const ConvSpec& spec, int tile_rows, int64_t pixels) {
   const int64_t enough = CeilDiv(kChunkMacs, spec.MacsPerPixel());
   const int64_t share = CeilDiv(pixels, kMinChunks);
-  const int64_t step = share >= kPixelStep ? kPixelStep : kernel.tile_rows;
+  const int64_t step = share >= kPixelStep ? kPixelStep : tile_rows;
   const int64_t wanted = std::max(enough, std::min(share, kPixelStep));
   return {pixels, CeilDiv(wanted, step) * step};
 }
@@ -44,10 +34,18 @@ Chunks FillChunks(const ConvSpec& spec, const CallContext& context) {
   return {nothing ? 0 : rows, CeilDiv(kChunkFill, row_floats)};
 }
 
-template <typename F>
-void ForEachChunk(int64_t count, const Executor& executor, F& body) {
-  if (count > 1) return executor.ForEach(count, body);
-  if (count == 1) body(0);
+// Outputs of fewer channels (a gate's scores, a head's depth) would fill panels with zeros; they
+// decide much and cost little, so they stay float.
+constexpr int64_t kFewChannels = 16;
+
+std::unique_ptr<const PixelWork> MakeWork(const ConvSpec& spec, const float* weights, Isa isa,
+                                          Precision precision) {
+  const Kernel<float>& kernel = BestKernel<float>(isa);
+  if (spec.depthwise) return MakeDepthwiseWork(kernel, spec, weights);
+  if (precision == Precision::kF32 || spec.out_channels < kFewChannels) {
+    return MakeGemmWork(kernel, spec, weights);
+  }
+  return MakeGemmWork(BestKernel<bf16>(isa), spec, weights);
 }
 
 }  // namespace
@@ -55,10 +53,10 @@ void ForEachChunk(int64_t count, const Executor& executor, F& body) {
 int64_t PaddedBias(const ConvSpec& spec) { return CeilDiv(spec.out_channels, 64) * 64; }
 
 struct Convolution::Impl {
-  Impl(const ConvSpec& spec_in, const float* weights, Isa isa)
+  Impl(const ConvSpec& spec_in, const float* weights, Isa isa, Precision precision)
       : spec(spec_in),
-        kernel(BestKernel(isa)),
-        work((spec.depthwise ? MakeDepthwiseWork : MakeGemmWork)(kernel, spec, weights)) {}
+        kernel(BestKernel<float>(isa)),
+        work(MakeWork(spec_in, weights, isa, precision)) {}
 
   // V of the even pixels is lost in Y once a residual or an activation went over it.
   bool NeedsCoarse(const ConvCall& call) const {
@@ -66,10 +64,23 @@ struct Convolution::Impl {
            (call.residual != nullptr || spec.activation != Activation::kNone);
   }
 
-  CoarseGrid Grid(const CallContext& context) const {
-    if (spec.fill == Fill::kZero) return {};
-    if (context.coarse != nullptr) return GridAlone(context.map, spec.out_channels, context.coarse);
-    return GridInMap(context.map, spec.out_channels, context.call.y);
+  FillTask<float> Skipped(const CallContext& context) const {
+    const ConvCall& call = context.call;
+    const int64_t channels = spec.out_channels;
+    MapView<const float> grid;
+    if (spec.fill == Fill::kInterpolate) {
+      grid = context.coarse == nullptr
+                 ? GridInMap<const float>(context.map, channels, call.y)
+                 : WholeMap<const float>(GridMap(context.map), channels, context.coarse);
+    }
+    return {context.map,
+            call.mask,
+            channels,
+            grid,
+            call.residual,
+            WholeMap(context.map, channels, call.y),
+            Low(spec.activation),
+            High(spec.activation)};
   }
 
   void Run(const CallContext& context, const Executor& executor) const;
@@ -80,15 +91,15 @@ struct Convolution::Impl {
 };
 
 void Convolution::Impl::Run(const CallContext& context, const Executor& executor) const {
-  const Chunks pixels = PixelChunks(spec, kernel, context.plan.count);
+  const Chunks pixels = PixelChunks(spec, work->tile_rows(), context.plan.count);
   const Chunks rows = FillChunks(spec, context);
-  const Filler filler(kernel, spec, context.call, context.map, Grid(context));
+  const Filler<float> filler(kernel, Skipped(context));
   auto compute = [&](int64_t i) { work->Run(context, pixels.Begin(i), pixels.End(i)); };
   auto fill = [&](int64_t i) { filler.Rows(rows.Begin(i), rows.End(i)); };
 
   if (spec.fill == Fill::kInterpolate) {
-    ForEachChunk(pixels.Count(), executor, compute);
-    ForEachChunk(rows.Count(), executor, fill);
+    ForEachItem(pixels.Count(), executor, compute);
+    ForEachItem(rows.Count(), executor, fill);
     return;
   }
   const int64_t first_fill = pixels.Count();
@@ -97,11 +108,11 @@ void Convolution::Impl::Run(const CallContext& context, const Executor& executor
   // Writing zeros beside one small chunk is not worth waking a thread.
   const bool small = first_fill <= 1 && rows.Count() <= 1;
   if (small) return SerialExecutor().ForEach(count, both);
-  ForEachChunk(count, executor, both);
+  ForEachItem(count, executor, both);
 }
 
-Convolution::Convolution(const ConvSpec& spec, const float* weights, Isa isa)
-    : impl_(std::make_unique<const Impl>(spec, weights, isa)) {}
+Convolution::Convolution(const ConvSpec& spec, const float* weights, Isa isa, Precision precision)
+    : impl_(std::make_unique<const Impl>(spec, weights, isa, precision)) {}
 Convolution::~Convolution() = default;
 Convolution::Convolution(Convolution&&) noexcept = default;
 
@@ -110,9 +121,7 @@ void Convolution::Run(const ConvCall& call, const Executor& executor) const {
   const OutMap map = OutputMap(spec, call);
   const int64_t bias_floats = PaddedBias(spec);
   const int64_t indices = call.mask == nullptr ? 0 : map.Pixels() + 1;
-  const int64_t coarse = impl_->NeedsCoarse(call) ? map.images * GridSize(map.height) *
-                                                        GridSize(map.width) * spec.out_channels
-                                                  : 0;
+  const int64_t coarse = impl_->NeedsCoarse(call) ? GridMap(map).Pixels() * spec.out_channels : 0;
   ArenaPool::Lease arena(ArenaPool::ForCalls(), Arena::Bytes<float>(bias_floats) +
                                                     Arena::Bytes<int32_t>(indices) +
                                                     Arena::Bytes<float>(coarse));

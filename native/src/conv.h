@@ -25,7 +25,7 @@ struct CallContext {
 
 // Destination rows of some pixels, and the pixels' windows.
 struct Sites {
-  Window* windows;
+  Window<float>* windows;
   float** y;
   const float** r;
   float** raw;
@@ -44,10 +44,13 @@ class PixelWork {
  public:
   virtual ~PixelWork() = default;
   virtual void Run(const CallContext& context, int64_t begin, int64_t end) const = 0;
+  // Pixels that the kernel takes at once.
+  virtual int tile_rows() const = 0;
 };
 
 // group = 1: gather tiles of pixels, multiply with panels of weights.
-std::unique_ptr<PixelWork> MakeGemmWork(const Kernel<float>& kernel, const ConvSpec& spec,
+template <typename T>
+std::unique_ptr<PixelWork> MakeGemmWork(const Kernel<T>& kernel, const ConvSpec& spec,
                                         const float* weights);
 // group = channels: one pass over the channels for a few pixels.
 std::unique_ptr<PixelWork> MakeDepthwiseWork(const Kernel<float>& kernel, const ConvSpec& spec,

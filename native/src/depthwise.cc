@@ -40,6 +40,8 @@ class DepthwiseWork final : public PixelWork {
     }
   }
 
+  int tile_rows() const override { return kDepthwiseRows; }
+
  private:
   void SideBySide(const CallContext& context, const PixelRun& pixels) const {
     const int64_t channels = spec_.in_channels;
@@ -82,7 +84,7 @@ class DepthwiseWork final : public PixelWork {
   }
 
   // out[t * kDepthwiseRows]: the input pixel under tap t, or zeros outside the map.
-  void LookUp(const ConvCall& call, const Window& window, const float** out) const {
+  void LookUp(const ConvCall& call, const Window<float>& window, const float** out) const {
     const int64_t bottom = window.y + (spec_.kernel_h - 1) * spec_.dilation_h;
     const int64_t right = window.x + (spec_.kernel_w - 1) * spec_.dilation_w;
     if (window.y < 0 || window.x < 0 || bottom >= call.height || right >= call.width) {
@@ -99,7 +101,7 @@ class DepthwiseWork final : public PixelWork {
     }
   }
 
-  void LookUpAtEdge(const ConvCall& call, const Window& window, const float** out) const {
+  void LookUpAtEdge(const ConvCall& call, const Window<float>& window, const float** out) const {
     for (int64_t ky = 0; ky < spec_.kernel_h; ++ky) {
       const int64_t y = window.y + ky * spec_.dilation_h;
       for (int64_t kx = 0; kx < spec_.kernel_w; ++kx, out += kDepthwiseRows) {

@@ -2,8 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
-
-#include "kernels/kernel.h"
+#include <type_traits>
 
 namespace perforated_conv {
 namespace {
@@ -23,50 +22,71 @@ std::vector<Run> ContiguousRuns(const ConvSpec& spec) {
   return runs;
 }
 
-std::vector<Gather::Piece> PiecesOf(const std::vector<Run>& runs, int64_t first, int64_t depth) {
-  std::vector<Gather::Piece> pieces;
+std::vector<DepthBlocks::Piece> PiecesOf(const std::vector<Run>& runs, int64_t first,
+                                         int64_t depth) {
+  std::vector<DepthBlocks::Piece> pieces;
   int64_t start = 0;
   for (const Run& run : runs) {
     const int64_t begin = std::max<int64_t>(first - start, 0);
     const int64_t end = std::min(first + depth - start, run.length);
-    if (begin < end) pieces.push_back({run.dy, run.dx, run.length, begin, end});
+    if (begin < end) pieces.push_back({run.dy, run.dx, begin, end});
     start += run.length;
   }
   return pieces;
 }
 
-// Floats a short copy moves whatever its length: a copy of known size needs no call.
+// Values a short copy moves whatever its length: a copy of known size needs no call.
 constexpr int64_t kShort = 16;
-static_assert(kRowStride - kDepthBlock >= kShort, "short copies may write beyond the row's depth");
+static_assert(kRowStride < float > -kDepthBlock >= kShort,
+              "short copies may write beyond the row's depth");
 
-inline void CopyFloats(const float* from, int64_t count, float* to) {
-  std::memcpy(to, from, static_cast<size_t>(count) * sizeof(float));
+template <typename T>
+void CopyValues(const Kernel<T>&, const T* from, int64_t count, T* to) {
+  std::memcpy(to, from, static_cast<size_t>(count) * sizeof(T));
 }
 
-// Reads and writes up to kShort floats more than asked.
-inline void CopyFloatsLoosely(const float* from, int64_t count, float* to) {
-  if (count <= kShort) return CopyFloats(from, kShort, to);
-  CopyFloats(from, count, to);
+void CopyValues(const Kernel<bf16>& kernel, const float* from, int64_t count, bf16* to) {
+  kernel.narrow(from, to, count);
+}
+
+// Reads and writes up to kShort values more than asked.
+template <typename T>
+void CopyLoosely(const Kernel<T>& kernel, const T* from, int64_t count, T* to) {
+  if (count <= kShort) {
+    std::memcpy(to, from, kShort * sizeof(T));
+  } else {
+    CopyValues(kernel, from, count, to);
+  }
+}
+
+void CopyLoosely(const Kernel<bf16>& kernel, const float* from, int64_t count, bf16* to) {
+  kernel.narrow(from, to, count);
 }
 
 }  // namespace
 
-Gather::Gather(const ConvSpec& spec)
-    : channels_(spec.in_channels),
-      reach_y_((spec.kernel_h - 1) * spec.dilation_h),
-      reach_x_((spec.kernel_w - 1) * spec.dilation_w) {
+DepthBlocks::DepthBlocks(const ConvSpec& spec, int depth_step) {
+  const auto whole = [=](int64_t n) { return (n + depth_step - 1) / depth_step * depth_step; };
   const std::vector<Run> runs = ContiguousRuns(spec);
   const int64_t total = spec.kernel_h * spec.kernel_w * spec.in_channels;
   const int64_t count = (total + kDepthBlock - 1) / kDepthBlock;
-  const int64_t depth = (total + count - 1) / count;
+  const int64_t depth = whole((total + count - 1) / count);
   for (int64_t first = 0; first < total; first += depth) {
     const int64_t here = std::min(depth, total - first);
-    blocks_.push_back({first, here, PiecesOf(runs, first, here)});
+    blocks_.push_back({first, here, whole(here), PiecesOf(runs, first, here)});
   }
 }
 
-void Gather::CopyPiece(const Piece& piece, const Window& window, int64_t height, int64_t width,
-                       float* out) const {
+template <typename S, typename T>
+Gather<S, T>::Gather(const ConvSpec& spec, const Kernel<T>& kernel)
+    : kernel_(kernel),
+      channels_(spec.in_channels),
+      reach_y_((spec.kernel_h - 1) * spec.dilation_h),
+      reach_x_((spec.kernel_w - 1) * spec.dilation_w) {}
+
+template <typename S, typename T>
+void Gather<S, T>::CopyPiece(const DepthBlocks::Piece& piece, const Window<S>& window,
+                             int64_t height, int64_t width, T* out) const {
   const int64_t y = window.y + piece.dy;
   const int64_t x = window.x + piece.dx;
   int64_t from = piece.end;  // an empty inside: all zeros
@@ -75,40 +95,53 @@ void Gather::CopyPiece(const Piece& piece, const Window& window, int64_t height,
     from = std::clamp(-x * channels_, piece.begin, piece.end);
     to = std::clamp((width - x) * channels_, from, piece.end);
   }
-  std::fill(out, out + (from - piece.begin), 0.0f);
+  std::fill(out, out + (from - piece.begin), T{});
   if (from < to) {
-    CopyFloats(window.image + (y * width + x) * channels_ + from, to - from,
+    CopyValues(kernel_, window.image + (y * width + x) * channels_ + from, to - from,
                out + (from - piece.begin));
   }
-  std::fill(out + (to - piece.begin), out + (piece.end - piece.begin), 0.0f);
+  std::fill(out + (to - piece.begin), out + (piece.end - piece.begin), T{});
 }
 
-bool Gather::IsInside(const Window& window, int64_t height, int64_t width) const {
+template <typename S, typename T>
+void Gather<S, T>::CopyInside(const DepthBlocks::Block& block, const Window<S>& window,
+                              int64_t width, T* out) const {
+  const S* corner = window.image + (window.y * width + window.x) * channels_;
+  for (const DepthBlocks::Piece& piece : block.pieces) {
+    const int64_t count = piece.end - piece.begin;
+    CopyLoosely(kernel_, corner + (piece.dy * width + piece.dx) * channels_ + piece.begin, count,
+                out);
+    out += count;
+  }
+}
+
+template <typename S, typename T>
+bool Gather<S, T>::IsInside(const Window<S>& window, int64_t height, int64_t width) const {
   // One row to spare: there loose copies read what lies beyond their piece.
   return window.y >= 0 && window.x >= 0 && window.y + reach_y_ + 1 < height &&
          window.x + reach_x_ < width && width * channels_ >= kShort;
 }
 
-void Gather::Copy(const Block& block, const Window* windows, int64_t rows, int64_t height,
-                  int64_t width, float* out) const {
+template <typename S, typename T>
+void Gather<S, T>::Copy(const DepthBlocks::Block& block, const Window<S>* windows, int64_t rows,
+                        int64_t height, int64_t width, T* out, int64_t step) const {
   for (int64_t i = 0; i < rows; ++i) {
-    const Window& window = windows[i];
-    float* row = out + i * kRowStride;
-    if (!IsInside(window, height, width)) {
-      for (const Piece& piece : block.pieces) {
-        CopyPiece(piece, window, height, width, row);
-        row += piece.end - piece.begin;
+    T* row = out + i * step;
+    if (IsInside(windows[i], height, width)) {
+      CopyInside(block, windows[i], width, row);
+    } else {
+      T* at = row;
+      for (const DepthBlocks::Piece& piece : block.pieces) {
+        CopyPiece(piece, windows[i], height, width, at);
+        at += piece.end - piece.begin;
       }
-      continue;
     }
-    const float* corner = window.image + (window.y * width + window.x) * channels_;
-    for (const Piece& piece : block.pieces) {
-      const int64_t count = piece.end - piece.begin;
-      CopyFloatsLoosely(corner + (piece.dy * width + piece.dx) * channels_ + piece.begin, count,
-                        row);
-      row += count;
-    }
+    std::fill(row + block.depth, row + block.padded, T{});
   }
 }
+
+template class Gather<float, float>;
+template class Gather<float, bf16>;
+template class Gather<bf16, bf16>;
 
 }  // namespace perforated_conv

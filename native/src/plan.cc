@@ -35,6 +35,11 @@ int64_t ConvSpec::OutWidth(int64_t width) const {
   return OutSize(width, pad_left + pad_right, kernel_w, stride_w, dilation_w);
 }
 
+bool ConvSpec::IsPointwise() const {
+  return kernel_h == 1 && kernel_w == 1 && stride_h == 1 && stride_w == 1 && pad_top == 0 &&
+         pad_left == 0 && pad_bottom == 0 && pad_right == 0;
+}
+
 int64_t ConvSpec::MacsPerPixel() const {
   return kernel_h * kernel_w * out_channels * (depthwise ? 1 : in_channels);
 }
@@ -44,14 +49,22 @@ OutMap OutputMap(const ConvSpec& spec, const ConvCall& call) {
 }
 
 Plan MakePlan(const ConvSpec& spec, const ConvCall& call, const OutMap& map, int32_t* storage) {
-  if (call.mask == nullptr) return {nullptr, map.Pixels()};
+  return MakeRowPlan(call.mask, spec.fill == Fill::kInterpolate, map, storage, nullptr).plan;
+}
+
+RowPlan MakeRowPlan(const uint8_t* mask, bool grid, const OutMap& map, int32_t* storage,
+                    int32_t* rows) {
+  if (mask == nullptr) return {{nullptr, map.Pixels()}, map.width, nullptr};
+  const int64_t count = map.images * map.height;
   int32_t* end = storage;
-  for (int64_t row = 0; row < map.images * map.height; ++row) {
-    const bool on_grid = spec.fill == Fill::kInterpolate && row % map.height % 2 == 0;
+  for (int64_t row = 0; row < count; ++row) {
+    if (rows != nullptr) rows[row] = static_cast<int32_t>(end - storage);
+    const bool on_grid = grid && row % map.height % 2 == 0;
     const auto append = on_grid ? AppendMaskedOrEven : AppendMasked;
-    end = append(call.mask, row * map.width, (row + 1) * map.width, end);
+    end = append(mask, row * map.width, (row + 1) * map.width, end);
   }
-  return {storage, end - storage};
+  if (rows != nullptr) rows[count] = static_cast<int32_t>(end - storage);
+  return {{storage, end - storage}, map.width, rows};
 }
 
 }  // namespace perforated_conv

@@ -28,6 +28,20 @@ struct Plan {
 // mask.
 Plan MakePlan(const ConvSpec& spec, const ConvCall& call, const OutMap& map, int32_t* storage);
 
+// A plan and where the rows of the map start in it.
+struct RowPlan {
+  Plan plan;
+  int64_t width;
+  const int32_t* rows;  // [images * height + 1], or null: all pixels
+
+  int64_t RowBegin(int64_t row) const { return rows == nullptr ? row * width : rows[row]; }
+};
+
+// The mask's pixels and, if asked, the even grid. Room for map.Pixels() + 1 indices and
+// images * height + 1 rows; both untouched if mask is null.
+RowPlan MakeRowPlan(const uint8_t* mask, bool grid, const OutMap& map, int32_t* storage,
+                    int32_t* rows);
+
 // Image, row and column of ascending flat indices, without a division for each.
 class PixelCursor {
  public:

@@ -5,12 +5,12 @@
 namespace perforated_conv {
 
 size_t Sites::Bytes(int64_t pixels) {
-  return Arena::Bytes<Window>(pixels) + 3 * Arena::Bytes<float*>(pixels);
+  return Arena::Bytes<Window<float>>(pixels) + 3 * Arena::Bytes<float*>(pixels);
 }
 
 Sites Sites::In(Arena& arena, int64_t pixels) {
   Sites sites;
-  sites.windows = arena.Take<Window>(pixels);
+  sites.windows = arena.Take<Window<float>>(pixels);
   sites.y = arena.Take<float*>(pixels);
   sites.r = arena.Take<const float*>(pixels);
   sites.raw = arena.Take<float*>(pixels);

@@ -1,30 +1,17 @@
 // Convolution against plain loops, at every kernel level of this CPU, on one and on many threads.
 #include <gtest/gtest.h>
 
-#include <atomic>
+#include <cmath>
 #include <string>
-#include <thread>
 #include <vector>
 
+#include "levels.h"
 #include "perforated_conv/perforated_conv.h"
 #include "reference.h"
+#include "threads.h"
 
 namespace perforated_conv {
 namespace {
-
-// Items on a few threads in whatever order they come to them.
-class Threads final : public Executor {
- public:
-  void Run(int64_t items, void (*body)(void*, int64_t), void* context) const override {
-    std::atomic<int64_t> next{0};
-    const auto work = [&] {
-      for (int64_t i = next++; i < items; i = next++) body(context, i);
-    };
-    std::vector<std::thread> threads;
-    for (int i = 0; i < 3; ++i) threads.emplace_back(work);
-    for (std::thread& thread : threads) thread.join();
-  }
-};
 
 struct Layer {
   const char* name;
@@ -59,7 +46,7 @@ ConvSpec SpecOf(const Layer& layer) {
   return spec;
 }
 
-class ConvTest : public testing::TestWithParam<std::tuple<Isa, Layer>> {
+class ConvTest : public testing::TestWithParam<std::tuple<Isa, Precision, Layer>> {
  protected:
   void SetUp() override {
     if (std::get<Isa>(GetParam()) > DetectIsa()) GTEST_SKIP() << "not on this CPU";
@@ -88,12 +75,16 @@ class ConvTest : public testing::TestWithParam<std::tuple<Isa, Layer>> {
     call.mask = density < 0 ? nullptr : mask.data();
     call.residual = residual ? r.data() : nullptr;
     call.y = y.data();
-    Convolution(spec, weights.data(), std::get<Isa>(GetParam())).Run(call, Threads());
+    const Precision precision = std::get<Precision>(GetParam());
+    Convolution(spec, weights.data(), std::get<Isa>(GetParam()), precision).Run(call, Threads());
 
     const Floats expected = Reference{spec, call, weights.data()}.Y();
-    // Each of the additions rounds by half a unit of a partial sum, at most about 2 sqrt(terms).
+    // float32: each of the additions rounds by half a unit of a partial sum, at most about
+    // 2 sqrt(terms). bfloat16: both factors of each term are rounded by 2^-9, and the errors of the
+    // terms add up as their square root; six times that.
+    const auto terms = static_cast<double>(spec.MacsPerPixel() / spec.out_channels + 10);
     const double tolerance =
-        2e-7 * static_cast<double>(spec.MacsPerPixel() / spec.out_channels + 10);
+        precision == Precision::kF32 ? 2e-7 * terms : 6.0 / 512 * std::sqrt(terms) / 3;
     for (size_t i = 0; i < y.size(); ++i) ASSERT_NEAR(y[i], expected[i], tolerance) << "at " << i;
   }
 
@@ -118,11 +109,13 @@ TEST_P(ConvTest, EveryDensityFillAndActivation) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Layers, ConvTest,
-                         testing::Combine(testing::Values(Isa::kPortable, Isa::kAvx2, Isa::kAvx512),
+                         testing::Combine(testing::ValuesIn(kEveryIsa),
+                                          testing::Values(Precision::kF32, Precision::kBf16),
                                           testing::ValuesIn(kLayers)),
                          [](const auto& info) {
-                           return std::string(IsaName(std::get<0>(info.param))) + "_" +
-                                  std::get<1>(info.param).name;
+                           return LevelName(std::get<Isa>(info.param),
+                                            std::get<Precision>(info.param)) +
+                                  "_" + std::get<Layer>(info.param).name;
                          });
 
 }  // namespace

@@ -1,4 +1,5 @@
-// A convolution that is computed only where a mask says so. float32, NHWC.
+// A convolution that is computed only where a mask says so. float32, NHWC; products may be of
+// bfloat16 values, sums are of float32.
 //
 //   V[n,y,x,o] = B[o] + sum over (ky, kx, i) of
 //                X[n, y*stride_h - pad_top + ky*dilation_h, x*stride_w - pad_left + kx*dilation_w,
@@ -38,6 +39,9 @@ struct ConvSpec {
   int64_t OutHeight(int64_t height) const;
   int64_t OutWidth(int64_t width) const;
 
+  // True if pixel i of the output sees exactly pixel i of the input.
+  bool IsPointwise() const;
+
   // Multiply-adds of one computed pixel.
   int64_t MacsPerPixel() const;
 };
@@ -57,7 +61,8 @@ struct ConvCall {
 class Convolution {
  public:
   // weights: [out_channels, kernel_h, kernel_w, in_channels, or 1 if depthwise]; not kept.
-  Convolution(const ConvSpec& spec, const float* weights, Isa isa = UsableIsa());
+  Convolution(const ConvSpec& spec, const float* weights, Isa isa = UsableIsa(),
+              Precision precision = UsablePrecision());
   ~Convolution();
   Convolution(Convolution&&) noexcept;
 
