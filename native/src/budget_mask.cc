@@ -68,6 +68,7 @@ void MarkGrid(const BudgetMaskCall& call, uint8_t* mask) {
 
 void MaskImage(const BudgetMaskCall& call, int64_t index) {
   const int64_t n = call.height * call.width;
+  if (n == 0) return;  // an empty map may have no memory
   const Image image = {call.scores + index * n, call.mask + index * n, n};
   const int64_t grid = GridPixels(call.height, call.width, call.coarse_stride);
   const int64_t k = BudgetPixels(call.ratio[index], n, grid);

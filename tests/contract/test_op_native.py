@@ -189,6 +189,13 @@ def test_budget_mask_agrees_exactly(
     np.testing.assert_array_equal(run_budget(S, ratios, coarse_stride), expected)
 
 
+@pytest.mark.parametrize("shape", [(0, 3, 4), (2, 0, 4), (2, 3, 0)])
+@pytest.mark.parametrize("coarse_stride", [0, 2])
+def test_budget_mask_without_pixels(shape: tuple[int, int, int], coarse_stride: int) -> None:
+    M = run_budget(np.zeros(shape, np.float32), np.ones(shape[0], np.float32), coarse_stride)
+    assert M.shape == shape
+
+
 def test_budget_mask_of_close_scores_is_exact() -> None:
     """Neighbouring floats differ in the last bits, which the search reaches last."""
     S = np.float32(0.5) + np.arange(600, dtype=np.float32).reshape(1, 20, 30) * np.float32(2**-24)
