@@ -11,6 +11,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 from perforated_conv import DOMAIN
 
+from model_export.export.fusion import fuse_bottlenecks
 from model_export.op.functions import IR_VERSION, ONNX_OPSET, attach
 
 Array = npt.NDArray[Any]
@@ -54,7 +55,9 @@ class GraphBuilder:
         self, name: str, inputs: Sequence[onnx.ValueInfoProto], outputs: Sequence[onnx.ValueInfoProto]
     ) -> onnx.ModelProto:
         """The checked model with the function bodies of our operators attached."""
-        graph = helper.make_graph(self._nodes, name, inputs, outputs, list(self._initializers.values()))
+        shapes = {key: list(value.dims) for key, value in self._initializers.items()}
+        nodes = fuse_bottlenecks(self._nodes, shapes, {output.name for output in outputs})
+        graph = helper.make_graph(nodes, name, inputs, outputs, list(self._initializers.values()))
         opsets = [helper.make_opsetid("", ONNX_OPSET)]
         model = helper.make_model(
             graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name="pag-parse"

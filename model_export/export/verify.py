@@ -13,7 +13,7 @@ from onnx.reference import ReferenceEvaluator
 
 from model_export.evaluation.evaluate import Maps, OnnxPredictor, Predictor, TorchPredictor
 from model_export.export.exportable import OUTPUTS, ExportableParser
-from model_export.op.reference import BudgetMask, PerforatedConv
+from model_export.op.reference import OPERATORS
 
 Image = npt.NDArray[np.uint8]
 
@@ -62,7 +62,7 @@ class ReferencePredictor:
     """The exported graph with the operators' plain numpy reference: slow, for small images."""
 
     def __init__(self, path: Path) -> None:
-        self._evaluator = ReferenceEvaluator(_without_bodies(path), new_ops=[PerforatedConv, BudgetMask])
+        self._evaluator = ReferenceEvaluator(_without_bodies(path), new_ops=OPERATORS)
 
     def __call__(self, image: Image, budget: float, /) -> Maps:
         """As evaluate.Predictor."""

@@ -52,6 +52,24 @@ _ACTIVATE = {
 """,
 }
 
+# The inner convolutions have variants of their own; what varies freely is handed on by reference.
+_BOTTLENECK = """
+<domain: "{domain}", overload: "{overload}", opset_import: ["" : {opset}, "{domain}" : {version}]>
+Bottleneck <first_strides: ints = [1, 1], first_pads: ints = [0, 0, 0, 0], strides: ints = [1, 1],
+            dilations: ints = [1, 1], pads: ints = [0, 0, 0, 0], group: int = 1,
+            inner_activation: string = "none", activation: string = "none", fill: string = "zero">
+           (X, W_first, B_first, W, B, W_last, B_last, M, R) => (Y)
+{{
+  {first}
+  inner = {domain}.PerforatedConv <strides: ints = @strides, dilations: ints = @dilations, pads: ints = @pads,
+      group: int = @group, activation = "{inner}", fill = "{fill}"> ({x}, W, B, {mask})
+  Y = {domain}.PerforatedConv <activation = "{outer}", fill = "{fill}"> (inner, W_last, B_last, {mask}, {residual})
+}}
+"""
+
+_FIRST = """expanded = {domain}.PerforatedConv <strides: ints = @first_strides, pads: ints = @first_pads,
+      activation = "{inner}", fill = "{fill}"> (X, W_first, B_first, {first_mask})"""
+
 _BUDGET = """
 <domain: "{domain}", overload: "{overload}", opset_import: ["" : {opset}]>
 BudgetMask <coarse_stride: int = 0> (S, ratio) => (M)
@@ -155,3 +173,33 @@ def budget_mask_text(domain: str, opset: int, overload: str, *, grid: bool) -> s
     """The function pag::BudgetMask in onnx.parser's syntax; grid: the coarse grid is always in."""
     parts = _WITH_GRID if grid else _WITHOUT_GRID
     return _BUDGET.format(domain=domain, opset=opset, overload=overload, **parts)
+
+
+def bottleneck_text(
+    domain: str,
+    version: int,
+    opset: int,
+    overload: str,
+    *,
+    first: bool,
+    fill: str | None,
+    residual: bool,
+    inner_activation: str,
+    activation: str,
+) -> str:
+    """The function pag::Bottleneck in onnx.parser's syntax; fill None is the body without a mask."""
+    mask = "" if fill is None else "M"
+    parts = {
+        "domain": domain,
+        "version": version,
+        "opset": opset,
+        "overload": overload,
+        "inner": inner_activation,
+        "outer": activation,
+        "fill": fill or "zero",
+        "mask": mask,
+        "first_mask": mask if fill == "interpolate" else "",
+        "residual": "R" if residual else "",
+        "x": "expanded" if first else "X",
+    }
+    return _BOTTLENECK.format(first=_FIRST.format(**parts) if first else "", **parts)

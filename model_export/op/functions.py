@@ -5,7 +5,7 @@ stop ONNX Runtime's fusions and its cancelling of transposes; and an absent inpu
 branch either. So there is one body per variant in use, told apart by the `overload` field of node and
 function (IR version 10). The operator stays pag::PerforatedConv, which is all that a native kernel is matched
 by. Strides, dilations, pads and group are references to the node's attributes and need no variant, nor does
-an absent bias, which Conv accepts.
+an absent bias, which Conv accepts. The body of a Bottleneck is the bodies of three PerforatedConv nodes.
 
 A body works channels first between a Transpose of its input and one of its output. ONNX Runtime 1.32
 inlines the bodies and cancels what lies between neighbours: a chain of five keeps two Transposes, and five
@@ -24,7 +24,7 @@ import onnx.inliner
 import onnx.parser
 from perforated_conv import DOMAIN, OPSET_VERSION
 
-from model_export.op.bodies import budget_mask_text, perforated_conv_text
+from model_export.op.bodies import bottleneck_text, budget_mask_text, perforated_conv_text
 
 ONNX_OPSET = 22
 IR_VERSION = 10
@@ -46,7 +46,7 @@ def attach(model: onnx.ModelProto) -> None:
     opsets = {entry.domain: entry.version for entry in model.opset_import}
     if opsets.get("") != ONNX_OPSET:
         raise ValueError(f"the model imports opset {opsets.get('')}, but the bodies need {ONNX_OPSET}")
-    bodies = {}
+    bodies: dict[tuple[str, str], onnx.FunctionProto] = {}
     for node in _nodes(model.graph.node):
         if node.domain == DOMAIN:
             body = function(node)
@@ -71,7 +71,9 @@ def function(node: onnx.NodeProto) -> onnx.FunctionProto:
     Raises:
         ValueError: the node is of an unknown type or has an unknown attribute value.
     """
-    values = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
+    values = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute if not a.ref_attr_name}
+    if node.op_type == "Bottleneck":
+        return _bottleneck(node, values)
     if node.op_type == "PerforatedConv":
         return _perforated_conv(node, values)
     if node.op_type == "BudgetMask":
@@ -90,6 +92,44 @@ def _perforated_conv(node: onnx.NodeProto, values: dict[str, object]) -> onnx.Fu
         DOMAIN, ONNX_OPSET, overload, fill=fill, residual=residual, activation=activation
     )
     return onnx.parser.parse_function(text)
+
+
+def _bottleneck(node: onnx.NodeProto, values: dict[str, object]) -> onnx.FunctionProto:
+    inner_activation = _choice(values, "inner_activation", ACTIVATIONS)
+    activation = _choice(values, "activation", ACTIVATIONS)
+    fill: str | None = _choice(values, "fill", FILLS)
+    if not _has_input(node, 7):
+        fill = None
+    first, residual = _has_input(node, 1), _has_input(node, 8)
+    parts = ["first"] * first + [fill or "dense"] + ["residual"] * residual + [inner_activation, activation]
+    overload = "_".join(parts)
+    text = bottleneck_text(
+        DOMAIN,
+        OPSET_VERSION,
+        ONNX_OPSET,
+        overload,
+        first=first,
+        fill=fill,
+        residual=residual,
+        inner_activation=inner_activation,
+        activation=activation,
+    )
+    return _flat(onnx.parser.parse_function(text))
+
+
+def _flat(body: onnx.FunctionProto) -> onnx.FunctionProto:
+    """The body with the bodies of our operators in it put in place; ONNX Runtime 1.32 resolves no nested ones."""
+    inner = {}
+    for node in body.node:
+        nested = function(node)
+        node.overload = nested.overload
+        inner[nested.overload] = nested
+    opsets = [onnx.helper.make_opsetid("", ONNX_OPSET), onnx.helper.make_opsetid(DOMAIN, OPSET_VERSION)]
+    model = onnx.helper.make_model(
+        onnx.helper.make_graph([], "none", [], []),
+        functions=[body, *inner.values()], opset_imports=opsets, ir_version=IR_VERSION,
+    )  # fmt: skip
+    return onnx.inliner.inline_selected_functions(model, [(DOMAIN, "PerforatedConv")]).functions[0]
 
 
 def _budget_mask(values: dict[str, object]) -> onnx.FunctionProto:

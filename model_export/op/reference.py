@@ -71,6 +71,57 @@ def perforated_conv(
     return _activate(V if R is None else V + R, activation)
 
 
+def bottleneck(
+    X: Float,
+    W_first: Float | None,
+    B_first: Float | None,
+    W: Float,
+    B: Float | None,
+    W_last: Float,
+    B_last: Float | None,
+    M: Bool | None = None,
+    R: Float | None = None,
+    *,
+    first_strides: Sequence[int] = (1, 1),
+    first_pads: Sequence[int] = (0, 0, 0, 0),
+    strides: Sequence[int] = (1, 1),
+    dilations: Sequence[int] = (1, 1),
+    pads: Sequence[int] = (0, 0, 0, 0),
+    group: int = 1,
+    inner_activation: str = "none",
+    activation: str = "none",
+    fill: str = "zero",
+) -> Float:
+    """Three convolutions in a row, of which only the last one's map is kept.
+
+    Args:
+        X: float32 [N, H, W, Ci].
+        W_first, B_first: [C1, kh, kw, Ci] and [C1] or None; W_first None: no first convolution.
+        W, B: of the middle one, [C2, kh, kw, C1 / group] and [C2] or None.
+        W_last, B_last: [Co, 1, 1, C2] and [Co] or None.
+        M: bool [N, Ho, Wo], or None for everywhere.
+        R: float32 [N, Ho, Wo, Co] or None, added before the activation.
+        first_strides, first_pads: of the first convolution; strides, dilations, pads, group of the middle.
+        inner_activation, activation: after the first two, after the last.
+        fill: "zero": the first is computed everywhere, the others at M's pixels, the last is 0 elsewhere;
+            "interpolate": all are computed at M's pixels and the coarse grid and interpolated elsewhere.
+
+    Returns:
+        float32 [N, Ho, Wo, Co].
+
+    Raises:
+        ValueError: shapes do not fit each other, or an attribute has an unknown value.
+    """
+    inner = {"activation": inner_activation, "fill": fill}
+    if W_first is not None:
+        first_mask = M if fill == "interpolate" else None
+        X = perforated_conv(X, W_first, B_first, first_mask, strides=first_strides, pads=first_pads, **inner)  # type: ignore[arg-type]
+    middle = perforated_conv(
+        X, W, B, M, strides=strides, dilations=dilations, pads=pads, group=group, **inner  # type: ignore[arg-type]
+    )  # fmt: skip
+    return perforated_conv(middle, W_last, B_last, M, R, activation=activation, fill=fill)
+
+
 def budget_mask(S: Float, ratio: Float, *, coarse_stride: int = 0) -> Bool:
     """The best-scored share of each image's pixels, exactly counted; each image on its own.
 
@@ -196,6 +247,15 @@ class PerforatedConv(OpRun):
         return (perforated_conv(X, W, B, M, R, **attributes),)
 
 
+class Bottleneck(OpRun):
+    """The operator for onnx.reference.ReferenceEvaluator(new_ops=[...])."""
+
+    op_domain = DOMAIN
+
+    def _run(self, X, W_first, B_first, W, B, W_last, B_last=None, M=None, R=None, **attributes):  # type: ignore[no-untyped-def]
+        return (bottleneck(X, W_first, B_first, W, B, W_last, B_last, M, R, **attributes),)
+
+
 class BudgetMask(OpRun):
     """The operator for onnx.reference.ReferenceEvaluator(new_ops=[...])."""
 
@@ -203,3 +263,6 @@ class BudgetMask(OpRun):
 
     def _run(self, S, ratio, **attributes):  # type: ignore[no-untyped-def]
         return (budget_mask(S, ratio, **attributes),)
+
+
+OPERATORS = [PerforatedConv, Bottleneck, BudgetMask]

@@ -27,6 +27,13 @@ grid, the pixels with even y and even x, which are then computed whatever the ma
 or the value of the left one where the right one lies outside. Y = activation(V + R) at every pixel.
 """
 
+_BOTTLENECK_DOC = """
+A residual block's convolutions first, middle and last in a row, as three nodes PerforatedConv would compute
+them, with no map between them to be seen. With fill = "interpolate" all three have the mask M and are
+interpolated elsewhere; with fill = "zero" first is computed everywhere and middle and last at M. R is added
+to the last one's result before the activation. Inner maps may be kept in bfloat16.
+"""
+
 _MASK_DOC = """
 The best-scored share of each image's pixels. Of the n = H * W pixels of an image
 k = min(n, max(floor(float32(ratio) * float32(n)), n_grid)) are true, where n_grid counts the coarse grid's
@@ -58,6 +65,37 @@ PERFORATED_CONV = OpSchema(
     ],
 )
 
+BOTTLENECK = OpSchema(
+    "Bottleneck",
+    DOMAIN,
+    OPSET_VERSION,
+    _BOTTLENECK_DOC,
+    inputs=[
+        _Input("X", "T", "[N, H, W, Ci], the input map."),
+        _Input("W_first", "T", "[C1, kh, kw, Ci]; no first convolution if absent.", param_option=_OPTIONAL),
+        _Input("B_first", "T", "[C1]; zero if absent.", param_option=_OPTIONAL),
+        _Input("W", "T", "[C2, kh, kw, C1 / group], of the middle convolution."),
+        _Input("B", "T", "[C2]; zero if absent.", param_option=_OPTIONAL),
+        _Input("W_last", "T", "[Co, 1, 1, C2]."),
+        _Input("B_last", "T", "[Co]; zero if absent.", param_option=_OPTIONAL),
+        _Input("M", "Tmask", "[N, Ho, Wo], true where to compute; all if absent.", param_option=_OPTIONAL),
+        _Input("R", "T", "[N, Ho, Wo, Co], added before the activation.", param_option=_OPTIONAL),
+    ],
+    outputs=[_Input("Y", "T", "[N, Ho, Wo, Co], the output map.")],
+    type_constraints=[_FLOAT, _BOOL],
+    attributes=[
+        _attribute("first_strides", [1, 1], "Step of the first convolution's kernel along y and x."),
+        _attribute("first_pads", [0, 0, 0, 0], "Zeros added to X at top, left, bottom, right."),
+        _attribute("strides", [1, 1], "Step of the middle convolution's kernel along y and x."),
+        _attribute("dilations", [1, 1], "Distance of the middle convolution's taps along y and x."),
+        _attribute("pads", [0, 0, 0, 0], "Zeros added to the middle's input at top, left, bottom, right."),
+        _attribute("group", 1, "1, or C1 = C2 for a depthwise middle convolution."),
+        _attribute("inner_activation", "none", 'After first and middle: "none", "relu" or "relu6".'),
+        _attribute("activation", "none", 'After the last: "none", "relu" or "relu6".'),
+        _attribute("fill", "zero", 'Where not computed: "zero" or "interpolate".'),
+    ],
+)
+
 BUDGET_MASK = OpSchema(
     "BudgetMask",
     DOMAIN,
@@ -81,20 +119,39 @@ def register() -> None:
     """Make the operators known to onnx.checker and onnx.shape_inference; a second call does nothing."""
     PERFORATED_CONV.set_type_and_shape_inference_function(_infer_perforated_conv)
     BUDGET_MASK.set_type_and_shape_inference_function(_infer_budget_mask)
-    for schema in (PERFORATED_CONV, BUDGET_MASK):
+    BOTTLENECK.set_type_and_shape_inference_function(_infer_bottleneck)
+    for schema in (PERFORATED_CONV, BOTTLENECK, BUDGET_MASK):
         if not onnx.defs.has(schema.name, schema.domain):
             onnx.defs.register_schema(schema)
 
 
 def _infer_perforated_conv(context: onnx.shape_inference.InferenceContext) -> None:
     X, W = _dims(context, 0, 4), _dims(context, 1, 4)
-    strides = _ints(context, "strides", [1, 1])
-    dilations = _ints(context, "dilations", [1, 1])
-    pads = _ints(context, "pads", [0, 0, 0, 0])
-    size = [
-        _output_length(X[1 + a], W[1 + a], strides[a], dilations[a], pads[a] + pads[a + 2]) for a in (0, 1)
-    ]
+    size = _convolved(context, X[1:3], W, "strides", "pads", "dilations")
     _set_output(context, onnx.TensorProto.FLOAT, [X[0], *size, W[0]])
+
+
+def _infer_bottleneck(context: onnx.shape_inference.InferenceContext) -> None:
+    X, W_first, W, W_last = (_dims(context, index, 4) for index in (0, 1, 3, 5))
+    size = X[1:3]
+    if context.get_input_type(1) is not None:
+        size = _convolved(context, size, W_first, "first_strides", "first_pads")
+    size = _convolved(context, size, W, "strides", "pads", "dilations")
+    _set_output(context, onnx.TensorProto.FLOAT, [X[0], *size, W_last[0]])
+
+
+def _convolved(
+    context: onnx.shape_inference.InferenceContext,
+    size: Sequence[_Dim],
+    W: Sequence[_Dim],
+    strides: str,
+    pads: str,
+    dilations: str = "",
+) -> list[_Dim]:
+    """Height and width after a convolution whose attributes have these names."""
+    step, pad = _ints(context, strides, [1, 1]), _ints(context, pads, [0, 0, 0, 0])
+    spread = _ints(context, dilations, [1, 1])
+    return [_output_length(size[a], W[1 + a], step[a], spread[a], pad[a] + pad[a + 2]) for a in (0, 1)]
 
 
 def _infer_budget_mask(context: onnx.shape_inference.InferenceContext) -> None:

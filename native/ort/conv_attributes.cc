@@ -1,6 +1,7 @@
 #include "conv_attributes.h"
 
 #include <algorithm>
+#include <limits>
 
 namespace perforated_conv::ort {
 namespace {
@@ -22,12 +23,12 @@ std::vector<int64_t> ReadInts(const OrtKernelInfo* info, const char* name, size_
   return values;
 }
 
-Activation ReadActivation(const OrtKernelInfo* info) {
-  const std::string name = GetString(info, "activation", "none");
+Activation ReadActivation(const OrtKernelInfo* info, const char* attribute = "activation") {
+  const std::string name = GetString(info, attribute, "none");
   if (name == "none") return Activation::kNone;
   if (name == "relu") return Activation::kRelu;
   if (name == "relu6") return Activation::kRelu6;
-  Refuse("attribute activation must be none, relu or relu6, is '" + name + "'");
+  Refuse("attribute " + std::string(attribute) + " must be none, relu or relu6, is '" + name + "'");
 }
 
 Fill ReadFill(const OrtKernelInfo* info) {
@@ -37,25 +38,43 @@ Fill ReadFill(const OrtKernelInfo* info) {
   Refuse("attribute fill must be zero or interpolate, is '" + name + "'");
 }
 
+// Strides, dilations and pads under these names; no name: the default.
+ConvSpec ReadGeometry(const OrtKernelInfo* info, const char* strides, const char* dilations,
+                      const char* pads) {
+  ConvSpec spec;
+  const std::vector<int64_t> step = ReadInts(info, strides, 2, 1);
+  const std::vector<int64_t> pad = ReadInts(info, pads, 4, 0);
+  spec.stride_h = step[0];
+  spec.stride_w = step[1];
+  spec.pad_top = pad[0];
+  spec.pad_left = pad[1];
+  spec.pad_bottom = pad[2];
+  spec.pad_right = pad[3];
+  if (dilations == nullptr) return spec;
+  const std::vector<int64_t> spread = ReadInts(info, dilations, 2, 1);
+  spec.dilation_h = spread[0];
+  spec.dilation_w = spread[1];
+  return spec;
+}
+
 }  // namespace
 
 ConvAttributes ReadConvAttributes(const OrtKernelInfo* info) {
-  const std::vector<int64_t> strides = ReadInts(info, "strides", 2, 1);
-  const std::vector<int64_t> dilations = ReadInts(info, "dilations", 2, 1);
-  const std::vector<int64_t> pads = ReadInts(info, "pads", 4, 0);
-  ConvAttributes attributes;
-  ConvSpec& spec = attributes.spec;
-  spec.stride_h = strides[0];
-  spec.stride_w = strides[1];
-  spec.dilation_h = dilations[0];
-  spec.dilation_w = dilations[1];
-  spec.pad_top = pads[0];
-  spec.pad_left = pads[1];
-  spec.pad_bottom = pads[2];
-  spec.pad_right = pads[3];
-  spec.activation = ReadActivation(info);
-  spec.fill = ReadFill(info);
-  attributes.group = GetInt(info, "group", 1);
+  ConvAttributes attributes = {ReadGeometry(info, "strides", "dilations", "pads"),
+                               GetInt(info, "group", 1)};
+  attributes.spec.activation = ReadActivation(info);
+  attributes.spec.fill = ReadFill(info);
+  return attributes;
+}
+
+BottleneckAttributes ReadBottleneckAttributes(const OrtKernelInfo* info) {
+  BottleneckAttributes attributes;
+  attributes.first = {ReadGeometry(info, "first_strides", nullptr, "first_pads"), 1};
+  attributes.middle = {ReadGeometry(info, "strides", "dilations", "pads"),
+                       GetInt(info, "group", 1)};
+  attributes.inner_activation = ReadActivation(info, "inner_activation");
+  attributes.activation = ReadActivation(info);
+  attributes.fill = ReadFill(info);
   return attributes;
 }
 
@@ -64,12 +83,12 @@ ConvSpec SpecFor(const ConvAttributes& attributes, const Input& weights) {
   const Shape& shape = weights.shape;
   const auto sound = [](int64_t size) { return size >= 1 && size <= kLargest; };
   if (!std::all_of(shape.begin(), shape.end(), sound)) {
-    Refuse("W has an empty axis: " + Text(shape));
+    Refuse(weights.name + " has an empty axis: " + Text(shape));
   }
   const int64_t group = attributes.group;
   if (group != 1 && (group != shape[0] || shape[3] != 1)) {
     Refuse("group must be 1 or depthwise (group = Ci = Co), is " + std::to_string(group) +
-           " with W " + Text(shape));
+           " with " + weights.name + " " + Text(shape));
   }
   ConvSpec spec = attributes.spec;
   spec.out_channels = shape[0];
@@ -78,6 +97,26 @@ ConvSpec SpecFor(const ConvAttributes& attributes, const Input& weights) {
   spec.in_channels = shape[3] * group;
   spec.depthwise = group != 1;
   return spec;
+}
+
+Shape ConvolvedShape(const ConvSpec& spec, const Input& x) {
+  x.RequireRank(4, "[N,H,W,Ci]");
+  if (x.shape[3] != spec.in_channels) {
+    Refuse(x.name + " has shape " + Text(x.shape) + ", W " +
+           Text({spec.out_channels, spec.kernel_h, spec.kernel_w,
+                 spec.depthwise ? 1 : spec.in_channels}) +
+           " needs " + std::to_string(spec.in_channels) + " channels");
+  }
+  const Shape y = {x.shape[0], spec.OutHeight(x.shape[1]), spec.OutWidth(x.shape[2]),
+                   spec.out_channels};
+  if (y[1] <= 0 || y[2] <= 0) {
+    Refuse("the output would be empty: " + x.name + " has shape " + Text(x.shape) + ", Y " +
+           Text(y));
+  }
+  if (y[0] > std::numeric_limits<int32_t>::max() / y[1] / y[2]) {
+    Refuse("Y " + Text(y) + " has more pixels than 2^31 - 1");
+  }
+  return y;
 }
 
 }  // namespace perforated_conv::ort

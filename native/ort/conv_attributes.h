@@ -1,4 +1,4 @@
-// Attributes and weight shape of a pag::PerforatedConv node, checked.
+// Attributes, weight shapes and result shapes of convolutions in a node, checked.
 #pragma once
 
 #include "perforated_conv/perforated_conv.h"
@@ -11,9 +11,22 @@ struct ConvAttributes {
   int64_t group;
 };
 
+// Of a pag::PerforatedConv node.
 ConvAttributes ReadConvAttributes(const OrtKernelInfo* info);
 
-// The complete spec of a node whose W has this shape.
+// Of a pag::Bottleneck node.
+struct BottleneckAttributes {
+  ConvAttributes first, middle;
+  Activation inner_activation, activation;
+  Fill fill;
+};
+
+BottleneckAttributes ReadBottleneckAttributes(const OrtKernelInfo* info);
+
+// The complete spec of a convolution whose weights have this shape.
 ConvSpec SpecFor(const ConvAttributes& attributes, const Input& weights);
+
+// Shape of a convolution's result; refuses an x that does not fit or leaves nothing.
+Shape ConvolvedShape(const ConvSpec& spec, const Input& x);
 
 }  // namespace perforated_conv::ort

@@ -5,8 +5,9 @@
 
 namespace perforated_conv::ort {
 
-// Both objects live as long as the library.
+// The objects live as long as the library.
 const OrtCustomOp* PerforatedConvOp();
+const OrtCustomOp* BottleneckOp();
 const OrtCustomOp* BudgetMaskOp();
 
 }  // namespace perforated_conv::ort

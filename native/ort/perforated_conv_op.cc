@@ -1,5 +1,4 @@
 // pag::PerforatedConv for ONNX Runtime: checks what arrives, then perforated_conv::Convolution.
-#include <limits>
 #include <optional>
 
 #include "conv_attributes.h"
@@ -16,26 +15,6 @@ struct Packed {
 Packed Pack(const ConvAttributes& attributes, const Input& weights) {
   const ConvSpec spec = SpecFor(attributes, weights);
   return {spec, Convolution(spec, weights.floats())};
-}
-
-// Shape of Y for a node with X of this shape.
-Shape OutputShape(const ConvSpec& spec, const Input& x) {
-  x.RequireRank(4, "[N,H,W,Ci]");
-  if (x.shape[3] != spec.in_channels) {
-    Refuse("X has shape " + Text(x.shape) + ", W " +
-           Text({spec.out_channels, spec.kernel_h, spec.kernel_w,
-                 spec.depthwise ? 1 : spec.in_channels}) +
-           " needs " + std::to_string(spec.in_channels) + " channels");
-  }
-  const Shape y = {x.shape[0], spec.OutHeight(x.shape[1]), spec.OutWidth(x.shape[2]),
-                   spec.out_channels};
-  if (y[1] <= 0 || y[2] <= 0) {
-    Refuse("the output would be empty: X has shape " + Text(x.shape) + ", Y " + Text(y));
-  }
-  if (y[0] > std::numeric_limits<int32_t>::max() / y[1] / y[2]) {
-    Refuse("Y " + Text(y) + " has more pixels than 2^31 - 1");
-  }
-  return y;
 }
 
 class PerforatedConvKernel {
@@ -61,7 +40,7 @@ class PerforatedConvKernel {
     const Input bias = GetInput(context, 2, "B");
     const Input mask = GetInput(context, 3, "M");
     const Input residual = GetInput(context, 4, "R");
-    const Shape y = OutputShape(packed.spec, x);
+    const Shape y = ConvolvedShape(packed.spec, x);
     bias.RequireShape({y[3]}, [] { return "one per output channel"; });
     const auto why = [&] { return "X has shape " + Text(x.shape) + ", so Y has " + Text(y); };
     mask.RequireShape({y[0], y[1], y[2]}, why);

@@ -16,6 +16,7 @@ RegisterCustomOps(OrtSessionOptions* options, const OrtApiBase* base) {
     static const Ort::CustomOpDomain domain = [] {
       Ort::CustomOpDomain pag("pag");
       pag.Add(perforated_conv::ort::PerforatedConvOp());
+      pag.Add(perforated_conv::ort::BottleneckOp());
       pag.Add(perforated_conv::ort::BudgetMaskOp());
       return pag;
     }();
