@@ -241,8 +241,8 @@ class InvertedBottleneck final : public Bottleneck::Work {
   void Depthwise(const Call& call, const Part& part) const {
     const BlockContext& context = call.context;
     const ConvSpec& middle = spec_.middle;
-    const T* x[kDepthwiseRows];
-    T* y[kDepthwiseRows];
+    const T* x[kDepthwiseSites];
+    T* y[kDepthwiseSites];
     DepthwiseSites<T> sites;
     sites.taps = taps_;
     sites.channels = part.channels;
@@ -260,7 +260,7 @@ class InvertedBottleneck final : public Bottleneck::Work {
     if (at == end) return;
     PixelCursor pixel(context.out, context.last.plan.Pixel(at));
     for (; at < end; at += sites.rows) {
-      sites.rows = static_cast<int>(std::min<int64_t>(kDepthwiseRows, end - at));
+      sites.rows = static_cast<int>(std::min<int64_t>(kDepthwiseSites, end - at));
       for (int i = 0; i < sites.rows; ++i) {
         pixel.MoveTo(context.last.plan.Pixel(at + i));
         x[i] = part.expanded.At(0, pixel.y() * middle.stride_h - middle.pad_top,

@@ -37,7 +37,7 @@ void CheckSites(const Kernel<T>& kernel, int rows, int64_t taps, int64_t channel
 template <typename T>
 void CheckAllSites(const Kernel<T>& kernel, std::mt19937& random) {
   for (const int64_t taps : {1, 2, 9, 25}) {
-    for (int rows = 1; rows <= kDepthwiseRows; ++rows) {
+    for (const int rows : {1, 3, 4, 11}) {
       for (int64_t channels = 1; channels < 140; ++channels) {
         CheckSites(kernel, rows, taps, channels, random);
         if (testing::Test::HasFatalFailure()) return;

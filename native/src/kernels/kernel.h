@@ -21,6 +21,10 @@ constexpr int64_t kRowStride = kDepthBlock + 64 / static_cast<int64_t>(sizeof(T)
 // Pixels a depthwise kernel takes at once.
 constexpr int kDepthwiseRows = 4;
 
+// Pixels in one call of depthwise_sites, which takes any number: enough for its preparations, once
+// for each vector of channels, to be worth it.
+constexpr int kDepthwiseSites = 64;
+
 // The upper half of a float: sign, 8 bits of exponent, 7 of mantissa.
 struct bf16 {
   uint16_t bits;
@@ -88,9 +92,9 @@ struct DepthwiseRun {
   T* y;
 };
 
-// The same for any pixels of a map padded so that no tap is outside it:
+// The same for any pixels, and any number of them, of a map padded so that no tap is outside it:
 // y[i][c] = clamp(bias[c] + sum over t of x[i][offsets[t] + c] * w[t * w_step + c], low, high)
-// i < rows <= kDepthwiseRows; c < channels.
+// i < rows; c < channels.
 template <typename T>
 struct DepthwiseSites {
   int rows;

@@ -72,9 +72,7 @@ struct Vec {
 }  // namespace
 
 void Gemm_f32_4x8_portable(const GemmTile<float, float>& tile) { GemmRows<4>(tile); }
-void DepthwiseSites_f32_4x8_portable(const DepthwiseSites<float>& sites) {
-  SitesRows<kDepthwiseRows>(sites);
-}
+void DepthwiseSites_f32_4x8_portable(const DepthwiseSites<float>& sites) { SitesChannels(sites); }
 void Blend_f32_4x8_portable(const BlendRow<float>& row) { BlendChannels(row); }
 void Depthwise_f32_4x8_portable(const DepthwiseTile<float>& tile) {
   DepthwiseRows<kDepthwiseRows>(tile);
@@ -85,9 +83,7 @@ void DepthwiseRun_f32_4x8_portable(const DepthwiseRun<float>& run) {
 
 void Gemm_bf16_4x8_portable(const GemmTile<bf16, bf16>& tile) { GemmRows<4>(tile); }
 void GemmToFloat_bf16_4x8_portable(const GemmTile<bf16, float>& tile) { GemmRows<4>(tile); }
-void DepthwiseSites_bf16_portable(const DepthwiseSites<bf16>& sites) {
-  SitesRows<kDepthwiseRows>(sites);
-}
+void DepthwiseSites_bf16_portable(const DepthwiseSites<bf16>& sites) { SitesChannels(sites); }
 void Blend_bf16_portable(const BlendRow<bf16>& row) { BlendChannels(row); }
 void Narrow_bf16_portable(const float* from, bf16* to, int64_t n) { NarrowRow(from, to, n); }
 

@@ -42,9 +42,7 @@ void Depthwise_f32_6x16_avx2(const DepthwiseTile<float>& tile) {
   DepthwiseRows<kDepthwiseRows>(tile);
 }
 void DepthwiseRun_f32_6x16_avx2(const DepthwiseRun<float>& run) { RunRows<kDepthwiseRows>(run, 0); }
-void DepthwiseSites_f32_6x16_avx2(const DepthwiseSites<float>& sites) {
-  SitesRows<kDepthwiseRows>(sites);
-}
+void DepthwiseSites_f32_6x16_avx2(const DepthwiseSites<float>& sites) { SitesChannels(sites); }
 void Blend_f32_6x16_avx2(const BlendRow<float>& row) { BlendChannels(row); }
 
 }  // namespace perforated_conv

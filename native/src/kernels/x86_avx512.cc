@@ -21,9 +21,7 @@ void Depthwise_f32_14x32_avx512(const DepthwiseTile<float>& tile) {
 void DepthwiseRun_f32_14x32_avx512(const DepthwiseRun<float>& run) {
   RunRows<kDepthwiseRows>(run, 0);
 }
-void DepthwiseSites_f32_14x32_avx512(const DepthwiseSites<float>& sites) {
-  SitesRows<kDepthwiseRows>(sites);
-}
+void DepthwiseSites_f32_14x32_avx512(const DepthwiseSites<float>& sites) { SitesChannels(sites); }
 void Blend_f32_14x32_avx512(const BlendRow<float>& row) { BlendChannels(row); }
 
 }  // namespace perforated_conv
