@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from model_export.evaluation.cost import NetworkCost, count
 from model_export.export.budget_table import BudgetTable, equal_ratios
 from model_export.networks.gates import Gate
+from model_export.networks.layers import PerforatedConv2d
 from model_export.networks.parser import OUTPUT_STRIDE, DenseParser
 from model_export.networks.pixels import normalise
 
@@ -24,7 +25,7 @@ class ExportableParser(nn.Module):
     """A trained DenseParser with its budget table.
 
     Args:
-        network: trained; put into evaluation mode here.
+        network: trained; put into evaluation mode here, its norms folded, its weights rounded to bfloat16.
         table: budget -> ratios; equal ratios if not given.
 
     Raises:
@@ -36,6 +37,9 @@ class ExportableParser(nn.Module):
         if not network.gates():
             raise ValueError("a network without gates has no budget to serve; build it with gated=True")
         self.network = network.eval()
+        for module in network.modules():
+            if isinstance(module, PerforatedConv2d):
+                module.fold_norm()
         self.cost: NetworkCost = count(network)
         self.table = table or equal_ratios(self.cost)
         self.weights = gate_weights(self.cost)

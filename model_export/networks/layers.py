@@ -75,6 +75,16 @@ class PerforatedConv2d(nn.Module):
         scale = self.norm.weight * torch.rsqrt(var + self.norm.eps)
         return self.weight * scale[:, None, None, None], self.norm.bias - mean * scale
 
+    @torch.no_grad()
+    def fold_norm(self) -> None:
+        """Put the norm into weight and bias for good, the weight rounded to the nearest bfloat16 values.
+
+        Kernels that multiply bfloat16 and those that multiply float32 then run the same weights.
+        """
+        weight, bias = self.folded()
+        self.weight = nn.Parameter(weight.to(torch.bfloat16).to(weight.dtype))
+        self.bias, self.norm = nn.Parameter(bias.clone()), None
+
     def forward(self, x: Tensor, mask: Tensor | None = None, residual: Tensor | None = None) -> Tensor:
         """Y [N, Co, Ho, Wo] from x [N, Ci, H, W], mask [N, 1, Ho, Wo] in [0, 1] and residual like Y."""
         narrow_input = self._fills_at_input()
