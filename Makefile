@@ -10,10 +10,13 @@ PIP := $(BIN)/python -m pip
 # Passed on by train, export, verify and the benches: make train ARGS="--preset ... --folder ..."
 ARGS ?=
 DEV_EXTRAS := cpu,export,dev
+BENCH_EXTRAS := $(DEV_EXTRAS),bench
 
-NATIVE_SOURCES := $(shell find native -type f -not -path 'native/tests/*' -not -path 'native/python/*')
+NATIVE_SOURCES := $(shell find native -type f -not -path 'native/tests/*' -not -path 'native/bench/*' \
+  -not -path 'native/python/*')
 CXX_FILES := $(shell find native -name '*.cc' -o -name '*.h')
 NATIVE_BUILD := build/native-tests
+ROOFLINE := build/bench/bench/roofline
 PYTHON_FILES := $(wildcard service model_export native/python tests benchmarks)
 
 # What CMake finds by itself; without any of these the headers are fetched into build/.
@@ -26,7 +29,7 @@ GOOGLETEST := $(firstword $(wildcard /usr/lib/*/cmake/GTest /usr/lib/cmake/GTest
 
 .PHONY: help
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: serve
 serve: $(VENV)/.serve  ## set up what is missing and run the service on port 8000
@@ -62,12 +65,16 @@ test-native: $(VENV)/.dev  ## the C++ tests alone
 	$(BIN)/ctest --test-dir $(NATIVE_BUILD) --output-on-failure --no-tests=error
 
 .PHONY: bench
-bench: $(VENV)/.dev  ## requests per second and latency of the service
-	$(BIN)/python benchmarks/service_load.py $(ARGS)
+bench: $(VENV)/.dev  ## what the service adds to inference; start to ready; memory
+	$(BIN)/python -m benchmarks.service_overhead $(ARGS)
 
 .PHONY: bench-op
-bench-op: $(VENV)/.dev  ## one layer: time against density, beside ONNX Runtime's own Conv
-	$(BIN)/python benchmarks/op_latency.py $(ARGS)
+bench-op: $(VENV)/.dev $(VENV)/.bench $(ROOFLINE)  ## single layers against density, peers and the machine's peaks
+	$(BIN)/python -m benchmarks.op_latency $(ARGS)
+
+.PHONY: bench-network
+bench-network: $(VENV)/.dev $(VENV)/.bench  ## whole networks against budget and peers; growth with the image
+	$(BIN)/python -m benchmarks.network_latency $(ARGS)
 
 .PHONY: train
 train: $(VENV)/.dev  ## ARGS="--preset NAME --folder runs/NAME"
@@ -98,6 +105,10 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) install --quiet --upgrade 'pip>=24'
 
+$(ROOFLINE): $(wildcard native/bench/*) | $(VENV)/.dev
+	$(BIN)/cmake -G Ninja -S native -B build/bench -DPAG_BENCH=ON -DCMAKE_MAKE_PROGRAM=$(abspath $(BIN))/ninja $(CMAKE_ARGS)
+	$(BIN)/cmake --build build/bench --target roofline
+
 # $(1): extras. An editable install, so a changed Python file is seen at once; changed C++ comes here again.
 define install
 	$(if $(HEADERS),,sh native/fetch_onnxruntime_headers.sh || true)
@@ -113,3 +124,7 @@ $(VENV)/.serve: $(BIN)/python pyproject.toml $(NATIVE_SOURCES)
 $(VENV)/.dev: $(BIN)/python pyproject.toml $(NATIVE_SOURCES)
 	$(call install,$(DEV_EXTRAS))
 	@touch $@ $(VENV)/.serve
+
+$(VENV)/.bench: pyproject.toml | $(VENV)/.dev
+	$(call install,$(BENCH_EXTRAS))
+	@touch $@

@@ -16,10 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 from perforated_conv import library_path
 
-from benchmarks.network_latency import open_session
+from benchmarks.common import cores
 from benchmarks.running_service import RunningService, running_service
+from benchmarks.runtimes import session
 from benchmarks.split_through_service import parse
-from service.manifest import ModelManifest, load_manifest
+from service.manifest import MODEL_NAME, ModelManifest, load_manifest
 
 Pixels = NDArray[np.uint8]
 BUDGETS = (1.0, 0.7, 0.4)
@@ -53,8 +54,8 @@ def computed_colours(folder: Path, photograph: Pixels, budget: float) -> Pixels:
     sides = [-(-side // 32) * 32 for side in photograph.shape[:2]]
     padding = ((0, sides[0] - photograph.shape[0]), (0, sides[1] - photograph.shape[1]), (0, 0))
     image = np.pad(photograph, padding, mode="edge")[None]
-    session = open_session(folder, library_path() is not None, 2)
-    (computed,) = session.run(["computed"], {"image": image, "budget": np.array([budget], np.float32)})
+    opened = session(folder / MODEL_NAME, cores(), library_path())
+    (computed,) = opened.run(["computed"], {"image": image, "budget": np.array([budget], np.float32)})
     full = cv2.resize(computed[0], (sides[1], sides[0]), interpolation=cv2.INTER_NEAREST)
     grey = np.rint(255 * full[: photograph.shape[0], : photograph.shape[1]]).astype(np.uint8)
     return np.repeat(grey[..., None], 3, axis=2)

@@ -1,0 +1,126 @@
+"""ONNX Runtime sessions: with the native library at a chosen precision, or with standard kernels alone."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+from numpy.typing import NDArray
+from perforated_conv import library_path
+
+from benchmarks.timing import Run
+
+SPIN_MICROSECONDS = "2000"
+"""How long a session's idle threads wait for work before they sleep: longer than any gap within a run, and
+shorter than common.SETTLING_SECONDS. By default it is some 35 ms, which the next contender would pay for."""
+
+
+@dataclass(frozen=True)
+class Level:
+    """What the native library is told by its environment: precision (f32 | bf16) and a cap on its kernels."""
+
+    precision: str
+    max_isa: str = ""
+
+    @property
+    def name(self) -> str:
+        """As in tables: "native bf16", "native f32 avx2"."""
+        return " ".join(["native", self.precision, *([self.max_isa] if self.max_isa else [])])
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Variables that the library reads."""
+        cap = {"PERFORATED_CONV_MAX_ISA": self.max_isa} if self.max_isa else {}
+        return {"PERFORATED_CONV_PRECISION": self.precision} | cap
+
+
+LEVELS = (Level("f32"), Level("bf16"))
+
+
+class NativeLibrary:
+    """The native library at several levels within one process.
+
+    The library reads its environment once, at its first kernel. A copy under another name is another library
+    to the loader, so each level has a copy whose first kernel is made under that level's environment, and
+    levels alternate run by run.
+    """
+
+    def __init__(self, path: Path | None = None) -> None:
+        found = path or library_path()
+        if found is None:
+            raise SystemExit("installed without the native library: nothing to measure; give --library")
+        self.path = found
+        self._folder = tempfile.TemporaryDirectory(prefix="perforated_conv-")
+
+    @property
+    def digest(self) -> str:
+        """First digits of the file's SHA-256: names the library that was timed."""
+        return hashlib.sha256(self.path.read_bytes()).hexdigest()[:12]
+
+    def session(self, model: onnx.ModelProto, level: Level, threads: int) -> onnxruntime.InferenceSession:
+        """The model with our operators run by the library at that level.
+
+        Without their function bodies, to which ONNX Runtime would turn in silence where the library has no
+        kernel: this way it refuses the model.
+        """
+        copy = Path(self._folder.name) / f"{level.name.replace(' ', '-')}.so"
+        if not copy.exists():
+            shutil.copyfile(self.path, copy)
+        bare = onnx.ModelProto()
+        bare.CopyFrom(model)
+        del bare.functions[:]
+        with _environment(level.environment):
+            return session(bare.SerializeToString(), threads, copy)
+
+
+@contextlib.contextmanager
+def _environment(values: Mapping[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def session(model: Path | bytes, threads: int, library: Path | None = None) -> onnxruntime.InferenceSession:
+    """The model on the CPU; without a library our operators run by their function bodies."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    options.add_session_config_entry("session.intra_op.spin_duration_us", SPIN_MICROSECONDS)
+    if library is not None:
+        options.register_custom_ops_library(str(library))
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+def bound(session: onnxruntime.InferenceSession, feeds: Mapping[str, NDArray[Any]]) -> Run:
+    """A run into one preallocated float32 output, which each call returns."""
+    shape = session.run(None, dict(feeds))[0].shape
+    result = onnxruntime.OrtValue.ortvalue_from_shape_and_type(list(shape), np.float32, "cpu", 0)
+    binding = session.io_binding()
+    for name, value in feeds.items():
+        binding.bind_ortvalue_input(name, onnxruntime.OrtValue.ortvalue_from_numpy(value))
+    binding.bind_ortvalue_output(session.get_outputs()[0].name, result)
+
+    def run() -> NDArray[np.float32]:
+        session.run_with_iobinding(binding)
+        values: NDArray[np.float32] = result.numpy()
+        return values
+
+    return run
