@@ -19,4 +19,8 @@ namespace perforated_conv {
   void Narrow_##name(const float* from, bf16* to, int64_t n);
 #include "kernels/kernels.inc"
 
+// Around uses of tiles on a thread: gives them their shapes, and back to the system.
+void EnterTiles();
+void LeaveTiles();
+
 }  // namespace perforated_conv

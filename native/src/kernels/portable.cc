@@ -67,6 +67,7 @@ struct Vec {
   }
 };
 
+#include "kernels/epilogue.inc"
 #include "kernels/generic.inc"
 
 }  // namespace

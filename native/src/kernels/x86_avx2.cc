@@ -33,6 +33,7 @@ struct Vec {
   }
 };
 
+#include "kernels/epilogue.inc"
 #include "kernels/generic.inc"
 
 }  // namespace

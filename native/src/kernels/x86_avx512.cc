@@ -10,6 +10,7 @@ namespace {
 
 using Vec = FloatVec;
 
+#include "kernels/epilogue.inc"
 #include "kernels/generic.inc"
 
 }  // namespace

@@ -7,6 +7,7 @@ namespace perforated_conv {
 namespace {
 
 #include "kernels/avx512_bf16_vec.inc"
+#include "kernels/epilogue.inc"
 #include "kernels/generic.inc"
 
 }  // namespace
