@@ -7,6 +7,7 @@ import importlib.metadata
 import json
 import os
 import platform
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -49,8 +50,10 @@ def _versions() -> dict[str, str]:
 
 
 def save(name: str, result: dict[str, Any]) -> Path:
-    """Writes the result as JSON into results/; returns its path."""
+    """Writes the result as JSON into results/, an innermost list or object a line; returns its path."""
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{name}-{result['date'][:19].replace(':', '')}.json"
-    path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    leaf = r"[\[{][^\[\]{}]*[\]}]"
+    text = re.sub(leaf, lambda found: " ".join(found[0].split()), json.dumps(result, indent=1))
+    path.write_text(text + "\n", encoding="utf-8")
     return path

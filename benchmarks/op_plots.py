@@ -25,7 +25,7 @@ MARKS = {
 
 
 def op_latency(results: Sequence[LayerResult], roofline: Roofline, beside: Path) -> Path:
-    """GFLOP/s of the dense layers under the roof; time against density of the masked ones."""
+    """GFLOP/s of the dense layers under the peaks; time against density of the masked ones."""
     with panels(2, beside.with_suffix(".png")) as (left, right):
         _dense(left, results, roofline)
         _masked(right, results)
@@ -36,7 +36,7 @@ def _dense(axes: Axes, results: Sequence[LayerResult], roofline: Roofline) -> No
     _roof(axes, results, roofline)
     for contender in MARKS:
         _scatter(axes, results, contender)
-    axes.set(xscale="log", yscale="log", xlabel="FLOP a byte of float32 maps and weights", ylabel="GFLOP/s")
+    axes.set(xscale="log", ylim=(0, None), xlabel="FLOP a byte of float32 maps and weights", ylabel="GFLOP/s")
     axes.set_title("dense layers")
     axes.legend(fontsize=6)
 
@@ -50,7 +50,7 @@ def _roof(axes: Axes, results: Sequence[LayerResult], roofline: Roofline) -> Non
     x = np.geomspace(min(intensities) / 1.5, max(intensities) * 1.5, 100)
     for precision, colour in COLOURS.items():
         y = np.minimum(roofline.peak(precision), x * roofline.l3_read_gbytes)
-        axes.plot(x, y, color=colour, linewidth=0.8, label=f"{precision} peak, L3 read")
+        axes.plot(x, y, color=colour, linewidth=0.8, label=f"{precision} peak")
 
 
 def _scatter(axes: Axes, results: Sequence[LayerResult], contender: Contender) -> None:
@@ -66,7 +66,7 @@ def _scatter(axes: Axes, results: Sequence[LayerResult], contender: Contender) -
 
 def _masked(axes: Axes, results: Sequence[LayerResult]) -> None:
     axes.plot([0, 1], [0, 1], color="black", linewidth=0.8, label="density")
-    densities = [*DENSITIES, 1.0][::-1]
+    densities = [1.0, *DENSITIES]
     for result in results:
         for precision, native in NATIVE.items():
             if ratios := result.mask_ratios(native):

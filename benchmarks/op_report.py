@@ -12,9 +12,11 @@ from benchmarks.roofline import Roofline
 
 def print_header() -> None:
     """Of the rows that print_row prints."""
-    print("\nDense, milliseconds (quartiles' spread); share of the peak and of the roof; native over peers")
-    f32 = f"{'native f32':>17}{'peak':>6}{'roof':>6}{'/ort':>6}{'/ov':>6}{'/body':>6}"
-    bf16 = f"{'native bf16':>18}{'peak':>6}{'roof':>6}{'/ov':>6}{'/dnn':>6}{'/f32':>6}"
+    print(
+        "\nDense, milliseconds (quartiles' spread); share of the peak; traffic; native's time over the peers'"
+    )
+    f32 = f"{'native f32':>17}{'peak':>6}{'GB/s':>6}{'/ort':>6}{'/ov':>6}{'/body':>6}"
+    bf16 = f"{'native bf16':>18}{'peak':>6}{'GB/s':>6}{'/ov':>6}{'/dnn':>6}{'/f32':>6}"
     print(f"{'layer':26}{'n':>2}{'GFLOP':>7}{f32}{bf16}")
 
 
@@ -24,7 +26,7 @@ def print_row(result: LayerResult, roofline: Roofline) -> None:
     for native in NATIVE.values():
         spread = result.timings.spread(native.name)
         cells += f"{result.milliseconds(native):11.3f} ({spread:4.0%})"
-        cells += f"{result.peak_share(native, roofline):6.0%}{result.roof_share(native, roofline):6.0%}"
+        cells += f"{result.peak_share(native, roofline):6.0%}{result.gbytes_a_second(native):6.0f}"
         cells += "".join(f"{result.ratio(a, b):6.2f}" for a, b in COMPARED if a == native)
     layer = result.layer
     print(f"{layer.name:26}{layer.count:2}{layer.gflop:7.3f}{cells}", flush=True)

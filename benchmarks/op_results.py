@@ -60,6 +60,10 @@ class LayerResult:
         )
         return least / self.milliseconds(contender)
 
+    def gbytes_a_second(self, contender: Contender) -> float:
+        """Input, weights and output over the time, each counted once, as float32."""
+        return 1e3 * self.layer.gbytes(ELEMENT_BYTES) / self.milliseconds(contender)
+
     def mask_ratios(self, native: Contender) -> dict[tuple[str, float], float]:
         """(kind, density) -> time over the dense time; empty for small layers."""
         masks = product(MASK_KINDS, DENSITIES)
@@ -125,7 +129,7 @@ def _mask_limits(results: Iterable[LayerResult]) -> Iterator[Limit]:
                 yield Limit(what, result.excess(native), LARGEST_EXCESS)
         if masked:
             worst = max(masked, key=lambda result: result.excess(native))
-            what = f"{native.name}, worst layer ({worst.layer.name}): the same"
+            what = f"{native.name}, worst layer, {worst.layer.name}: excess of time over density"
             yield Limit(what, worst.excess(native), LARGEST_EXCESS)
 
 

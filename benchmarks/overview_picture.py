@@ -46,7 +46,7 @@ def depth_colours(depth: NDArray[np.float32], near: float, far: float) -> Pixels
 
 def normal_colours(normals: NDArray[np.float32]) -> Pixels:
     """Normals [H, W, 3] as RGB, round((n + 1) * 127.5)."""
-    return np.rint((normals + 1) * 127.5).astype(np.uint8)
+    return np.asarray(np.rint((normals + 1) * 127.5), np.uint8)
 
 
 def computed_colours(folder: Path, photograph: Pixels, budget: float) -> Pixels:
