@@ -37,6 +37,7 @@ def conditions(**settings: Any) -> dict[str, Any]:
         "architecture": platform.machine(),
         "cores": cores(),
         "load_average": os.getloadavg()[0],
+        "max_isa": os.environ.get("PERFORATED_CONV_MAX_ISA"),
         "versions": _versions(),
         "commit": commit.stdout.strip(),
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),

@@ -27,21 +27,19 @@ shorter than common.SETTLING_SECONDS. By default it is some 35 ms, which the nex
 
 @dataclass(frozen=True)
 class Level:
-    """What the native library is told by its environment: precision (f32 | bf16) and a cap on its kernels."""
+    """What a copy of the native library is told by its environment: the precision, f32 or bf16."""
 
     precision: str
-    max_isa: str = ""
 
     @property
     def name(self) -> str:
-        """As in tables: "native bf16", "native f32 avx2"."""
-        return " ".join(["native", self.precision, *([self.max_isa] if self.max_isa else [])])
+        """As in tables: "native bf16"."""
+        return f"native {self.precision}"
 
     @property
     def environment(self) -> dict[str, str]:
         """Variables that the library reads."""
-        cap = {"PERFORATED_CONV_MAX_ISA": self.max_isa} if self.max_isa else {}
-        return {"PERFORATED_CONV_PRECISION": self.precision} | cap
+        return {"PERFORATED_CONV_PRECISION": self.precision}
 
 
 LEVELS = (Level("f32"), Level("bf16"))
