@@ -20,10 +20,20 @@ struct Chunks {
   int64_t End(int64_t i) const { return std::min(total, (i + 1) * size); }
 };
 
-// Chunks of `most`, or of half of it where so few would keep threads waiting for a last one.
-inline Chunks EvenChunks(int64_t total, int64_t most) {
-  constexpr int64_t kMany = 32;
-  return {total, total >= kMany * most ? most : CeilDiv(most, 2)};
+// Chunks of whole blocks (of half a block where so few would keep threads waiting for the last):
+// enough for any pool, and long, so that a thread reads and writes in long streams.
+inline Chunks EvenChunks(int64_t total, int64_t block) {
+  constexpr int64_t kMost = 64;
+  constexpr int64_t kFew = 32;
+  if (total < kFew * block) return {total, CeilDiv(block, 2)};
+  return {total, CeilDiv(total, kMost * block) * block};
+}
+
+// Calls body(begin, count) for the blocks of chunk i.
+template <typename F>
+void ForEachBlock(const Chunks& chunks, int64_t i, int64_t block, F&& body) {
+  const int64_t end = chunks.End(i);
+  for (int64_t at = chunks.Begin(i); at < end; at += block) body(at, std::min(block, end - at));
 }
 
 template <typename F>

@@ -36,8 +36,8 @@ std::vector<DepthBlocks::Piece> PiecesOf(const std::vector<Run>& runs, int64_t f
 }
 
 // Values a short copy moves whatever its length: a copy of known size needs no call.
-constexpr int64_t kShort = 16;
-static_assert(kRowStride < float > -kDepthBlock >= kShort,
+constexpr int64_t kShort = kLooseCopy;
+static_assert(kDepthBlock + kShort <= kRowStride<float>,
               "short copies may write beyond the row's depth");
 
 template <typename T>
@@ -51,16 +51,12 @@ void CopyValues(const Kernel<bf16>& kernel, const float* from, int64_t count, bf
 
 // Reads and writes up to kShort values more than asked.
 template <typename T>
-void CopyLoosely(const Kernel<T>& kernel, const T* from, int64_t count, T* to) {
+void CopyLoosely(const T* from, int64_t count, T* to) {
   if (count <= kShort) {
     std::memcpy(to, from, kShort * sizeof(T));
   } else {
-    CopyValues(kernel, from, count, to);
+    std::memcpy(to, from, static_cast<size_t>(count) * sizeof(T));
   }
-}
-
-void CopyLoosely(const Kernel<bf16>& kernel, const float* from, int64_t count, bf16* to) {
-  kernel.narrow(from, to, count);
 }
 
 }  // namespace
@@ -103,14 +99,28 @@ void Gather<S, T>::CopyPiece(const DepthBlocks::Piece& piece, const Window<S>& w
   std::fill(out + (to - piece.begin), out + (piece.end - piece.begin), T{});
 }
 
+// Pieces one after another, from the window's corner.
 template <typename S, typename T>
-void Gather<S, T>::CopyInside(const DepthBlocks::Block& block, const Window<S>& window,
-                              int64_t width, T* out) const {
-  const S* corner = window.image + (window.y * width + window.x) * channels_;
+void Gather<S, T>::CopyInside(const DepthBlocks::Block& block, const S* corner, int64_t width,
+                              T* out) const {
   for (const DepthBlocks::Piece& piece : block.pieces) {
     const int64_t count = piece.end - piece.begin;
-    CopyLoosely(kernel_, corner + (piece.dy * width + piece.dx) * channels_ + piece.begin, count,
-                out);
+    CopyLoosely(corner + (piece.dy * width + piece.dx) * channels_ + piece.begin, count, out);
+    out += count;
+  }
+}
+
+// Whole vectors cost less than parts of them; what a piece writes beyond its end the next one
+// overwrites.
+template <>
+void Gather<float, bf16>::CopyInside(const DepthBlocks::Block& block, const float* corner,
+                                     int64_t width, bf16* out) const {
+  const DepthBlocks::Piece& last = block.pieces.back();
+  for (const DepthBlocks::Piece& piece : block.pieces) {
+    const int64_t count = piece.end - piece.begin;
+    const bool loose = count < kShort && &piece != &last && last.end - last.begin >= kShort - count;
+    kernel_.narrow(corner + (piece.dy * width + piece.dx) * channels_ + piece.begin, out,
+                   loose ? kShort : count);
     out += count;
   }
 }
@@ -128,7 +138,8 @@ void Gather<S, T>::Copy(const DepthBlocks::Block& block, const Window<S>* window
   for (int64_t i = 0; i < rows; ++i) {
     T* row = out + i * step;
     if (IsInside(windows[i], height, width)) {
-      CopyInside(block, windows[i], width, row);
+      const S* corner = windows[i].image + (windows[i].y * width + windows[i].x) * channels_;
+      CopyInside(block, corner, width, row);
     } else {
       T* at = row;
       for (const DepthBlocks::Piece& piece : block.pieces) {

@@ -39,6 +39,10 @@ class DepthBlocks {
   std::vector<Block> blocks_;
 };
 
+// Values that a copy of a short piece may write beyond its row's depth, of windows larger than a
+// pixel.
+constexpr int64_t kLooseCopy = 16;
+
 // Copies windows of a map of S into rows of T.
 template <typename S, typename T>
 class Gather {
@@ -52,8 +56,7 @@ class Gather {
  private:
   void CopyPiece(const DepthBlocks::Piece& piece, const Window<S>& window, int64_t height,
                  int64_t width, T* out) const;
-  void CopyInside(const DepthBlocks::Block& block, const Window<S>& window, int64_t width,
-                  T* out) const;
+  void CopyInside(const DepthBlocks::Block& block, const S* corner, int64_t width, T* out) const;
 
   // True if no tap of the window is outside, nor what a loose copy reads beyond it.
   bool IsInside(const Window<S>& window, int64_t height, int64_t width) const;

@@ -95,7 +95,9 @@ class InvertedBottleneck final : public Bottleneck::Work {
 
   int64_t FirstStep() const {
     const ConvSpec& first = *spec_.first;
-    return RoundUp(first.kernel_h * first.kernel_w * first.in_channels, kernels_.inner.depth_step);
+    const int64_t depth = first.kernel_h * first.kernel_w * first.in_channels;
+    // Other threads write the rows before and after a thread's own.
+    return RoundUp(depth, kernels_.inner.depth_step) + (first.IsPointwise() ? 0 : kLooseCopy);
   }
 
   // True if the input itself is the rows of first.
@@ -108,18 +110,37 @@ class InvertedBottleneck final : public Bottleneck::Work {
     const BottleneckCall& call = context.call;
     const Plan& plan = context.first.plan;
     const Chunks chunks = EvenChunks(plan.count, kBlockRows);
+    const bool whole = spec_.first->IsPointwise() && FirstStep() == spec_.first->in_channels;
     auto gather = [&](int64_t i) {
-      const int64_t begin = chunks.Begin(i);
-      const int64_t count = chunks.End(i) - begin;
-      Window<float> windows[kBlockRows];
-      LocateWindows(*spec_.first, call.x, call.height, call.width, context.inner, plan, begin,
-                    count, windows);
-      for (const DepthBlocks::Block& block : first_->depth().blocks()) {
-        gather_->Copy(block, windows, count, call.height, call.width,
-                      rows + begin * FirstStep() + block.first, FirstStep());
-      }
+      if (whole) return CopyPixels(call.x, plan, chunks.Begin(i), chunks.End(i), rows);
+      ForEachBlock(chunks, i, kBlockRows, [&](int64_t begin, int64_t count) {
+        GatherBlock(context, begin, count, rows + begin * FirstStep());
+      });
     };
     ForEachItem(chunks.Count(), executor, gather);
+  }
+
+  void GatherBlock(const BlockContext& context, int64_t begin, int64_t count, T* rows) const {
+    const BottleneckCall& call = context.call;
+    Window<float> windows[kBlockRows];
+    LocateWindows(*spec_.first, call.x, call.height, call.width, context.inner, context.first.plan,
+                  begin, count, windows);
+    for (const DepthBlocks::Block& block : first_->depth().blocks()) {
+      gather_->Copy(block, windows, count, call.height, call.width, rows + block.first,
+                    FirstStep());
+    }
+  }
+
+  // Pixels [begin, end) of the plan, neighbours in one go.
+  void CopyPixels(const float* x, const Plan& plan, int64_t begin, int64_t end, T* rows) const {
+    const int64_t channels = FirstStep();
+    for (int64_t next; begin < end; begin = next) {
+      const int64_t pixel = plan.Pixel(begin);
+      next = plan.pixels == nullptr ? end : begin + 1;
+      while (next < end && plan.Pixel(next) - pixel == next - begin) ++next;
+      CopyRow(kernels_.inner, x + pixel * channels, (next - begin) * channels,
+              rows + begin * channels);
+    }
   }
 
   void Item(const Call& call, int64_t index) const {
@@ -207,12 +228,19 @@ class InvertedBottleneck final : public Bottleneck::Work {
                              int64_t count, T** y, T** raw) {
     const Plan& plan = context.first.plan;
     PixelCursor at(context.inner, plan.Pixel(begin));
-    for (int64_t i = 0; i < count; ++i) {
+    for (int64_t i = 0; i < count;) {
       at.MoveTo(plan.Pixel(begin + i));
-      y[i] = part.expanded.At(0, at.y(), at.x());
-      if (!context.interpolate) continue;
-      const bool even = at.y() % 2 == 0 && at.x() % 2 == 0;
-      raw[i] = even ? part.coarse.At(0, at.y() / 2, at.x() / 2) : nullptr;
+      // Pixels of one row differ in x alone.
+      const int64_t row = plan.Pixel(begin + i) - at.x();
+      T* const first = part.expanded.At(0, at.y(), 0);
+      for (; i < count; ++i) {
+        const int64_t x = plan.Pixel(begin + i) - row;
+        if (x >= context.inner.width) break;
+        y[i] = first + x * part.expanded.pixel_step;
+        if (!context.interpolate) continue;
+        const bool even = at.y() % 2 == 0 && x % 2 == 0;
+        raw[i] = even ? part.coarse.At(0, at.y() / 2, x / 2) : nullptr;
+      }
     }
   }
 
@@ -272,28 +300,30 @@ class InvertedBottleneck final : public Bottleneck::Work {
   }
 
   void Project(const Call& call, const Executor& executor) const {
-    const BlockContext& context = call.context;
-    const Chunks chunks = EvenChunks(context.last.plan.count, kBlockRows);
+    const Chunks chunks = EvenChunks(call.context.last.plan.count, kBlockRows);
     auto project = [&](int64_t i) {
-      const int64_t begin = chunks.Begin(i);
-      const int64_t count = chunks.End(i) - begin;
-      const int64_t partial = last_.PartialFloats(count);
+      const int64_t partial = last_.PartialFloats(kBlockRows);
       ArenaPool::Lease arena(ArenaPool::ForTiles(),
-                             OutRows::Bytes(count) + Arena::Bytes<float>(partial));
-      const OutRows rows = OutRows::In(*arena, count);
-      rows.Locate(context, begin, count);
-      T* results = call.results + begin * row_step_;
-      if (row_step_ > channels_) {
-        for (int64_t k = 0; k < count; ++k) {
-          std::fill(results + k * row_step_ + channels_, results + (k + 1) * row_step_, T{});
-        }
-      }
-      const GemmBlock block = {count,          0, last_.panels(),
-                               call.last_bias, 0, arena->Take<float>(partial)};
+                             OutRows::Bytes(kBlockRows) + Arena::Bytes<float>(partial));
+      const OutRows rows = OutRows::In(*arena, kBlockRows);
+      float* sums = arena->Take<float>(partial);
       const KernelUse<T> use(kernels_.inner);
-      last_.Run(block, rows.Rows(context), RowSource<T>{results, row_step_});
+      ForEachBlock(chunks, i, kBlockRows, [&](int64_t begin, int64_t count) {
+        rows.Locate(call.context, begin, count);
+        ProjectBlock({count, 0, last_.panels(), call.last_bias, 0, sums}, rows.Rows(call.context),
+                     call.results + begin * row_step_);
+      });
     };
     ForEachItem(chunks.Count(), executor, project);
+  }
+
+  void ProjectBlock(const GemmBlock& block, const Epilogue<float>& out, T* results) const {
+    if (row_step_ > channels_) {
+      for (int64_t k = 0; k < block.count; ++k) {
+        std::fill(results + k * row_step_ + channels_, results + (k + 1) * row_step_, T{});
+      }
+    }
+    last_.Run(block, out, RowSource<T>{results, row_step_});
   }
 
   const BlockKernels<T> kernels_;

@@ -60,7 +60,8 @@ class ResidualBottleneck final : public Bottleneck::Work {
   void First(const Call& call, const Executor& executor) const {
     const Chunks chunks = EvenChunks(call.context.first.plan.count, kBlockRows);
     auto compute = [&](int64_t i) {
-      FirstRows(call, chunks.Begin(i), chunks.End(i) - chunks.Begin(i));
+      ForEachBlock(chunks, i, kBlockRows,
+                   [&](int64_t begin, int64_t count) { FirstRows(call, begin, count); });
     };
     ForEachItem(chunks.Count(), executor, compute);
   }
@@ -111,7 +112,8 @@ class ResidualBottleneck final : public Bottleneck::Work {
   void MiddleAndLast(const Call& call, const Executor& executor) const {
     const Chunks chunks = EvenChunks(call.context.last.plan.count, kBlockRows);
     auto compute = [&](int64_t i) {
-      TileOfPixels(call, chunks.Begin(i), chunks.End(i) - chunks.Begin(i));
+      ForEachBlock(chunks, i, kBlockRows,
+                   [&](int64_t begin, int64_t count) { TileOfPixels(call, begin, count); });
     };
     ForEachItem(chunks.Count(), executor, compute);
   }

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstring>
 #include <string>
 #include <vector>
 
@@ -77,11 +78,20 @@ class BottleneckTest : public testing::TestWithParam<std::tuple<Isa, Precision, 
 
   Isa isa() const { return std::get<Isa>(GetParam()); }
 
+  // A value that bfloat16 has too, so that only maps are rounded.
+  static float UpperHalf(float value) {
+    uint32_t bits;
+    std::memcpy(&bits, &value, sizeof bits);
+    bits &= 0xffff0000u;
+    std::memcpy(&value, &bits, sizeof bits);
+    return value;
+  }
+
   // Sums of about unit variance, whatever their length.
   Floats Weights(const ConvSpec& conv) {
     const int64_t depth = conv.MacsPerPixel() / conv.out_channels;
     Floats weights = RandomFloats(conv.out_channels * depth, random);
-    for (float& w : weights) w *= std::sqrt(9.0f / static_cast<float>(depth));
+    for (float& w : weights) w = UpperHalf(w * std::sqrt(9.0f / static_cast<float>(depth)));
     return weights;
   }
 
@@ -156,8 +166,8 @@ class BottleneckTest : public testing::TestWithParam<std::tuple<Isa, Precision, 
         .Run(call, Threads());
 
     const Floats expected = Expected();
-    // Values of some units. float32: a few hundred roundings by 2^-24. bfloat16: input, inner maps
-    // and weights rounded by 2^-9 each; errors of a sum's terms add up like the terms themselves.
+    // Values of some units. float32: a few hundred roundings by 2^-24. bfloat16: input and inner
+    // maps rounded by 2^-9 each; errors of a sum's terms add up like the terms themselves.
     const double tolerance = precision == Precision::kF32 ? 2e-5 : 6e-2;
     for (size_t i = 0; i < y.size(); ++i) ASSERT_NEAR(y[i], expected[i], tolerance) << "at " << i;
   }
@@ -179,16 +189,15 @@ TEST_P(BottleneckTest, Dense) {
   Check({-1.0, Fill::kInterpolate, true});
 }
 
-TEST_P(BottleneckTest, EveryDensityFillAndActivation) {
-  for (const double density : {0.0, 0.01, 0.5, 1.0}) {
+TEST_P(BottleneckTest, EveryDensityAndFill) {
+  for (const double density : {0.0, 0.3, 1.0}) {
     for (const Fill fill : {Fill::kZero, Fill::kInterpolate}) {
       if (fill == Fill::kInterpolate && !MayInterpolate()) continue;
-      for (const Activation activation : {Activation::kNone, Activation::kRelu6}) {
-        spec.inner_activation = Activation::kRelu;
-        spec.activation = activation;
-        Check({density, fill, false});
-        Check({density, fill, true});
-      }
+      spec.inner_activation = Activation::kRelu;
+      spec.activation = Activation::kNone;
+      Check({density, fill, false});
+      spec.activation = Activation::kRelu6;
+      Check({density, fill, true});
     }
   }
 }
