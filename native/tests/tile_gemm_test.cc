@@ -17,6 +17,10 @@ struct Vec {
   static void StorePart(Y* p, F v, int64_t) {
     Store(p, v);
   }
+  template <typename Y, int kCount>
+  static void StoreAll(Y* p, const F (&v)[kCount]) {
+    for (int j = 0; j < kCount; ++j) Store(p + j, v[j]);
+  }
   static F Add(F a, F b) { return a + b; }
   static F Clamp(F v, float low, float high) {
     if (v < low) return low;
@@ -74,19 +78,30 @@ struct Tiles {
 
 constexpr int kMostRows = 14;
 
+float PlainSum(const bf16* a, const bf16* b, int64_t depth, int64_t width) {
+  float sum = 0.0f;
+  for (int64_t k = 0; k < depth; ++k) {
+    sum += ToFloat(a[k]) * ToFloat(b[k / 2 * width * 2 + k % 2]);
+  }
+  return sum;
+}
+
 // In place of the vector kernel.
 template <typename Y>
 void PlainGemm(const GemmTile<bf16, Y>& t) {
   ASSERT_LE(t.rows, kMostRows);
   for (int64_t i = 0; i < t.rows; ++i) {
-    for (int64_t j = 0; j < t.width; ++j) {
+    for (int64_t j = 0; j < t.channels; ++j) {
       float& partial = t.partial[i * t.width + j];
-      float sum = t.first ? t.bias[j] : partial;
-      for (int64_t k = 0; k < t.depth; ++k) {
-        sum += ToFloat(t.a[i * t.a_step + k]) * ToFloat(t.b[(k / 2 * t.width + j) * 2 + k % 2]);
+      float sum[] = {t.first ? t.bias[j] : partial};
+      sum[0] += PlainSum(t.a + i * t.a_step, t.b + 2 * j, t.depth, t.width);
+      if (!t.last) {
+        partial = sum[0];
+      } else if (t.out->r == nullptr) {
+        FinishRow<false, false>(*t.out, t.row + i, t.column + j, 1, sum);
+      } else {
+        FinishRow<false, true>(*t.out, t.row + i, t.column + j, 1, sum);
       }
-      if (!t.last) partial = sum;
-      if (t.last && j < t.channels) Finish(*t.out, t.row + i, t.column + j, 1, sum);
     }
   }
 }

@@ -14,6 +14,7 @@ struct Vec {
   };
   static constexpr int kLanes = 4;
   static constexpr int kDepthwiseCols = 2;
+  static constexpr int kSitesCols = 1;  // vectors whose weights of 9 taps fit the registers
 
   template <typename V>
   static V Read(const void* p) {
@@ -39,6 +40,10 @@ struct Vec {
     T part[kLanes];
     Store(part, v);
     for (int64_t i = 0; i < n; ++i) p[i] = part[i];
+  }
+  template <typename Y, int kCols>
+  static void StoreAll(Y* p, const F (&v)[kCols]) {
+    for (int j = 0; j < kCols; ++j) Store(p + j * kLanes, v[j]);
   }
   // To nearest, ties to even. The sum may not carry a NaN into infinity: its upper half, quiet.
   static Bits Round(F v) {

@@ -13,6 +13,7 @@ struct Vec {
   using F = __m256;
   static constexpr int kLanes = 8;
   static constexpr int kDepthwiseCols = 2;
+  static constexpr int kSitesCols = 1;  // vectors whose weights of 9 taps fit the registers
 
   static __m256i First(int64_t n) {
     return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(kLaneMask + 8 - n));
@@ -21,6 +22,10 @@ struct Vec {
   static F LoadPart(const float* p, int64_t n) { return _mm256_maskload_ps(p, First(n)); }
   static void Store(float* p, F v) { _mm256_storeu_ps(p, v); }
   static void StorePart(float* p, F v, int64_t n) { _mm256_maskstore_ps(p, First(n), v); }
+  template <typename Y, int kCols>
+  static void StoreAll(Y* p, const F (&v)[kCols]) {
+    for (int j = 0; j < kCols; ++j) Store(p + j * kLanes, v[j]);
+  }
   static F Weights(const float* p) { return Load(p); }
   static F Broadcast(const float* p) { return _mm256_broadcast_ss(p); }
   static F Set(float v) { return _mm256_set1_ps(v); }
