@@ -14,7 +14,6 @@ namespace {
 
 void Gemm_bf16_14x32_avx512(const GemmTile<bf16, bf16>& tile) { GemmRows<14>(tile); }
 void GemmToFloat_bf16_14x32_avx512(const GemmTile<bf16, float>& tile) { GemmRows<14>(tile); }
-void Blend_bf16_avx512(const BlendRow<bf16>& row) { BlendChannels(row); }
 void Narrow_bf16_avx512(const float* from, bf16* to, int64_t n) { NarrowRow(from, to, n); }
 
 }  // namespace perforated_conv
