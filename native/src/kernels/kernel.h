@@ -159,7 +159,7 @@ template <typename T>
 KernelTable<T> Kernels();
 
 // The first kernel of the table that needs no more than `have`.
-template <typename T = float>
+template <typename T>
 const Kernel<T>& BestKernel(Isa have);
 
 }  // namespace perforated_conv
