@@ -128,11 +128,10 @@ def _gate(lowering: Lowering, gate: Gate, name: str, inputs: list[str]) -> str:
         graph.constant(f"{name}.weight", weight),
         graph.constant(f"{name}.bias", gate.bias.detach().numpy()),
     ]
-    scores = graph.pag(
-        "PerforatedConv", [inputs[0], *parameters], f"{name}.scores", strides=[gate.stride] * 2
-    )
-    flat = graph.node("Squeeze", [scores, graph.constant("axis_3", np.array([3]))], f"{name}.map")
-    mask = graph.pag("BudgetMask", [flat, inputs[1]], name, coarse_stride=gate.coarse_stride)
+    mask = graph.pag(
+        "GateMask", [inputs[0], *parameters, inputs[1]], name,
+        strides=[gate.stride] * 2, coarse_stride=gate.coarse_stride,
+    )  # fmt: skip
     lowering.masks[name.removesuffix(".gate")] = mask
     return mask
 

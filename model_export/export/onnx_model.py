@@ -34,10 +34,9 @@ def to_onnx(exportable: ExportableParser, name: str) -> onnx.ModelProto:
 
 
 def _normalised(graph: GraphBuilder) -> str:
-    values = graph.node("Cast", ["image"], "image_float", to=onnx.TensorProto.FLOAT)
-    mean = graph.constant("pixel_mean", np.array(PIXEL_MEAN, np.float32))
+    mean = graph.constant("pixel_mean", np.array(PIXEL_MEAN, np.uint8))
     scale = graph.constant("pixel_scale", np.array(1 / PIXEL_SCALE, np.float32))
-    return graph.node("Mul", [graph.node("Sub", [values, mean], "image_centred"), scale], "image_normalised")
+    return graph.node("DequantizeLinear", ["image", scale, mean], "image_normalised")
 
 
 def _ratios(graph: GraphBuilder, exportable: ExportableParser) -> str:
@@ -61,16 +60,14 @@ def _ratios(graph: GraphBuilder, exportable: ExportableParser) -> str:
 
 def _computed(graph: GraphBuilder, exportable: ExportableParser, masks: dict[str, str]) -> None:
     """Adds the output `computed`; masks of one stride are summed before they are resized."""
-    sums: dict[int, str] = {}
+    zero = graph.constant("scalar_0.0", np.array(0.0, np.float32))
+    shares: dict[int, list[str]] = {}
     for name, stride in exportable.strides.items():
         share = graph.constant(f"{name}.share", np.array(exportable.weights[name], np.float32))
-        cast = graph.node("Cast", [masks[name]], f"{name}.mask_float", to=onnx.TensorProto.FLOAT)
-        weighted = graph.node("Mul", [cast, share], f"{name}.computed")
-        sums[stride] = (
-            graph.node("Add", [sums[stride], weighted], f"{name}.computed_sum")
-            if stride in sums
-            else weighted
+        shares.setdefault(stride, []).append(
+            graph.node("Where", [masks[name], share, zero], f"{name}.computed")
         )
+    sums = {stride: graph.node("Sum", parts, f"computed_{stride}") for stride, parts in shares.items()}
     resized = [_to_output_stride(graph, value, stride) for stride, value in sums.items()]
     graph.node("Sum", resized, "computed")
 
@@ -89,4 +86,4 @@ def _to_output_stride(graph: GraphBuilder, value: str, stride: int) -> str:
         scales = graph.constant(f"computed_scales_{stride}", np.array([1, 1, factor, factor], np.float32))
         how = {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
         resized = graph.node("Resize", [spread, "", scales], name, **how)
-    return graph.node("Squeeze", [resized, axis], f"computed_{stride}")
+    return graph.node("Squeeze", [resized, axis], f"computed_at_{stride}")

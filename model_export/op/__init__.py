@@ -1,1 +1,1 @@
-"""The operators pag::PerforatedConv, pag::Bottleneck and pag::BudgetMask: schema, meaning, function bodies, PyTorch form."""
+"""The operators of domain pag: schema, meaning in numpy, function bodies, PyTorch form."""

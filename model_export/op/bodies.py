@@ -61,14 +61,27 @@ Bottleneck <first_strides: ints = [1, 1], first_pads: ints = [0, 0, 0, 0], strid
            (X, W_first, B_first, W, B, W_last, B_last, M, R) => (Y)
 {{
   {first}
-  inner = {domain}.PerforatedConv <strides: ints = @strides, dilations: ints = @dilations, pads: ints = @pads,
-      group: int = @group, activation = "{inner}", fill = "{fill}"> ({x}, W, B, {mask})
-  Y = {domain}.PerforatedConv <activation = "{outer}", fill = "{fill}"> (inner, W_last, B_last, {mask}, {residual})
+  inner = {domain}.PerforatedConv <
+      strides: ints = @strides, dilations: ints = @dilations, pads: ints = @pads, group: int = @group,
+      activation = "{inner}", fill = "{fill}"> ({x}, W, B, {mask})
+  Y = {domain}.PerforatedConv <activation = "{outer}", fill = "{fill}"> (
+      inner, W_last, B_last, {mask}, {residual})
 }}
 """
 
 _FIRST = """expanded = {domain}.PerforatedConv <strides: ints = @first_strides, pads: ints = @first_pads,
       activation = "{inner}", fill = "{fill}"> (X, W_first, B_first, {first_mask})"""
+
+_GATE = """
+<domain: "{domain}", overload: "{overload}", opset_import: ["" : {opset}, "{domain}" : {version}]>
+GateMask <strides: ints = [1, 1], coarse_stride: int = 0> (X, W, B, ratio) => (M)
+{{
+  scores = {domain}.PerforatedConv <strides: ints = @strides> (X, W, B)
+  channel = Constant <value_ints = [3]> ()
+  S = Squeeze (scores, channel)
+  M = {domain}.BudgetMask <coarse_stride = {coarse_stride}> (S, ratio)
+}}
+"""
 
 _BUDGET = """
 <domain: "{domain}", overload: "{overload}", opset_import: ["" : {opset}]>
@@ -203,3 +216,10 @@ def bottleneck_text(
         "x": "expanded" if first else "X",
     }
     return _BOTTLENECK.format(first=_FIRST.format(**parts) if first else "", **parts)
+
+
+def gate_mask_text(domain: str, version: int, opset: int, overload: str, *, grid: bool) -> str:
+    """The function pag::GateMask in onnx.parser's syntax; grid: the coarse grid is always in."""
+    return _GATE.format(
+        domain=domain, version=version, opset=opset, overload=overload, coarse_stride=2 if grid else 0
+    )

@@ -24,7 +24,7 @@ import onnx.inliner
 import onnx.parser
 from perforated_conv import DOMAIN, OPSET_VERSION
 
-from model_export.op.bodies import bottleneck_text, budget_mask_text, perforated_conv_text
+from model_export.op.bodies import bottleneck_text, budget_mask_text, gate_mask_text, perforated_conv_text
 
 ONNX_OPSET = 22
 IR_VERSION = 10
@@ -78,6 +78,8 @@ def function(node: onnx.NodeProto) -> onnx.FunctionProto:
         return _perforated_conv(node, values)
     if node.op_type == "BudgetMask":
         return _budget_mask(values)
+    if node.op_type == "GateMask":
+        return _gate_mask(values)
     raise ValueError(f"{node.domain}::{node.op_type} is not an operator of this domain")
 
 
@@ -118,27 +120,41 @@ def _bottleneck(node: onnx.NodeProto, values: dict[str, object]) -> onnx.Functio
 
 
 def _flat(body: onnx.FunctionProto) -> onnx.FunctionProto:
-    """The body with the bodies of our operators in it put in place; ONNX Runtime 1.32 resolves no nested ones."""
+    """The body with our operators' bodies in place: ONNX Runtime 1.32 finds none of nested nodes."""
     inner = {}
     for node in body.node:
-        nested = function(node)
-        node.overload = nested.overload
-        inner[nested.overload] = nested
+        if node.domain == DOMAIN:
+            nested = function(node)
+            node.overload = nested.overload
+            inner[nested.name, nested.overload] = nested
     opsets = [onnx.helper.make_opsetid("", ONNX_OPSET), onnx.helper.make_opsetid(DOMAIN, OPSET_VERSION)]
     model = onnx.helper.make_model(
         onnx.helper.make_graph([], "none", [], []),
         functions=[body, *inner.values()], opset_imports=opsets, ir_version=IR_VERSION,
     )  # fmt: skip
-    return onnx.inliner.inline_selected_functions(model, [(DOMAIN, "PerforatedConv")]).functions[0]
+    names = [(DOMAIN, name) for name, _ in inner]
+    flat: onnx.FunctionProto = onnx.inliner.inline_selected_functions(model, names).functions[0]
+    return flat
 
 
 def _budget_mask(values: dict[str, object]) -> onnx.FunctionProto:
+    grid = _has_grid(values)
+    overload = "grid" if grid else "scores"
+    return onnx.parser.parse_function(budget_mask_text(DOMAIN, ONNX_OPSET, overload, grid=grid))
+
+
+def _gate_mask(values: dict[str, object]) -> onnx.FunctionProto:
+    grid = _has_grid(values)
+    overload = "grid" if grid else "scores"
+    text = gate_mask_text(DOMAIN, OPSET_VERSION, ONNX_OPSET, overload, grid=grid)
+    return _flat(onnx.parser.parse_function(text))
+
+
+def _has_grid(values: dict[str, object]) -> bool:
     coarse_stride = values.get("coarse_stride", 0)
     if coarse_stride not in (0, 2):
         raise ValueError(f"coarse_stride must be 0 or 2, got {coarse_stride}")
-    overload = "grid" if coarse_stride else "scores"
-    text = budget_mask_text(DOMAIN, ONNX_OPSET, overload, grid=bool(coarse_stride))
-    return onnx.parser.parse_function(text)
+    return coarse_stride == 2
 
 
 def _choice(values: dict[str, object], name: str, choices: tuple[str, ...]) -> str:

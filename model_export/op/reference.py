@@ -155,6 +155,34 @@ def budget_mask(S: Float, ratio: Float, *, coarse_stride: int = 0) -> Bool:
     return M
 
 
+def gate_mask(
+    X: Float,
+    W: Float,
+    B: Float | None,
+    ratio: Float,
+    *,
+    strides: Sequence[int] = (1, 1),
+    coarse_stride: int = 0,
+) -> Bool:
+    """The best-scored share of each image's pixels, scores being a convolution of X to one channel.
+
+    Args:
+        X: float32 [N, H, W, Ci].
+        W, B: float32 [1, kh, kw, Ci] and [1] or None.
+        ratio, coarse_stride: as budget_mask takes them; strides: (y, x) of the convolution.
+
+    Returns:
+        bool [N, Ho, Wo].
+
+    Raises:
+        ValueError: shapes do not fit each other, or coarse_stride is unknown.
+    """
+    if W.ndim != 4 or W.shape[0] != 1:
+        raise ValueError(f"W {W.shape} must have shape [1, kh, kw, Ci]")
+    scores = perforated_conv(X, W, B, strides=strides)
+    return budget_mask(scores[..., 0], ratio, coarse_stride=coarse_stride)
+
+
 def _count(ratio: np.float32, n: int, n_grid: int) -> int:
     """How many of n pixels the ratio pays for, the grid's at least."""
     product = np.float32(ratio) * np.float32(n)
@@ -265,4 +293,13 @@ class BudgetMask(OpRun):
         return (budget_mask(S, ratio, **attributes),)
 
 
-OPERATORS = [PerforatedConv, Bottleneck, BudgetMask]
+class GateMask(OpRun):
+    """The operator for onnx.reference.ReferenceEvaluator(new_ops=[...])."""
+
+    op_domain = DOMAIN
+
+    def _run(self, X, W, B, ratio, **attributes):  # type: ignore[no-untyped-def]
+        return (gate_mask(X, W, B, ratio, **attributes),)
+
+
+OPERATORS = [PerforatedConv, Bottleneck, BudgetMask, GateMask]

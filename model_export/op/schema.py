@@ -41,6 +41,11 @@ pixels, which come first; a ratio <= 0 or NaN gives n_grid. The others follow by
 lower flat index; a NaN score counts as -inf. Images do not depend on each other.
 """
 
+_GATE_DOC = """
+A gate: BudgetMask of the scores that a convolution of X to one channel gives. Scores are float32 whatever the
+precision of other operators.
+"""
+
 PERFORATED_CONV = OpSchema(
     "PerforatedConv",
     DOMAIN,
@@ -112,6 +117,25 @@ BUDGET_MASK = OpSchema(
     ],
 )
 
+GATE_MASK = OpSchema(
+    "GateMask",
+    DOMAIN,
+    OPSET_VERSION,
+    _GATE_DOC,
+    inputs=[
+        _Input("X", "T", "[N, H, W, Ci], the input map."),
+        _Input("W", "T", "[1, kh, kw, Ci], the gate's weights."),
+        _Input("B", "T", "[1], the bias; zero if absent.", param_option=_OPTIONAL),
+        _Input("ratio", "T", "[N], share of the pixels to compute, a ceiling."),
+    ],
+    outputs=[_Input("M", "Tmask", "[N, Ho, Wo], true where to compute.")],
+    type_constraints=[_FLOAT, _BOOL],
+    attributes=[
+        _attribute("strides", [1, 1], "Step of the kernel along y and x."),
+        _attribute("coarse_stride", 0, "0: no coarse grid; 2: the coarse grid's pixels are always in."),
+    ],
+)
+
 _Dim = onnx.TensorShapeProto.Dimension
 
 
@@ -120,7 +144,8 @@ def register() -> None:
     PERFORATED_CONV.set_type_and_shape_inference_function(_infer_perforated_conv)
     BUDGET_MASK.set_type_and_shape_inference_function(_infer_budget_mask)
     BOTTLENECK.set_type_and_shape_inference_function(_infer_bottleneck)
-    for schema in (PERFORATED_CONV, BOTTLENECK, BUDGET_MASK):
+    GATE_MASK.set_type_and_shape_inference_function(_infer_gate_mask)
+    for schema in (PERFORATED_CONV, BOTTLENECK, BUDGET_MASK, GATE_MASK):
         if not onnx.defs.has(schema.name, schema.domain):
             onnx.defs.register_schema(schema)
 
@@ -138,6 +163,11 @@ def _infer_bottleneck(context: onnx.shape_inference.InferenceContext) -> None:
         size = _convolved(context, size, W_first, "first_strides", "first_pads")
     size = _convolved(context, size, W, "strides", "pads", "dilations")
     _set_output(context, onnx.TensorProto.FLOAT, [X[0], *size, W_last[0]])
+
+
+def _infer_gate_mask(context: onnx.shape_inference.InferenceContext) -> None:
+    X, W = _dims(context, 0, 4), _dims(context, 1, 4)
+    _set_output(context, onnx.TensorProto.BOOL, [X[0], *_convolved(context, X[1:3], W, "strides", "")])
 
 
 def _convolved(

@@ -1,4 +1,5 @@
 // pag::BudgetMask for ONNX Runtime: checks what arrives, then perforated_conv::BudgetMask.
+#include "conv_attributes.h"
 #include "ops.h"
 #include "perforated_conv/budget_mask.h"
 
@@ -7,12 +8,7 @@ namespace {
 
 class BudgetMaskKernel {
  public:
-  explicit BudgetMaskKernel(const OrtKernelInfo* info)
-      : coarse_stride_(GetInt(info, "coarse_stride", 0)) {
-    if (coarse_stride_ != 0 && coarse_stride_ != 2) {
-      Refuse("coarse_stride must be 0 or 2, is " + std::to_string(coarse_stride_));
-    }
-  }
+  explicit BudgetMaskKernel(const OrtKernelInfo* info) : coarse_stride_(ReadCoarseStride(info)) {}
 
   OrtStatusPtr ComputeV2(OrtKernelContext* raw_context) {
     return Guarded([&] { Compute(raw_context); });

@@ -78,6 +78,22 @@ BottleneckAttributes ReadBottleneckAttributes(const OrtKernelInfo* info) {
   return attributes;
 }
 
+ConvAttributes ReadGateAttributes(const OrtKernelInfo* info) {
+  ConvSpec spec;
+  const std::vector<int64_t> strides = ReadInts(info, "strides", 2, 1);
+  spec.stride_h = strides[0];
+  spec.stride_w = strides[1];
+  return {spec, 1};
+}
+
+int64_t ReadCoarseStride(const OrtKernelInfo* info) {
+  const int64_t stride = GetInt(info, "coarse_stride", 0);
+  if (stride != 0 && stride != 2) {
+    Refuse("coarse_stride must be 0 or 2, is " + std::to_string(stride));
+  }
+  return stride;
+}
+
 ConvSpec SpecFor(const ConvAttributes& attributes, const Input& weights) {
   weights.RequireRank(4, "[Co,kh,kw,Ci/group]");
   const Shape& shape = weights.shape;

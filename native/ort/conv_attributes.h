@@ -23,6 +23,12 @@ struct BottleneckAttributes {
 
 BottleneckAttributes ReadBottleneckAttributes(const OrtKernelInfo* info);
 
+// Of the scores in a pag::GateMask node.
+ConvAttributes ReadGateAttributes(const OrtKernelInfo* info);
+
+// 0 or 2; refuses others.
+int64_t ReadCoarseStride(const OrtKernelInfo* info);
+
 // The complete spec of a convolution whose weights have this shape.
 ConvSpec SpecFor(const ConvAttributes& attributes, const Input& weights);
 

@@ -9,5 +9,6 @@ namespace perforated_conv::ort {
 const OrtCustomOp* PerforatedConvOp();
 const OrtCustomOp* BottleneckOp();
 const OrtCustomOp* BudgetMaskOp();
+const OrtCustomOp* GateMaskOp();
 
 }  // namespace perforated_conv::ort

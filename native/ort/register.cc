@@ -18,6 +18,7 @@ RegisterCustomOps(OrtSessionOptions* options, const OrtApiBase* base) {
       pag.Add(perforated_conv::ort::PerforatedConvOp());
       pag.Add(perforated_conv::ort::BottleneckOp());
       pag.Add(perforated_conv::ort::BudgetMaskOp());
+      pag.Add(perforated_conv::ort::GateMaskOp());
       return pag;
     }();
     Ort::ThrowOnError(Ort::GetApi().AddCustomOpDomain(options, domain));
