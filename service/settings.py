@@ -67,10 +67,15 @@ class Settings(BaseSettings):
         "no start without them (require).",
     )
     provider: Literal["cpu", "cuda"] = Field(default="cpu", description="ONNX Runtime's execution provider.")
-    max_isa: Literal["portable", "avx2", "avx512"] | None = Field(
+    max_isa: Literal["portable", "avx2", "avx512", "avx512_bf16", "amx"] | None = Field(
         default=None,
         validation_alias="PERFORATED_CONV_MAX_ISA",
         description="Highest kernel level of the native operator; unset: the best this CPU has.",
+    )
+    precision: Literal["f32", "bf16"] | None = Field(
+        default=None,
+        validation_alias="PERFORATED_CONV_PRECISION",
+        description="Of weights and inner maps in the native operator; unset: bf16 where the CPU multiplies it.",
     )
     shutdown_seconds: int = Field(
         default=30, ge=0, description="Time for running requests when asked to stop."

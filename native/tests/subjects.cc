@@ -122,6 +122,8 @@ std::vector<Subject> Subjects(const Level& level) {
       Block(Conv(20, 75, 1), Depthwise(75, 5), Conv(75, 21, 1), Fill::kInterpolate);
   const BottleneckSpec residual =
       Block(Conv(50, 33, 1), Conv(33, 33, 3, 2), Conv(33, 50, 1), Fill::kZero);
+  const BottleneckSpec stem =
+      Block(Conv(3, 33, 3), Depthwise(33, 3), Conv(33, 9, 1), Fill::kInterpolate);
   return {
       ConvSubject("pointwise", Conv(40, 70, 1), {1, 33, 31}, level),
       ConvSubject("dilated", Interpolating(Conv(33, 50, 3, 2)), {2, 21, 19}, level),
@@ -129,6 +131,7 @@ std::vector<Subject> Subjects(const Level& level) {
       ConvSubject("depthwise", Interpolating(Depthwise(150, 5)), {2, 23, 25}, level),
       ConvSubject("depthwise_runs", Depthwise(37, 3), {1, 40, 41}, level),
       BottleneckSubject("inverted_bottleneck", inverted, {2, 25, 27}, level),
+      BottleneckSubject("stem", stem, {1, 39, 41}, level),
       BottleneckSubject("residual_bottleneck", residual, {2, 23, 21}, level),
   };
 }

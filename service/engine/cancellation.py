@@ -41,6 +41,8 @@ class Cancellation:
         """Options of one run, which `cancel` terminates while the context lasts."""
         # Terminated options stay terminated, so each run gets its own.
         options = onnxruntime.RunOptions()
+        # Heads of tasks that nobody asked for are not run.
+        options.only_execute_path_to_fetches = True
         with self._lock:
             self.check()
             self._running = options

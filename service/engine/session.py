@@ -31,6 +31,7 @@ class Runtime:
     provider: str
     native_operator: bool
     max_isa: str | None
+    precision: str | None
     threads: int
 
 
@@ -75,7 +76,9 @@ def load_session(folder: Path, manifest: ModelManifest, settings: Settings, thre
         session = _open(folder, settings.provider, threads, None)
     _check_graph(folder, manifest, session)
     return ModelSession(
-        manifest, session, Runtime(settings.provider, library is not None, settings.max_isa, threads)
+        manifest,
+        session,
+        Runtime(settings.provider, library is not None, settings.max_isa, settings.precision, threads),
     )
 
 

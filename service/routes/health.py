@@ -38,5 +38,6 @@ def _model(session: ModelSession) -> ReadyModel:
         provider=runtime.provider,
         operator="native" if runtime.native_operator else "function body",
         kernel_cap=runtime.max_isa,
+        precision=runtime.precision,
         threads=runtime.threads,
     )

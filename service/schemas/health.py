@@ -23,6 +23,9 @@ class ReadyModel(BaseModel):
         description="Native kernels, or the model's standard operators: as right, but budgets save less."
     )
     kernel_cap: str | None = Field(description="PERFORATED_CONV_MAX_ISA; null: the best this CPU has.")
+    precision: str | None = Field(
+        description="PERFORATED_CONV_PRECISION; null: bf16 where the CPU multiplies it."
+    )
     threads: int
 
 
