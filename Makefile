@@ -58,7 +58,7 @@ test: test-native  ## native tests, then pytest
 
 .PHONY: test-native
 test-native: $(VENV)/.dev  ## the C++ tests alone
-	$(if $(GOOGLETEST),,scripts/fetch_googletest.sh)
+	$(if $(GOOGLETEST),,scripts/fetch_debian.sh build/googletest libgtest-dev)
 	$(BIN)/cmake -G Ninja -S native -B $(NATIVE_BUILD) -DPAG_TESTS=ON \
 	  -DCMAKE_MAKE_PROGRAM=$(abspath $(BIN))/ninja -DCMAKE_PREFIX_PATH=$(abspath build/googletest/usr) $(CMAKE_ARGS)
 	$(BIN)/cmake --build $(NATIVE_BUILD)
