@@ -10,5 +10,6 @@ const OrtCustomOp* PerforatedConvOp();
 const OrtCustomOp* BottleneckOp();
 const OrtCustomOp* BudgetMaskOp();
 const OrtCustomOp* GateMaskOp();
+const OrtCustomOp* UpsampledLabelsOp();
 
 }  // namespace perforated_conv::ort

@@ -19,6 +19,7 @@ RegisterCustomOps(OrtSessionOptions* options, const OrtApiBase* base) {
       pag.Add(perforated_conv::ort::BottleneckOp());
       pag.Add(perforated_conv::ort::BudgetMaskOp());
       pag.Add(perforated_conv::ort::GateMaskOp());
+      pag.Add(perforated_conv::ort::UpsampledLabelsOp());
       return pag;
     }();
     Ort::ThrowOnError(Ort::GetApi().AddCustomOpDomain(options, domain));
