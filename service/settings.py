@@ -75,7 +75,7 @@ class Settings(BaseSettings):
     precision: Literal["f32", "bf16"] | None = Field(
         default=None,
         validation_alias="PERFORATED_CONV_PRECISION",
-        description="Of weights and inner maps in the native operator; unset: bf16 where the CPU multiplies it.",
+        description="Of weights and inner maps in the native operator; unset: bf16 where the CPU has it.",
     )
     shutdown_seconds: int = Field(
         default=30, ge=0, description="Time for running requests when asked to stop."

@@ -4,6 +4,7 @@
 
 #include "chunks.h"
 #include "fill.h"
+#include "panel_gemm.h"
 #include "scratch.h"
 
 namespace perforated_conv {
@@ -13,8 +14,6 @@ namespace {
 constexpr int64_t kChunkMacs = 1 << 20;
 // Floats written by a chunk of filling, for the same reason.
 constexpr int64_t kChunkFill = 1 << 16;
-// Pixels per chunk: whole blocks of the gemm work and of the depthwise work.
-constexpr int64_t kPixelStep = 84;
 // More chunks than any pool has threads, few enough to balance a slow last one.
 constexpr int64_t kMinChunks = 8;
 
@@ -22,8 +21,9 @@ constexpr int64_t kMinChunks = 8;
 Chunks PixelChunks(const ConvSpec& spec, int tile_rows, int64_t pixels) {
   const int64_t enough = CeilDiv(kChunkMacs, spec.MacsPerPixel());
   const int64_t share = CeilDiv(pixels, kMinChunks);
-  const int64_t step = share >= kPixelStep ? kPixelStep : tile_rows;
-  const int64_t wanted = std::max(enough, std::min(share, kPixelStep));
+  const int64_t block = kBlockRows / tile_rows * tile_rows;
+  const int64_t step = share >= block ? block : tile_rows;
+  const int64_t wanted = std::max(enough, std::min(share, block));
   return {pixels, CeilDiv(wanted, step) * step};
 }
 

@@ -33,7 +33,7 @@ class GemmWork final : public PixelWork {
       : kernel_(kernel), spec_(spec), gather_(spec, kernel), gemm_(kernel, spec, weights) {}
 
   void Run(const CallContext& context, int64_t begin, int64_t end) const override {
-    const int64_t pixels = std::min(kBlockRows, end - begin);
+    const int64_t pixels = std::min(RowsPerBlock(kernel_), end - begin);
     const int64_t panel = WindowSource<float, T>::PanelValues();
     const int64_t partial = gemm_.PartialFloats(pixels);
     ArenaPool::Lease arena(ArenaPool::ForTiles(), Sites::Bytes(pixels) + Arena::Bytes<T>(panel) +

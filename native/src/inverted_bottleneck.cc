@@ -32,6 +32,7 @@ class InvertedBottleneck final : public Bottleneck::Work {
                      const BottleneckWeights& weights)
       : kernels_(kernels),
         spec_(spec),
+        rows_(RowsPerBlock(kernels.inner)),
         channels_(spec.middle.in_channels),
         row_step_(RoundUp(channels_, kernels.inner.depth_step)),
         taps_(spec.middle.kernel_h * spec.middle.kernel_w),
@@ -46,9 +47,9 @@ class InvertedBottleneck final : public Bottleneck::Work {
     BlockContext context(spec_, call);
     const Bands bands(spec_.middle, context.inner, context.out, context.interpolate, sizeof(T));
     Call run = {context, bands, {}, nullptr, nullptr, nullptr, nullptr};
-    const int64_t results = (context.out.Pixels() + kSpareRows) * row_step_;
+    const int64_t results = context.out.Pixels() * row_step_;
     const bool gathers = first_.has_value() && !ReadsInPlace(call);
-    const int64_t inputs = gathers ? (context.inner.Pixels() + kSpareRows) * FirstStep() : 0;
+    const int64_t inputs = gathers ? context.inner.Pixels() * FirstStep() : 0;
     ArenaPool::Lease arena(ArenaPool::ForCalls(), context.Bytes() + Arena::Bytes<T>(results) +
                                                       Arena::Bytes<T>(inputs) +
                                                       2 * PaddedBiasBytes(channels_) +
@@ -109,11 +110,11 @@ class InvertedBottleneck final : public Bottleneck::Work {
   void GatherInputs(const BlockContext& context, T* rows, const Executor& executor) const {
     const BottleneckCall& call = context.call;
     const Plan& plan = context.first.plan;
-    const Chunks chunks = EvenChunks(plan.count, kBlockRows);
+    const Chunks chunks = EvenChunks(plan.count, rows_);
     const bool whole = spec_.first->IsPointwise() && FirstStep() == spec_.first->in_channels;
     auto gather = [&](int64_t i) {
       if (whole) return CopyPixels(call.x, plan, chunks.Begin(i), chunks.End(i), rows);
-      ForEachBlock(chunks, i, kBlockRows, [&](int64_t begin, int64_t count) {
+      ForEachBlock(chunks, i, rows_, [&](int64_t begin, int64_t count) {
         GatherBlock(context, begin, count, rows + begin * FirstStep());
       });
     };
@@ -217,7 +218,7 @@ class InvertedBottleneck final : public Bottleneck::Work {
                        part.channel,
                        partial};
     for (int64_t at = context.first.RowBegin(row + part.band.begin); at < end; at += block.count) {
-      block.count = std::min(kBlockRows, end - at);
+      block.count = std::min(rows_, end - at);
       LocateExpanded(context, part, at, block.count, y, raw);
       first_->Run(block, out,
                   RowSource<T>{call.inputs.data + at * call.inputs.step, call.inputs.step});
@@ -300,7 +301,7 @@ class InvertedBottleneck final : public Bottleneck::Work {
   }
 
   void Project(const Call& call, const Executor& executor) const {
-    const Chunks chunks = EvenChunks(call.context.last.plan.count, kBlockRows);
+    const Chunks chunks = EvenChunks(call.context.last.plan.count, rows_);
     auto project = [&](int64_t i) {
       const int64_t partial = last_.PartialFloats(kBlockRows);
       ArenaPool::Lease arena(ArenaPool::ForTiles(),
@@ -308,7 +309,7 @@ class InvertedBottleneck final : public Bottleneck::Work {
       const OutRows rows = OutRows::In(*arena, kBlockRows);
       float* sums = arena->Take<float>(partial);
       const KernelUse<T> use(kernels_.inner);
-      ForEachBlock(chunks, i, kBlockRows, [&](int64_t begin, int64_t count) {
+      ForEachBlock(chunks, i, rows_, [&](int64_t begin, int64_t count) {
         rows.Locate(call.context, begin, count);
         ProjectBlock({count, 0, last_.panels(), call.last_bias, 0, sums}, rows.Rows(call.context),
                      call.results + begin * row_step_);
@@ -328,6 +329,7 @@ class InvertedBottleneck final : public Bottleneck::Work {
 
   const BlockKernels<T> kernels_;
   const BottleneckSpec spec_;
+  const int64_t rows_;  // multiplied at once
   const int64_t channels_, row_step_, taps_;
   const std::vector<T> depthwise_;
   const PanelGemm<T> last_;

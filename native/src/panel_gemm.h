@@ -11,12 +11,15 @@
 
 namespace perforated_conv {
 
-// Rows multiplied at once: gathered, they stay in the second-level cache beside a panel, and a
-// panel is used by several tiles before the next one is read.
-constexpr int64_t kBlockRows = 84;
+// Rows multiplied at once, at most: gathered, they stay in the second-level cache beside a panel,
+// and a panel is used by several tiles before the next one is read.
+constexpr int64_t kBlockRows = 96;
 
-// Rows of room that a kernel may read beyond the last row of a block.
-constexpr int64_t kSpareRows = 32;
+// Whole tiles of them.
+template <typename T>
+int64_t RowsPerBlock(const Kernel<T>& kernel) {
+  return kBlockRows / kernel.tile_rows * kernel.tile_rows;
+}
 
 // Weights that stay in the second-level cache while tiles pass, in bytes.
 constexpr int64_t kResidentWeights = 256 << 10;

@@ -17,6 +17,7 @@ class ResidualBottleneck final : public Bottleneck::Work {
                      const BottleneckWeights& weights)
       : kernels_(kernels),
         spec_(spec),
+        rows_(RowsPerBlock(kernels.inner)),
         width_(spec.middle.in_channels),
         row_step_(RoundUp(spec.middle.out_channels, kernels.inner.depth_step)),
         gather_first_(*spec.first, kernels.inner),
@@ -58,9 +59,9 @@ class ResidualBottleneck final : public Bottleneck::Work {
   };
 
   void First(const Call& call, const Executor& executor) const {
-    const Chunks chunks = EvenChunks(call.context.first.plan.count, kBlockRows);
+    const Chunks chunks = EvenChunks(call.context.first.plan.count, rows_);
     auto compute = [&](int64_t i) {
-      ForEachBlock(chunks, i, kBlockRows,
+      ForEachBlock(chunks, i, rows_,
                    [&](int64_t begin, int64_t count) { FirstRows(call, begin, count); });
     };
     ForEachItem(chunks.Count(), executor, compute);
@@ -110,9 +111,9 @@ class ResidualBottleneck final : public Bottleneck::Work {
   }
 
   void MiddleAndLast(const Call& call, const Executor& executor) const {
-    const Chunks chunks = EvenChunks(call.context.last.plan.count, kBlockRows);
+    const Chunks chunks = EvenChunks(call.context.last.plan.count, rows_);
     auto compute = [&](int64_t i) {
-      ForEachBlock(chunks, i, kBlockRows,
+      ForEachBlock(chunks, i, rows_,
                    [&](int64_t begin, int64_t count) { TileOfPixels(call, begin, count); });
     };
     ForEachItem(chunks.Count(), executor, compute);
@@ -121,7 +122,7 @@ class ResidualBottleneck final : public Bottleneck::Work {
   void TileOfPixels(const Call& call, int64_t begin, int64_t count) const {
     const BlockContext& context = call.context;
     const int64_t panel = WindowSource<T, T>::PanelValues();
-    const int64_t results = (kBlockRows + kSpareRows) * row_step_;
+    const int64_t results = kBlockRows * row_step_;
     const int64_t partial = std::max(middle_.PartialFloats(count), last_.PartialFloats(count));
     ArenaPool::Lease arena(ArenaPool::ForTiles(), OutRows::Bytes(count) + Arena::Bytes<T>(panel) +
                                                       Arena::Bytes<T>(results) +
@@ -157,6 +158,7 @@ class ResidualBottleneck final : public Bottleneck::Work {
 
   const BlockKernels<T> kernels_;
   const BottleneckSpec spec_;
+  const int64_t rows_;  // multiplied at once
   const int64_t width_, row_step_;
   const Gather<float, T> gather_first_;
   const Gather<T, T> gather_middle_;

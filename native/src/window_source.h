@@ -14,7 +14,7 @@ struct WindowSource {
   const Gather<S, T>& gather;
   const Window<S>* windows;
   int64_t height, width;
-  T* panel;  // [kBlockRows + kSpareRows][kRowStride<T>]
+  T* panel;  // [kBlockRows][kRowStride<T>]
 
   Rows<T> operator()(const DepthBlocks::Block& depth, int64_t begin, int64_t end) const {
     T* rows = panel + begin * kRowStride<T>;
@@ -22,7 +22,7 @@ struct WindowSource {
     return {rows, kRowStride<T>};
   }
 
-  static constexpr int64_t PanelValues() { return (kBlockRows + kSpareRows) * kRowStride<T>; }
+  static constexpr int64_t PanelValues() { return kBlockRows * kRowStride<T>; }
 };
 
 // Rows that lie in memory already, whole depths `step` apart.
