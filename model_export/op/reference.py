@@ -96,7 +96,8 @@ def bottleneck(
 
     Args:
         X: float32 [N, H, W, Ci].
-        W_first, B_first: [C1, kh, kw, Ci] and [C1] or None; W_first None: no first convolution.
+        W_first, B_first: [C1, kh, kw, Ci] and [C1] or None; W_first None: no first convolution, and then the
+            middle one is depthwise.
         W, B: of the middle one, [C2, kh, kw, C1 / group] and [C2] or None.
         W_last, B_last: [Co, 1, 1, C2] and [Co] or None.
         M: bool [N, Ho, Wo], or None for everywhere.
@@ -112,6 +113,10 @@ def bottleneck(
     Raises:
         ValueError: shapes do not fit each other, or an attribute has an unknown value.
     """
+    if W_first is None and group == 1:
+        raise ValueError("without W_first the middle convolution must be depthwise")
+    if W_last.shape[1:3] != (1, 1):
+        raise ValueError(f"W_last {W_last.shape} must have shape [Co, 1, 1, C2]")
     inner = {"activation": inner_activation, "fill": fill}
     if W_first is not None:
         first_mask = M if fill == "interpolate" else None

@@ -29,9 +29,10 @@ or the value of the left one where the right one lies outside. Y = activation(V 
 
 _BOTTLENECK_DOC = """
 A residual block's convolutions first, middle and last in a row, as three nodes PerforatedConv would compute
-them, with no map between them to be seen. With fill = "interpolate" all three have the mask M and are
-interpolated elsewhere; with fill = "zero" first is computed everywhere and middle and last at M. R is added
-to the last one's result before the activation. Inner maps may be kept in bfloat16.
+them, with no map between them to be seen; without first the middle one is depthwise. With
+fill = "interpolate" all three have the mask M and are interpolated elsewhere; with fill = "zero" first is
+computed everywhere and middle and last at M. R is added to the last one's result before the activation.
+Inner maps may be kept in bfloat16.
 """
 
 _MASK_DOC = """
