@@ -24,7 +24,8 @@ def fuse_bottlenecks(
 
     Middle and last share one mask (or have none), and first has the same one if its fill is "interpolate" and
     none otherwise: what Bottleneck means. Without a fitting first, a depthwise middle is fused with the last
-    alone. The fused node stands where the last one stood and keeps its name and output.
+    alone. The fused node stands where the last one stood and keeps its name and output. Of two chains with a
+    convolution in common the first is fused.
 
     Args:
         nodes: of a graph, in topological order.
@@ -34,13 +35,15 @@ def fuse_bottlenecks(
     uses = Counter(name for node in nodes for name in node.input)
     uses.update(outputs)
     convolutions = {node.output[0]: _Conv(node, weights) for node in nodes if _is_convolution(node)}
+    grids = {node.output[0] for node in nodes if _holds_grid(node)}
     fused: dict[str, onnx.NodeProto] = {}
     gone: set[str] = set()
     for name, last in convolutions.items():
-        chain = _chain(last, convolutions, uses)
-        if chain is not None:
+        chain = _chain(last, convolutions, uses, grids)
+        inner = {conv.output for conv in chain or () if conv is not None}
+        if chain is not None and inner.isdisjoint(gone | fused.keys()):
             fused[name] = _bottleneck(*chain, last)
-            gone.update(conv.output for conv in chain if conv is not None)
+            gone |= inner
     return [fused.get(node.output[0], node) for node in nodes if node.output[0] not in gone]
 
 
@@ -66,12 +69,17 @@ def _is_convolution(node: onnx.NodeProto) -> bool:
     return bool(node.domain == DOMAIN and node.op_type == "PerforatedConv")
 
 
+def _holds_grid(node: onnx.NodeProto) -> bool:
+    """Whether the node makes a mask in which the coarse grid always is."""
+    strides = [a.i for a in node.attribute if a.name == "coarse_stride"]
+    return node.domain == DOMAIN and node.op_type in ("BudgetMask", "GateMask") and strides == [2]
+
+
 def _chain(
-    last: _Conv, convolutions: dict[str, _Conv], uses: Counter[str]
+    last: _Conv, convolutions: dict[str, _Conv], uses: Counter[str], grids: set[str]
 ) -> tuple[_Conv | None, _Conv] | None:
     middle = _only_source(last, convolutions, uses)
-    # What the middle leaves out nobody reads, so its own fill does not matter where the masks agree.
-    if middle is None or not last.is_pointwise() or middle.inputs[_M] != last.inputs[_M]:
+    if middle is None or not last.is_pointwise() or not _reads_what_is_computed(last, middle, grids):
         return None
     first = _only_source(middle, convolutions, uses)
     if first is not None and _leads_to(first, middle, last):
@@ -82,6 +90,13 @@ def _chain(
 def _only_source(conv: _Conv, convolutions: dict[str, _Conv], uses: Counter[str]) -> _Conv | None:
     source = convolutions.get(conv.inputs[_X])
     return source if source is not None and uses[source.output] == 1 and not source.inputs[_R] else None
+
+
+def _reads_what_is_computed(last: _Conv, middle: _Conv, grids: set[str]) -> bool:
+    """Whether last reads no pixel that middle fills, so that middle's own fill does not matter."""
+    mask = last.inputs[_M]
+    beyond_mask = last.attributes["fill"] == "interpolate" and mask not in ("", *grids)
+    return middle.inputs[_M] == mask and (not beyond_mask or middle.attributes["fill"] == "interpolate")
 
 
 def _leads_to(first: _Conv, middle: _Conv, last: _Conv) -> bool:
