@@ -9,6 +9,7 @@
 #include "bands.h"
 #include "bottleneck.h"
 #include "chunks.h"
+#include "expansion.h"
 #include "kernel_use.h"
 #include "pack.h"
 #include "panel_gemm.h"
@@ -16,14 +17,6 @@
 
 namespace perforated_conv {
 namespace {
-
-void CopyRow(const Kernel<float>&, const float* from, int64_t count, float* to) {
-  std::memcpy(to, from, static_cast<size_t>(count) * sizeof(float));
-}
-
-void CopyRow(const Kernel<bf16>& kernel, const float* from, int64_t count, bf16* to) {
-  kernel.narrow(from, to, count);
-}
 
 template <typename T>
 class InvertedBottleneck final : public Bottleneck::Work {
@@ -38,37 +31,31 @@ class InvertedBottleneck final : public Bottleneck::Work {
         taps_(spec.middle.kernel_h * spec.middle.kernel_w),
         depthwise_(PackDepthwise<T>(weights.middle, channels_, taps_)),
         last_(kernels.inner, spec.last, weights.last) {
-    if (!spec.first) return;
-    gather_.emplace(*spec.first, kernels.inner);
-    first_.emplace(kernels.inner, *spec.first, weights.first);
+    if (spec.first) first_.emplace(kernels.inner, spec, weights.first);
   }
 
   void Run(const BottleneckCall& call, const Executor& executor) const override {
     BlockContext context(spec_, call);
+    ArenaPool::Lease plans(ArenaPool::ForCalls(), context.Bytes());
+    context.MakePlans(*plans);
     const Bands bands(spec_.middle, context.inner, context.out, context.interpolate, sizeof(T));
-    Call run = {context, bands, {}, nullptr, nullptr, nullptr, nullptr};
-    const int64_t results = context.out.Pixels() * row_step_;
-    const bool gathers = first_.has_value() && !ReadsInPlace(call);
-    const int64_t inputs = gathers ? context.inner.Pixels() * FirstStep() : 0;
-    ArenaPool::Lease arena(ArenaPool::ForCalls(), context.Bytes() + Arena::Bytes<T>(results) +
+    // A band of all channels goes from the input to Y by itself.
+    const bool streams = bands.chunks() == 1;
+    const int64_t results = streams ? 0 : context.last.plan.count * row_step_;
+    const int64_t inputs = streams || !first_ ? 0 : first_->InputValues(context);
+    ArenaPool::Lease arena(ArenaPool::ForCalls(), Arena::Bytes<T>(results) +
                                                       Arena::Bytes<T>(inputs) +
                                                       2 * PaddedBiasBytes(channels_) +
                                                       PaddedBiasBytes(spec_.last.out_channels));
-    context.MakePlans(*arena);
+    Call run = {context, bands, streams, {}, nullptr, nullptr, nullptr, nullptr};
     run.first_bias = PadBias(*arena, call.first_bias, channels_);
     run.middle_bias = PadBias(*arena, call.middle_bias, channels_);
     run.last_bias = PadBias(*arena, call.last_bias, spec_.last.out_channels);
     run.results = arena->Take<T>(results);
-    if (gathers) {
-      T* rows = arena->Take<T>(inputs);
-      GatherInputs(context, rows, executor);
-      run.inputs = {rows, FirstStep()};
-    } else if constexpr (std::is_same_v<T, float>) {
-      run.inputs = {call.x, spec_.first ? spec_.first->in_channels : channels_};
-    }
-    auto expand = [&](int64_t i) { Item(run, i); };
-    ForEachItem(bands.count() * bands.chunks(), executor, expand);
-    Project(run, executor);
+    if (first_ && !streams) run.inputs = first_->Inputs(context, arena->Take<T>(inputs), executor);
+    auto item = [&](int64_t i) { Item(run, i); };
+    ForEachItem(bands.count() * bands.chunks(), executor, item);
+    if (!streams) Project(run, executor);
     FillOutput(kernels_.outer, context, executor);
   }
 
@@ -77,11 +64,19 @@ class InvertedBottleneck final : public Bottleneck::Work {
   struct Call {
     const BlockContext& context;
     const Bands& bands;
+    bool streams;    // items gather and project their own rows
     Rows<T> inputs;  // of first: a row for each entry of its plan
     const float* first_bias;
     const float* middle_bias;
     const float* last_bias;
     T* results;  // of middle: a row for each entry of the last plan
+  };
+
+  // Buffers of products.
+  struct Workspace {
+    OutRows rows;
+    T* gathered;
+    float* partial;
   };
 
   // The part of a call that one item computes, and its buffers.
@@ -91,70 +86,29 @@ class InvertedBottleneck final : public Bottleneck::Work {
     MapView<T> expanded;
     MapView<T> coarse;
     T* buffer;
-    int64_t* offsets;  // of the depthwise taps in the buffer
+    int64_t* offsets;    // of the depthwise taps in the buffer
+    int64_t begin, end;  // of the band's results in the last plan
+    T* results;          // the one of `begin`
+    T* input;            // rows of the image that first reads, if the item gathers them
   };
-
-  int64_t FirstStep() const {
-    const ConvSpec& first = *spec_.first;
-    const int64_t depth = first.kernel_h * first.kernel_w * first.in_channels;
-    // Other threads write the rows before and after a thread's own.
-    return RoundUp(depth, kernels_.inner.depth_step) + (first.IsPointwise() ? 0 : kLooseCopy);
-  }
-
-  // True if the input itself is the rows of first.
-  bool ReadsInPlace(const BottleneckCall& call) const {
-    const bool all = call.mask == nullptr || spec_.fill == Fill::kZero;
-    return std::is_same_v<T, float> && all && spec_.first->IsPointwise();
-  }
-
-  void GatherInputs(const BlockContext& context, T* rows, const Executor& executor) const {
-    const BottleneckCall& call = context.call;
-    const Plan& plan = context.first.plan;
-    const Chunks chunks = EvenChunks(plan.count, rows_);
-    const bool whole = spec_.first->IsPointwise() && FirstStep() == spec_.first->in_channels;
-    auto gather = [&](int64_t i) {
-      if (whole) return CopyPixels(call.x, plan, chunks.Begin(i), chunks.End(i), rows);
-      ForEachBlock(chunks, i, rows_, [&](int64_t begin, int64_t count) {
-        GatherBlock(context, begin, count, rows + begin * FirstStep());
-      });
-    };
-    ForEachItem(chunks.Count(), executor, gather);
-  }
-
-  void GatherBlock(const BlockContext& context, int64_t begin, int64_t count, T* rows) const {
-    const BottleneckCall& call = context.call;
-    Window<float> windows[kBlockRows];
-    LocateWindows(*spec_.first, call.x, call.height, call.width, context.inner, context.first.plan,
-                  begin, count, windows);
-    for (const DepthBlocks::Block& block : first_->depth().blocks()) {
-      gather_->Copy(block, windows, count, call.height, call.width, rows + block.first,
-                    FirstStep());
-    }
-  }
-
-  // Pixels [begin, end) of the plan, neighbours in one go.
-  void CopyPixels(const float* x, const Plan& plan, int64_t begin, int64_t end, T* rows) const {
-    const int64_t channels = FirstStep();
-    for (int64_t next; begin < end; begin = next) {
-      const int64_t pixel = plan.Pixel(begin);
-      next = plan.pixels == nullptr ? end : begin + 1;
-      while (next < end && plan.Pixel(next) - pixel == next - begin) ++next;
-      CopyRow(kernels_.inner, x + pixel * channels, (next - begin) * channels,
-              rows + begin * channels);
-    }
-  }
 
   void Item(const Call& call, int64_t index) const {
     const Bands& bands = call.bands;
     const int64_t pixels = bands.max_height() * bands.width();
     const int64_t grid = call.context.interpolate ? bands.max_grid() : 0;
-    const int64_t partial = first_ ? first_->PartialFloats(kBlockRows) : 0;
+    Part part;
+    part.band = bands.At(index / bands.chunks());
+    const int64_t out_row = part.band.image * call.context.out.height;
+    part.begin = call.context.last.RowBegin(out_row + part.band.out_begin);
+    part.end = call.context.last.RowBegin(out_row + part.band.out_end);
+    const int64_t results = call.streams ? (part.end - part.begin) * row_step_ : 0;
+    const int64_t input =
+        call.streams && first_ ? first_->BandValues(call.context, bands.max_height()) : 0;
     ArenaPool::Lease arena(ArenaPool::ForTiles(), Arena::Bytes<T>(pixels * bands.chunk()) +
                                                       Arena::Bytes<T>(grid * bands.chunk()) +
                                                       Arena::Bytes<int64_t>(taps_) +
-                                                      Arena::Bytes<float>(partial));
-    Part part;
-    part.band = bands.At(index / bands.chunks());
+                                                      Arena::Bytes<T>(results) +
+                                                      Arena::Bytes<T>(input) + WorkspaceBytes());
     part.channel = index % bands.chunks() * bands.chunk();
     part.channels = std::min(bands.chunk(), channels_ - part.channel);
     part.buffer = arena->Take<T>(pixels * bands.chunk());
@@ -165,16 +119,40 @@ class InvertedBottleneck final : public Bottleneck::Work {
     part.coarse = {arena->Take<T>(grid * bands.chunk()), 0, grid_row, bands.chunk(),
                    part.band.begin / 2 * grid_row};
     part.offsets = arena->Take<int64_t>(taps_);
+    part.results = call.streams ? arena->Take<T>(results) : call.results + part.begin * row_step_;
+    part.input = arena->Take<T>(input);
+    Compute(call, part, MakeWorkspace(*arena));
+  }
+
+  void Compute(const Call& call, const Part& part, const Workspace& workspace) const {
     LocateTaps(part);
     ClearPadding(call, part);
     const KernelUse<T> use(kernels_.inner);
     if (first_) {
-      Expand(call, part, arena->Take<float>(partial));
+      first_->Run({call.context, part.band, part.channel, part.channels, part.expanded, part.coarse,
+                   call.first_bias, call.inputs, part.input, workspace.gathered,
+                   workspace.partial});
       if (call.context.interpolate) Interpolate(call, part);
     } else {
       CopyInput(call, part);
     }
     Depthwise(call, part);
+    if (call.streams) ProjectRows(call, part.begin, part.end, part.results, workspace);
+  }
+
+  size_t WorkspaceBytes() const {
+    const int64_t first = first_ ? first_->PartialFloats() : 0;
+    return OutRows::Bytes(kBlockRows) + Arena::Bytes<T>(WindowSource<float, T>::PanelValues()) +
+           Arena::Bytes<float>(std::max(first, last_.PartialFloats(kBlockRows)));
+  }
+
+  Workspace MakeWorkspace(Arena& arena) const {
+    const int64_t first = first_ ? first_->PartialFloats() : 0;
+    Workspace workspace;
+    workspace.rows = OutRows::In(arena, kBlockRows);
+    workspace.gathered = arena.Take<T>(WindowSource<float, T>::PanelValues());
+    workspace.partial = arena.Take<float>(std::max(first, last_.PartialFloats(kBlockRows)));
+    return workspace;
   }
 
   void LocateTaps(const Part& part) const {
@@ -200,49 +178,6 @@ class InvertedBottleneck final : public Bottleneck::Work {
       std::fill(at + right, at + row, T{});
     }
     std::fill(at, end, T{});
-  }
-
-  void Expand(const Call& call, const Part& part, float* partial) const {
-    const BlockContext& context = call.context;
-    const int64_t width = kernels_.inner.panel_width;
-    const int64_t row = part.band.image * context.inner.height;
-    const int64_t end = context.first.RowBegin(row + part.band.end);
-    T* y[kBlockRows];
-    T* raw[kBlockRows];
-    const Epilogue<T> out = {y, nullptr, context.interpolate ? raw : nullptr,
-                             Low(spec_.inner_activation), High(spec_.inner_activation)};
-    GemmBlock block = {0,
-                       part.channel / width,
-                       CeilDiv(part.channel + part.channels, width),
-                       call.first_bias,
-                       part.channel,
-                       partial};
-    for (int64_t at = context.first.RowBegin(row + part.band.begin); at < end; at += block.count) {
-      block.count = std::min(rows_, end - at);
-      LocateExpanded(context, part, at, block.count, y, raw);
-      first_->Run(block, out,
-                  RowSource<T>{call.inputs.data + at * call.inputs.step, call.inputs.step});
-    }
-  }
-
-  static void LocateExpanded(const BlockContext& context, const Part& part, int64_t begin,
-                             int64_t count, T** y, T** raw) {
-    const Plan& plan = context.first.plan;
-    PixelCursor at(context.inner, plan.Pixel(begin));
-    for (int64_t i = 0; i < count;) {
-      at.MoveTo(plan.Pixel(begin + i));
-      // Pixels of one row differ in x alone.
-      const int64_t row = plan.Pixel(begin + i) - at.x();
-      T* const first = part.expanded.At(0, at.y(), 0);
-      for (; i < count; ++i) {
-        const int64_t x = plan.Pixel(begin + i) - row;
-        if (x >= context.inner.width) break;
-        y[i] = first + x * part.expanded.pixel_step;
-        if (!context.interpolate) continue;
-        const bool even = at.y() % 2 == 0 && x % 2 == 0;
-        raw[i] = even ? part.coarse.At(0, at.y() / 2, x / 2) : nullptr;
-      }
-    }
   }
 
   void Interpolate(const Call& call, const Part& part) const {
@@ -283,18 +218,15 @@ class InvertedBottleneck final : public Bottleneck::Work {
     sites.low = Low(spec_.inner_activation);
     sites.high = High(spec_.inner_activation);
     sites.y = y;
-    const int64_t row = part.band.image * context.out.height;
-    const int64_t end = context.last.RowBegin(row + part.band.out_end);
-    int64_t at = context.last.RowBegin(row + part.band.out_begin);
-    if (at == end) return;
-    PixelCursor pixel(context.out, context.last.plan.Pixel(at));
-    for (; at < end; at += sites.rows) {
-      sites.rows = static_cast<int>(std::min<int64_t>(kDepthwiseSites, end - at));
+    if (part.begin == part.end) return;
+    PixelCursor pixel(context.out, context.last.plan.Pixel(part.begin));
+    for (int64_t at = part.begin; at < part.end; at += sites.rows) {
+      sites.rows = static_cast<int>(std::min<int64_t>(kDepthwiseSites, part.end - at));
       for (int i = 0; i < sites.rows; ++i) {
         pixel.MoveTo(context.last.plan.Pixel(at + i));
         x[i] = part.expanded.At(0, pixel.y() * middle.stride_h - middle.pad_top,
                                 pixel.x() * middle.stride_w - middle.pad_left);
-        y[i] = call.results + (at + i) * row_step_ + part.channel;
+        y[i] = part.results + (at + i - part.begin) * row_step_ + part.channel;
       }
       kernels_.inner.depthwise_sites(sites);
     }
@@ -303,28 +235,26 @@ class InvertedBottleneck final : public Bottleneck::Work {
   void Project(const Call& call, const Executor& executor) const {
     const Chunks chunks = EvenChunks(call.context.last.plan.count, rows_);
     auto project = [&](int64_t i) {
-      const int64_t partial = last_.PartialFloats(kBlockRows);
-      ArenaPool::Lease arena(ArenaPool::ForTiles(),
-                             OutRows::Bytes(kBlockRows) + Arena::Bytes<float>(partial));
-      const OutRows rows = OutRows::In(*arena, kBlockRows);
-      float* sums = arena->Take<float>(partial);
+      ArenaPool::Lease arena(ArenaPool::ForTiles(), WorkspaceBytes());
       const KernelUse<T> use(kernels_.inner);
-      ForEachBlock(chunks, i, rows_, [&](int64_t begin, int64_t count) {
-        rows.Locate(call.context, begin, count);
-        ProjectBlock({count, 0, last_.panels(), call.last_bias, 0, sums}, rows.Rows(call.context),
-                     call.results + begin * row_step_);
-      });
+      ProjectRows(call, chunks.Begin(i), chunks.End(i), call.results + chunks.Begin(i) * row_step_,
+                  MakeWorkspace(*arena));
     };
     ForEachItem(chunks.Count(), executor, project);
   }
 
-  void ProjectBlock(const GemmBlock& block, const Epilogue<float>& out, T* results) const {
-    if (row_step_ > channels_) {
-      for (int64_t k = 0; k < block.count; ++k) {
+  // Entries [begin, end) of the last plan, whose rows start at `results`.
+  void ProjectRows(const Call& call, int64_t begin, int64_t end, T* results,
+                   const Workspace& workspace) const {
+    GemmBlock block = {0, 0, last_.panels(), call.last_bias, 0, workspace.partial};
+    for (int64_t at = begin; at < end; at += block.count, results += block.count * row_step_) {
+      block.count = std::min(rows_, end - at);
+      for (int64_t k = 0; row_step_ > channels_ && k < block.count; ++k) {
         std::fill(results + k * row_step_ + channels_, results + (k + 1) * row_step_, T{});
       }
+      workspace.rows.Locate(call.context, at, block.count);
+      last_.Run(block, workspace.rows.Rows(call.context), RowSource<T>{results, row_step_});
     }
-    last_.Run(block, out, RowSource<T>{results, row_step_});
   }
 
   const BlockKernels<T> kernels_;
@@ -333,8 +263,7 @@ class InvertedBottleneck final : public Bottleneck::Work {
   const int64_t channels_, row_step_, taps_;
   const std::vector<T> depthwise_;
   const PanelGemm<T> last_;
-  std::optional<Gather<float, T>> gather_;
-  std::optional<PanelGemm<T>> first_;
+  std::optional<Expansion<T>> first_;
 };
 
 }  // namespace
