@@ -126,6 +126,72 @@ BudgetMask <coarse_stride: int = 0> (S, ratio) => (M)
 }}
 """
 
+# Of the whole map Resize does it; ONNX Runtime 1.32 refuses sizes of a length that it does not know.
+_UPSAMPLED_WHOLE = """
+  l = Transpose <perm = [0, 3, 1, 2]> (L)
+  front = Shape <end = 2> (l)
+  two = Constant <value_ints = [2]> ()
+  height_width = Reshape (size, two)
+  sizes = Concat <axis = 0> (front, height_width)
+  resized = Resize <mode = "linear", coordinate_transformation_mode = "half_pixel"> (l, , , sizes)
+  winner = ArgMax <axis = 1, keepdims = 0> (resized)
+"""
+
+# Of a part of it, which Resize knows in whole pixels only, one axis after the other.
+_UPSAMPLED_EXTENT = """
+  zero = Constant <value_int = 0> ()
+  one = Constant <value_int = 1> ()
+  one_float = Cast <to = 1> (one)
+  zero_double = Cast <to = 11> (zero)
+  half_float = Constant <value_float = 0.5> ()
+  half = Cast <to = 11> (half_float)
+  extent_double = Cast <to = 11> (extent)
+  {rows}
+  {columns}
+  winner = ArgMax <axis = 3, keepdims = 0> (columns)
+"""
+
+_UPSAMPLED_AXIS = """
+  {map}_axis = Constant <value_int = {index}> ()
+  {map}_length = Gather (size, {map}_axis)
+  {map}_length_double = Cast <to = 11> ({map}_length)
+  {map}_extent = Gather (extent_double, {map}_axis)
+  {map}_scale = Div ({map}_extent, {map}_length_double)
+  {map}_index = Range (zero, {map}_length, one)
+  {map}_index_double = Cast <to = 11> ({map}_index)
+  {map}_centre = Add ({map}_index_double, half)
+  {map}_scaled = Mul ({map}_centre, {map}_scale)
+  {map}_place = Sub ({map}_scaled, half)
+  {map}_pixels = Shape <start = {axis}, end = {axis_end}> (L)
+  {map}_last = Sub ({map}_pixels, one)
+  {map}_last_double = Cast <to = 11> ({map}_last)
+  {map}_from_zero = Max ({map}_place, zero_double)
+  {map}_held = Min ({map}_from_zero, {map}_last_double)
+  {map}_floor = Floor ({map}_held)
+  {map}_low = Cast <to = 7> ({map}_floor)
+  {map}_next = Add ({map}_low, one)
+  {map}_high = Min ({map}_next, {map}_last)
+  {map}_rest = Sub ({map}_held, {map}_floor)
+  {map}_rest_float = Cast <to = 1> ({map}_rest)
+  {map}_spread = Constant <value_ints = {spread}> ()
+  {map}_weight = Unsqueeze ({map}_rest_float, {map}_spread)
+  {map}_weight_low = Sub (one_float, {map}_weight)
+  {map}_at_low = Gather <axis = {axis}> ({source}, {map}_low)
+  {map}_at_high = Gather <axis = {axis}> ({source}, {map}_high)
+  {map}_share_low = Mul ({map}_at_low, {map}_weight_low)
+  {map}_share_high = Mul ({map}_at_high, {map}_weight)
+  {map} = Add ({map}_share_low, {map}_share_high)
+"""
+
+_UPSAMPLED = """
+<domain: "{domain}", overload: "{overload}", opset_import: ["" : {opset}]>
+UpsampledLabels (L, size, extent) => (labels)
+{{
+  {winner}
+  labels = Cast <to = 2> (winner)
+}}
+"""
+
 _WITHOUT_GRID = {
     "always": "n_grid = Constant <value_ints = [0]> ()",
     "rank": """
@@ -223,3 +289,14 @@ def gate_mask_text(domain: str, version: int, opset: int, overload: str, *, grid
     return _GATE.format(
         domain=domain, version=version, opset=opset, overload=overload, coarse_stride=2 if grid else 0
     )
+
+
+def upsampled_labels_text(domain: str, opset: int, overload: str, *, extent: bool) -> str:
+    """The function pag::UpsampledLabels in onnx.parser's syntax; extent: that input is there."""
+    rows = {"map": "rows", "source": "L", "index": 0, "axis": 1, "axis_end": 2, "spread": [1, 2]}
+    columns = {"map": "columns", "source": "rows", "index": 1, "axis": 2, "axis_end": 3, "spread": [1]}
+    winner = _UPSAMPLED_WHOLE
+    if extent:
+        steps = {axis["map"]: _UPSAMPLED_AXIS.format(**axis) for axis in (rows, columns)}
+        winner = _UPSAMPLED_EXTENT.format(**steps)
+    return _UPSAMPLED.format(domain=domain, opset=opset, overload=overload, winner=winner)

@@ -24,7 +24,13 @@ import onnx.inliner
 import onnx.parser
 from perforated_conv import DOMAIN, OPSET_VERSION
 
-from model_export.op.bodies import bottleneck_text, budget_mask_text, gate_mask_text, perforated_conv_text
+from model_export.op.bodies import (
+    bottleneck_text,
+    budget_mask_text,
+    gate_mask_text,
+    perforated_conv_text,
+    upsampled_labels_text,
+)
 
 ONNX_OPSET = 22
 IR_VERSION = 10
@@ -80,6 +86,8 @@ def function(node: onnx.NodeProto) -> onnx.FunctionProto:
         return _budget_mask(values)
     if node.op_type == "GateMask":
         return _gate_mask(values)
+    if node.op_type == "UpsampledLabels":
+        return _upsampled_labels(node)
     raise ValueError(f"{node.domain}::{node.op_type} is not an operator of this domain")
 
 
@@ -148,6 +156,12 @@ def _gate_mask(values: dict[str, object]) -> onnx.FunctionProto:
     overload = "grid" if grid else "scores"
     text = gate_mask_text(DOMAIN, OPSET_VERSION, ONNX_OPSET, overload, grid=grid)
     return _flat(onnx.parser.parse_function(text))
+
+
+def _upsampled_labels(node: onnx.NodeProto) -> onnx.FunctionProto:
+    extent = _has_input(node, 2)
+    text = upsampled_labels_text(DOMAIN, ONNX_OPSET, "extent" if extent else "whole", extent=extent)
+    return onnx.parser.parse_function(text)
 
 
 def _has_grid(values: dict[str, object]) -> bool:

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from onnx.reference.op_run import OpRun
 from perforated_conv import DOMAIN
 
+from model_export.op.reference_labels import UpsampledLabels
+
 Float = NDArray[np.float32]
 Bool = NDArray[np.bool_]
 
@@ -307,4 +309,4 @@ class GateMask(OpRun):
         return (gate_mask(X, W, B, ratio, **attributes),)
 
 
-OPERATORS = [PerforatedConv, Bottleneck, BudgetMask, GateMask]
+OPERATORS = [PerforatedConv, Bottleneck, BudgetMask, GateMask, UpsampledLabels]

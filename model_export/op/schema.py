@@ -47,6 +47,13 @@ A gate: BudgetMask of the scores that a convolution of X to one channel gives. S
 precision of other operators.
 """
 
+_LABELS_DOC = """
+The class with the highest logit at every pixel of a map of another size, where logits are interpolated
+bilinearly with half-pixel centres and held edges, as Resize does (mode = "linear",
+coordinate_transformation_mode = "half_pixel"). Of equal classes the lowest wins, up to rounding. Logits must
+be finite; K is at most 256.
+"""
+
 PERFORATED_CONV = OpSchema(
     "PerforatedConv",
     DOMAIN,
@@ -137,6 +144,30 @@ GATE_MASK = OpSchema(
     ],
 )
 
+UPSAMPLED_LABELS = OpSchema(
+    "UpsampledLabels",
+    DOMAIN,
+    OPSET_VERSION,
+    _LABELS_DOC,
+    inputs=[
+        _Input("L", "T", "[N, h, w, K], the logits."),
+        _Input("size", "Tsize", "[2], height H and width W of the labels."),
+        _Input(
+            "extent",
+            "T",
+            "[2], rows and columns of L, from the top left, that the labels cover; all if absent.",
+            param_option=_OPTIONAL,
+        ),
+    ],
+    outputs=[_Input("labels", "Tlabel", "[N, H, W], the classes.")],
+    type_constraints=[
+        _FLOAT,
+        ("Tsize", ["tensor(int64)"], "Sizes are int64."),
+        ("Tlabel", ["tensor(uint8)"], "Labels are uint8."),
+    ],
+    attributes=[],
+)
+
 _Dim = onnx.TensorShapeProto.Dimension
 
 
@@ -146,7 +177,8 @@ def register() -> None:
     BUDGET_MASK.set_type_and_shape_inference_function(_infer_budget_mask)
     BOTTLENECK.set_type_and_shape_inference_function(_infer_bottleneck)
     GATE_MASK.set_type_and_shape_inference_function(_infer_gate_mask)
-    for schema in (PERFORATED_CONV, BOTTLENECK, BUDGET_MASK, GATE_MASK):
+    UPSAMPLED_LABELS.set_type_and_shape_inference_function(_infer_upsampled_labels)
+    for schema in (PERFORATED_CONV, BOTTLENECK, BUDGET_MASK, GATE_MASK, UPSAMPLED_LABELS):
         if not onnx.defs.has(schema.name, schema.domain):
             onnx.defs.register_schema(schema)
 
@@ -187,6 +219,14 @@ def _convolved(
 
 def _infer_budget_mask(context: onnx.shape_inference.InferenceContext) -> None:
     _set_output(context, onnx.TensorProto.BOOL, _dims(context, 0, 3))
+
+
+def _infer_upsampled_labels(context: onnx.shape_inference.InferenceContext) -> None:
+    known = context.get_input_data(1)
+    size = [_Dim(), _Dim()]
+    if known is not None:
+        size = [_Dim(dim_value=int(length)) for length in onnx.numpy_helper.to_array(known)]
+    _set_output(context, onnx.TensorProto.UINT8, [_dims(context, 0, 4)[0], *size])
 
 
 def _output_length(length: _Dim, kernel: _Dim, stride: int, dilation: int, pad: int) -> _Dim:
