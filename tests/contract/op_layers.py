@@ -35,7 +35,7 @@ LAYERS: dict[str, tuple[Any, Any, float | None, bool, dict[str, Any]]] = {
     "depthwise": ((1, 12, 13, 77), (77, 5, 5, 1), 0.6, False, {"group": 77, "pads": (2,) * 4}),
 }
 
-CAP = "PERFORATED_CONV_MAX_ISA"
+CAP, PRECISION = "PERFORATED_CONV_MAX_ISA", "PERFORATED_CONV_PRECISION"
 
 # Levels, worst first, and what /proc/cpuinfo must list for each. A new level joins here.
 LEVELS = {

@@ -12,8 +12,8 @@ from onnx import helper
 from onnx.reference import ReferenceEvaluator
 from perforated_conv import DOMAIN
 
-from model_export.op.reference import BudgetMask, PerforatedConv
-from tests.contract.op_nodes import OUTPUTS, Array, model_of, uniform
+from model_export.op.reference import OPERATORS
+from tests.contract.op_nodes import MAP, Array, model_of, uniform
 
 SAME = {"pads": (1,) * 4}
 
@@ -28,7 +28,7 @@ class Model:
 
     def proto(self) -> onnx.ModelProto:
         kinds = {name: (np.bool_ if name == "M" else np.float32, len(s)) for name, s in self.inputs.items()}
-        return model_of(self.nodes, kinds, self.constants, OUTPUTS["PerforatedConv"])
+        return model_of(self.nodes, kinds, self.constants, MAP)
 
     def feeds(self, seed: int) -> dict[str, Array]:
         """Values in [-1, 1]; "ratio" is a budget per image, 0 and 1 among them; "M" a mask as dense."""
@@ -47,11 +47,17 @@ class Model:
         return values
 
     def reference(self, feeds: dict[str, Array]) -> Array:
-        return ReferenceEvaluator(self.proto(), new_ops=[PerforatedConv, BudgetMask]).run(None, feeds)[0]
+        return ReferenceEvaluator(self.proto(), new_ops=OPERATORS).run(None, feeds)[0]
+
+
+def node(op: str, names: str, y: str, **attributes: Any) -> onnx.NodeProto:
+    """A node of our domain; a dash in the list of inputs leaves one out."""
+    inputs = ["" if name == "-" else name for name in names.split()]
+    return helper.make_node(op, inputs, [y], domain=DOMAIN, **attributes)
 
 
 def conv(names: str, y: str, **attributes: Any) -> onnx.NodeProto:
-    return helper.make_node("PerforatedConv", names.split(), [y], domain=DOMAIN, **attributes)
+    return node("PerforatedConv", names, y, **attributes)
 
 
 def layer(
@@ -69,7 +75,7 @@ def gated_block(images: int, height: int, width: int) -> Model:
     """A mask by budget, then expand, depthwise and project under it, then the skip: a residual block."""
     rng = np.random.default_rng(2)
     nodes = [
-        helper.make_node("BudgetMask", ["S", "ratio"], ["M"], domain=DOMAIN, coarse_stride=2),
+        node("BudgetMask", "S ratio", "M", coarse_stride=2),
         conv("X W1 B1 M", "E", activation="relu6", fill="interpolate"),
         conv("E W2 B2 M", "D", group=48, activation="relu6", fill="interpolate", **SAME),
         conv("D W3 B3 M X", "Y"),
@@ -97,6 +103,24 @@ def two_branches() -> Model:
     return Model(nodes, {"X": (2, 17, 19, 16), "M": (2, 17, 19)}, constants)
 
 
+def gated_bottleneck(fill: str, depthwise: bool) -> Model:
+    """The mask of a gate on X, then a whole block under it, with the skip."""
+    rng = np.random.default_rng(4)
+    channels, inner = 19, 70
+    nodes = [
+        node("GateMask", "X G - ratio", "M", coarse_stride=2),
+        node("Bottleneck", "X W1 B1 W2 B2 W3 B3 M X", "Y", group=inner if depthwise else 1,
+             inner_activation="relu", fill=fill, **SAME),
+    ]  # fmt: skip
+    middle = uniform(rng, inner, 3, 3, 1 if depthwise else inner) / (1 if depthwise else 8)
+    constants = {
+        "G": uniform(rng, 1, 1, 1, channels), "W1": uniform(rng, inner, 1, 1, channels),
+        "B1": uniform(rng, inner), "W2": middle, "B2": uniform(rng, inner),
+        "W3": uniform(rng, channels, 1, 1, inner) / 8, "B3": uniform(rng, channels),
+    }  # fmt: skip
+    return Model(nodes, {"X": (2, 25, 22, channels), "ratio": (2,)}, constants)
+
+
 # Sizes give every layer several chunks of work and no channel count is a multiple of a vector.
 MODELS = {
     "3x3": layer((2, 23, 31, 30), (45, 3, 3, 30), True, activation="relu", fill="interpolate", **SAME),
@@ -104,4 +128,6 @@ MODELS = {
     "depthwise": layer((2, 29, 33, 75), (75, 3, 3, 1), False, group=75, fill="interpolate", **SAME),
     "gated block": gated_block(3, 22, 27),
     "two branches": two_branches(),
+    "bottleneck": gated_bottleneck("zero", depthwise=False),
+    "inverted bottleneck": gated_bottleneck("interpolate", depthwise=True),
 }

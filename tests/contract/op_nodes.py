@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,16 @@ from onnx import helper, numpy_helper
 from perforated_conv import DOMAIN, OPSET_VERSION, library_path
 
 Array = NDArray[Any]
-CONV_INPUTS = ("X", "W", "B", "M", "R")
-OUTPUTS = {"PerforatedConv": (onnx.TensorProto.FLOAT, 4), "BudgetMask": (onnx.TensorProto.BOOL, 3)}
+
+# Inputs of each operator, in order, and its output as (element type, rank). A new operator joins both.
+INPUTS = {
+    "PerforatedConv": ("X", "W", "B", "M", "R"),
+    "Bottleneck": ("X", "W_first", "B_first", "W", "B", "W_last", "B_last", "M", "R"),
+    "BudgetMask": ("S", "ratio"),
+    "GateMask": ("X", "W", "B", "ratio"),
+}
+MAP, MASK = (onnx.TensorProto.FLOAT, 4), (onnx.TensorProto.BOOL, 3)
+OUTPUTS = {"PerforatedConv": MAP, "Bottleneck": MAP, "BudgetMask": MASK, "GateMask": MASK}
 
 # PAG_OP_LIBRARY names another build of the library, one with sanitizers for instance.
 LIBRARY = Path(os.environ["PAG_OP_LIBRARY"]) if "PAG_OP_LIBRARY" in os.environ else library_path()
@@ -33,6 +42,8 @@ def session_of(
     if parallel_nodes:
         options.execution_mode = onnxruntime.ExecutionMode.ORT_PARALLEL
         options.inter_op_num_threads = 2
+    # An arena would hide where a tensor ends from a sanitizer.
+    options.enable_cpu_mem_arena = "PAG_OP_LIBRARY" not in os.environ
     options.log_severity_level = 4  # refusals are expected and read from the exception
     options.register_custom_ops_library(str(LIBRARY))
     return onnxruntime.InferenceSession(
@@ -64,10 +75,10 @@ def model_of(
 
 
 def node_session(
-    op: str, names: tuple[str, ...], feeds: dict[str, Array], constants: dict[str, Array], **attributes: Any
+    op: str, feeds: dict[str, Array], constants: dict[str, Array], **attributes: Any
 ) -> onnxruntime.InferenceSession:
     """A session of one node; inputs neither fed nor constant are left out of it."""
-    given_names = [name if name in feeds or name in constants else "" for name in names]
+    given_names = [name if name in feeds or name in constants else "" for name in INPUTS[op]]
     while given_names[-1] == "":
         given_names.pop()
     node = helper.make_node(op, given_names, ["Y"], domain=DOMAIN, **attributes)
@@ -75,17 +86,31 @@ def node_session(
     return session_of(model_of([node], inputs, constants, OUTPUTS[op]))
 
 
-def run_conv(tensors: dict[str, Array], constant: tuple[str, ...] = ("W", "B"), **attributes: Any) -> Array:
+def run_node(op: str, tensors: dict[str, Array], constant: Collection[str] = (), **attributes: Any) -> Array:
+    """The output of a node; `constant` names the tensors that are constants of the graph."""
     feeds = {name: value for name, value in tensors.items() if name not in constant}
     constants = {name: value for name, value in tensors.items() if name in constant}
-    session = node_session("PerforatedConv", CONV_INPUTS, feeds, constants, **attributes)
-    return session.run(None, feeds)[0]
+    return node_session(op, feeds, constants, **attributes).run(None, feeds)[0]
+
+
+def run_conv(tensors: dict[str, Array], constant: Collection[str] = ("W", "B"), **attributes: Any) -> Array:
+    return run_node("PerforatedConv", tensors, constant, **attributes)
 
 
 def run_budget(S: Array, ratio: Array, coarse_stride: Any = 0) -> Array:
-    feeds = {"S": S, "ratio": ratio}
-    session = node_session("BudgetMask", ("S", "ratio"), feeds, {}, coarse_stride=coarse_stride)
-    return session.run(None, feeds)[0]
+    return run_node("BudgetMask", {"S": S, "ratio": ratio}, coarse_stride=coarse_stride)
+
+
+def text(shape: tuple[int, ...]) -> str:
+    """A regular expression of a shape as the library writes it."""
+    return re.escape("[" + ",".join(map(str, shape)) + "]")
+
+
+def refused(message: str) -> Any:
+    """pytest.raises of an error of ONNX Runtime that matches the message."""
+    return pytest.raises(
+        Exception, match=message, check=lambda e: type(e).__module__.startswith("onnxruntime")
+    )
 
 
 def uniform(rng: np.random.Generator, *shape: int) -> Array:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -27,15 +28,19 @@ def resident() -> int:
 
 
 def growth(step: Callable[[int], None], warm: int, measured: int) -> int:
-    """Bytes by which the process grows over `measured` steps that follow `warm` ones."""
+    """Bytes by which the process grows over `measured` steps that follow `warm` ones.
+
+    Of three such rounds the quietest counts: a leak is in each of them, a whim of the allocator is not.
+    """
     for i in range(warm):
         step(i)
-    gc.collect()
-    before = resident()
-    for i in range(measured):
-        step(i)
-    gc.collect()
-    return resident() - before
+    sizes = [resident()]
+    for _ in range(3):
+        for i in range(measured):
+            step(i)
+        gc.collect()
+        sizes.append(resident())
+    return min(after - before for before, after in pairwise(sizes))
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -44,14 +49,14 @@ def test_calls_leave_nothing_behind(name: str) -> None:
     model = MODELS[name]
     session = session_of(model.proto())
     feeds = [model.feeds(seed) for seed in range(8)]
-    assert growth(lambda i: session.run(None, feeds[i % 8]), warm=40, measured=2000) < MIB
+    assert growth(lambda i: session.run(None, feeds[i % 8]), warm=40, measured=1000) < MIB // 2
 
 
 def test_sessions_leave_nothing_behind() -> None:
-    """A session packs 2.3 MB of weights; a tenth of that kept by each would come to 20 MiB."""
+    """A session packs 2.3 MB of weights; a tenth of that kept by each would come to 9 MiB."""
     model = layer((1, 12, 12, 256), (256, 3, 3, 256), False, **SAME)
     proto, feeds = model.proto(), model.feeds(0)
-    assert growth(lambda _: session_of(proto).run(None, feeds), warm=15, measured=90) < 8 * MIB
+    assert growth(lambda _: session_of(proto).run(None, feeds), warm=15, measured=40) < 4 * MIB
 
 
 def test_refusals_leave_nothing_behind() -> None:
@@ -64,4 +69,4 @@ def test_refusals_leave_nothing_behind() -> None:
         with pytest.raises(Exception, match="M has shape"):
             session.run(None, feeds)
 
-    assert growth(refused, warm=100, measured=2000) < 2 * MIB
+    assert growth(refused, warm=100, measured=1000) < MIB

@@ -13,10 +13,17 @@ import numpy as np
 import pytest
 
 from model_export.op.reference import perforated_conv
-from tests.contract.op_layers import CAP, LAYERS, attributes_of, levels_here, run_layers, tensors_of
+from tests.contract.op_layers import (
+    CAP,
+    LAYERS,
+    PRECISION,
+    attributes_of,
+    levels_here,
+    run_layers,
+    tensors_of,
+)
 from tests.contract.op_nodes import LIBRARY, Array
 
-PRECISION = "PERFORATED_CONV_PRECISION"
 HALF_UNIT = 2.0**-8
 
 has_bf16 = pytest.mark.skipif(
