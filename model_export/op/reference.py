@@ -171,11 +171,11 @@ def gate_mask(
     strides: Sequence[int] = (1, 1),
     coarse_stride: int = 0,
 ) -> Bool:
-    """The best-scored share of each image's pixels, scores being a convolution of X to one channel.
+    """The best-scored share of each image's pixels, scores being a 1x1 convolution of X to one channel.
 
     Args:
         X: float32 [N, H, W, Ci].
-        W, B: float32 [1, kh, kw, Ci] and [1] or None.
+        W, B: float32 [1, 1, 1, Ci] and [1] or None.
         ratio, coarse_stride: as budget_mask takes them; strides: (y, x) of the convolution.
 
     Returns:
@@ -184,8 +184,8 @@ def gate_mask(
     Raises:
         ValueError: shapes do not fit each other, or coarse_stride is unknown.
     """
-    if W.ndim != 4 or W.shape[0] != 1:
-        raise ValueError(f"W {W.shape} must have shape [1, kh, kw, Ci]")
+    if W.ndim != 4 or W.shape[:3] != (1, 1, 1):
+        raise ValueError(f"W {W.shape} must have shape [1, 1, 1, Ci]")
     scores = perforated_conv(X, W, B, strides=strides)
     return budget_mask(scores[..., 0], ratio, coarse_stride=coarse_stride)
 

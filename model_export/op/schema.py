@@ -43,8 +43,8 @@ lower flat index; a NaN score counts as -inf. Images do not depend on each other
 """
 
 _GATE_DOC = """
-A gate: BudgetMask of the scores that a convolution of X to one channel gives. Scores are float32 whatever the
-precision of other operators.
+A gate: BudgetMask of the scores that a 1x1 convolution of X to one channel gives. Scores are float32 whatever
+the precision of other operators.
 """
 
 _LABELS_DOC = """
@@ -132,7 +132,7 @@ GATE_MASK = OpSchema(
     _GATE_DOC,
     inputs=[
         _Input("X", "T", "[N, H, W, Ci], the input map."),
-        _Input("W", "T", "[1, kh, kw, Ci], the gate's weights."),
+        _Input("W", "T", "[1, 1, 1, Ci], the gate's weights."),
         _Input("B", "T", "[1], the bias; zero if absent.", param_option=_OPTIONAL),
         _Input("ratio", "T", "[N], share of the pixels to compute, a ceiling."),
     ],

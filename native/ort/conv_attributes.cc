@@ -78,12 +78,9 @@ BottleneckAttributes ReadBottleneckAttributes(const OrtKernelInfo* info) {
   return attributes;
 }
 
-ConvAttributes ReadGateAttributes(const OrtKernelInfo* info) {
-  ConvSpec spec;
+GateSpec ReadGateSpec(const OrtKernelInfo* info) {
   const std::vector<int64_t> strides = ReadInts(info, "strides", 2, 1);
-  spec.stride_h = strides[0];
-  spec.stride_w = strides[1];
-  return {spec, 1};
+  return {1, strides[0], strides[1], ReadCoarseStride(info)};
 }
 
 int64_t ReadCoarseStride(const OrtKernelInfo* info) {

@@ -1,6 +1,7 @@
 // Attributes, weight shapes and result shapes of convolutions in a node, checked.
 #pragma once
 
+#include "perforated_conv/gate_mask.h"
 #include "perforated_conv/perforated_conv.h"
 #include "tensors.h"
 
@@ -23,8 +24,8 @@ struct BottleneckAttributes {
 
 BottleneckAttributes ReadBottleneckAttributes(const OrtKernelInfo* info);
 
-// Of the scores in a pag::GateMask node.
-ConvAttributes ReadGateAttributes(const OrtKernelInfo* info);
+// Of a pag::GateMask node, all but the channels, which come with W.
+GateSpec ReadGateSpec(const OrtKernelInfo* info);
 
 // 0 or 2; refuses others.
 int64_t ReadCoarseStride(const OrtKernelInfo* info);

@@ -9,14 +9,13 @@ namespace perforated_conv::ort {
 namespace {
 
 struct Packed {
-  ConvSpec spec;
+  GateSpec spec;
   GateMask gate;
 };
 
 class GateMaskKernel {
  public:
-  explicit GateMaskKernel(const OrtKernelInfo* info)
-      : attributes_(ReadGateAttributes(info)), coarse_stride_(ReadCoarseStride(info)) {
+  explicit GateMaskKernel(const OrtKernelInfo* info) : spec_(ReadGateSpec(info)) {
     int constant = 0;
     const Ort::ConstValue weights = Ort::ConstKernelInfo(info).GetTensorConstantInput(1, &constant);
     if (constant != 0) packed_.emplace(Pack(View("W", weights)));
@@ -32,9 +31,14 @@ class GateMaskKernel {
 
  private:
   Packed Pack(const Input& weights) const {
-    const ConvSpec spec = SpecFor(attributes_, weights);
-    if (spec.out_channels != 1) Refuse("W must be [1,kh,kw,Ci], is " + Text(weights.shape));
-    return {spec, GateMask(spec, weights.floats(), coarse_stride_)};
+    weights.RequireRank(4, "[1,1,1,Ci]");
+    const Shape& shape = weights.shape;
+    if (shape[0] != 1 || shape[1] != 1 || shape[2] != 1 || shape[3] < 1) {
+      Refuse("W must be [1,1,1,Ci], is " + Text(shape));
+    }
+    GateSpec spec = spec_;
+    spec.channels = shape[3];
+    return {spec, GateMask(spec, weights.floats())};
   }
 
   static void Compute(const Packed& packed, OrtKernelContext* raw_context) {
@@ -42,7 +46,12 @@ class GateMaskKernel {
     const Input x = GetInput(context, 0, "X");
     const Input bias = GetInput(context, 2, "B");
     const Input ratio = GetInput(context, 3, "ratio");
-    const Shape y = ConvolvedShape(packed.spec, x);
+    const GateSpec& spec = packed.spec;
+    x.RequireRank(4, "[N,H,W,Ci]");
+    if (x.shape[3] != spec.channels) {
+      Refuse("X has shape " + Text(x.shape) + ", W " + Text({1, 1, 1, spec.channels}) + " needs " +
+             std::to_string(spec.channels) + " channels");
+    }
     bias.RequireShape({1}, [] { return "the score's"; });
     ratio.RequireShape({x.shape[0]}, [&] { return "one per image of X " + Text(x.shape); });
 
@@ -51,15 +60,14 @@ class GateMaskKernel {
     call.height = x.shape[1];
     call.width = x.shape[2];
     call.x = x.floats();
-    call.bias = bias.floats();
+    if (bias.data != nullptr) call.bias = *bias.floats();
     call.ratio = ratio.floats();
-    const Shape mask = {y[0], y[1], y[2]};
+    const Shape mask = {x.shape[0], spec.OutHeight(call.height), spec.OutWidth(call.width)};
     call.mask = static_cast<uint8_t*>(context.GetOutput(0, mask).GetTensorMutableRawData());
     packed.gate.Run(call, PoolExecutor(raw_context));
   }
 
-  const ConvAttributes attributes_;
-  const int64_t coarse_stride_;
+  const GateSpec spec_;
   std::optional<Packed> packed_;
 };
 

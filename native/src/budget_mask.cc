@@ -6,17 +6,24 @@
 #include <cstring>
 #include <limits>
 
+#include "scratch.h"
+
 namespace perforated_conv {
 namespace {
 
 // A number that is smaller for a better score; equal scores (also -0 and 0) get equal numbers.
+// Below kMarked for every score.
 uint32_t Rank(float score) {
-  if (std::isnan(score)) score = -std::numeric_limits<float>::infinity();
-  score += 0.0f;
+  score = std::isnan(score) ? -std::numeric_limits<float>::infinity() : score + 0.0f;
   uint32_t bits;
   std::memcpy(&bits, &score, sizeof bits);
   return (bits >> 31) != 0 ? bits : ~bits & 0x7fffffffu;
 }
+
+// What a pixel has that is in already.
+constexpr uint32_t kMarked = 0xffffffffu;
+
+constexpr int kLowBits = 21;
 
 struct Image {
   const float* scores;
@@ -24,40 +31,40 @@ struct Image {
   int64_t pixels;
 };
 
-// What the search knows of the worst rank that is still in: the bits of `known` are `prefix`, and
-// of the pixels that have them, in order, `left` are in.
-struct Threshold {
-  uint32_t prefix = 0, known = 0;
-  int64_t left = 0;
+// Memory of a selection, a value for each pixel (one more of keys).
+struct Workspace {
+  uint32_t* ranks;
+  uint64_t* keys;
 };
 
-// Settles the next bits [shift, shift + 11) by counting.
-void Refine(const Image& image, int shift, Threshold& threshold) {
-  constexpr uint32_t kBins = 1u << 11;
-  std::array<int64_t, kBins> count{};
-  for (int64_t i = 0; i < image.pixels; ++i) {
-    const uint32_t rank = Rank(image.scores[i]);
-    if (image.mask[i] != 0 || (rank & threshold.known) != threshold.prefix) continue;
-    ++count[(rank >> shift) & (kBins - 1)];
-  }
+// The bin of ranks' highest bits in which the last of the best `wanted` lies; how many of that bin
+// are in is left in `wanted`.
+uint32_t LastBin(const uint32_t* ranks, int64_t pixels, int64_t& wanted) {
+  std::array<int64_t, 1u << (32 - kLowBits)> count{};
+  for (int64_t i = 0; i < pixels; ++i) ++count[ranks[i] >> kLowBits];
   uint32_t bin = 0;
-  while (threshold.left > count[bin]) threshold.left -= count[bin++];
-  threshold.prefix |= bin << shift;
-  threshold.known |= (kBins - 1) << shift;
+  while (wanted > count[bin]) wanted -= count[bin++];
+  return bin;
 }
 
-// Marks the best `wanted` >= 1 of the unmarked pixels, of which there are at least as many.
-void MarkBest(const Image& image, int64_t wanted) {
-  Threshold threshold;
-  threshold.left = wanted;
-  // 11 + 11 + 10 bits; the last step counts the lowest bit of the second once more, settled.
-  for (int shift : {21, 10, 0}) Refine(image, shift, threshold);
+// Marks the best `wanted` >= 1 of the unmarked pixels, of which there are at least as many: all of
+// better bins, and of the last bin the first by rank and place.
+void MarkBest(const Image& image, int64_t wanted, const Workspace& workspace) {
+  uint32_t* const ranks = workspace.ranks;
   for (int64_t i = 0; i < image.pixels; ++i) {
-    const uint32_t rank = Rank(image.scores[i]);
-    if (image.mask[i] != 0 || rank > threshold.prefix) continue;
-    if (rank == threshold.prefix && threshold.left-- <= 0) continue;
-    image.mask[i] = 1;
+    ranks[i] = image.mask[i] != 0 ? kMarked : Rank(image.scores[i]);
   }
+  const uint32_t bin = LastBin(ranks, image.pixels, wanted);
+  for (int64_t i = 0; i < image.pixels; ++i) image.mask[i] |= ranks[i] >> kLowBits < bin;
+  uint64_t* end = workspace.keys;
+  for (int64_t i = 0; i < image.pixels; ++i) {
+    *end = uint64_t{ranks[i]} << 32 | static_cast<uint64_t>(i);
+    end += ranks[i] >> kLowBits == bin;
+  }
+  if (workspace.keys + wanted < end) {
+    std::nth_element(workspace.keys, workspace.keys + wanted, end);
+  }
+  for (int64_t i = 0; i < wanted; ++i) image.mask[workspace.keys[i] & 0xffffffffu] = 1;
 }
 
 void MarkGrid(const BudgetMaskCall& call, uint8_t* mask) {
@@ -75,7 +82,11 @@ void MaskImage(const BudgetMaskCall& call, int64_t index) {
   std::memset(image.mask, k == n, static_cast<size_t>(n));
   if (k == n) return;
   if (grid > 0) MarkGrid(call, image.mask);
-  if (k > grid) MarkBest(image, k - grid);
+  if (k == grid) return;
+  ArenaPool::Lease arena(ArenaPool::ForTiles(),
+                         Arena::Bytes<uint32_t>(n) + Arena::Bytes<uint64_t>(n + 1));
+  const Workspace workspace = {arena->Take<uint32_t>(n), arena->Take<uint64_t>(n + 1)};
+  MarkBest(image, k - grid, workspace);
 }
 
 }  // namespace

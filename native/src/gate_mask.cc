@@ -2,20 +2,34 @@
 
 #include <algorithm>
 
+#include "chunks.h"
+#include "kernels/kernel.h"
 #include "scratch.h"
 
 namespace perforated_conv {
 
-GateMask::GateMask(const ConvSpec& spec, const float* weights, int64_t coarse_stride, Isa isa)
-    // A mask is a decision: its scores are never rounded.
-    : spec_(spec), scores_(spec, weights, isa, Precision::kF32), coarse_stride_(coarse_stride) {}
+void GateMask::Score(const GateMaskCall& call, const Executor& executor, float* scores) const {
+  const Kernel<float>& kernel = BestKernel<float>(isa_);
+  const int64_t height = spec_.OutHeight(call.height);
+  const int64_t width = spec_.OutWidth(call.width);
+  const Chunks chunks = EvenChunks(call.images * height, 8);
+  auto rows = [&](int64_t i) {
+    for (int64_t row = chunks.Begin(i); row < chunks.End(i); ++row) {
+      const int64_t y = row / height * call.height + row % height * spec_.stride_h;
+      kernel.dot({width, spec_.channels, spec_.stride_w * spec_.channels,
+                  call.x + y * call.width * spec_.channels, weights_.data(), call.bias,
+                  scores + row * width});
+    }
+  };
+  ForEachItem(chunks.Count(), executor, rows);
+}
 
 void GateMask::Run(const GateMaskCall& call, const Executor& executor) const {
   BudgetMaskCall budget;
   budget.images = call.images;
   budget.height = spec_.OutHeight(call.height);
   budget.width = spec_.OutWidth(call.width);
-  budget.coarse_stride = coarse_stride_;
+  budget.coarse_stride = spec_.coarse_stride;
   budget.ratio = call.ratio;
   budget.mask = call.mask;
   const int64_t pixels = call.images * budget.height * budget.width;
@@ -25,14 +39,7 @@ void GateMask::Run(const GateMaskCall& call, const Executor& executor) const {
   }
   ArenaPool::Lease arena(ArenaPool::ForCalls(), Arena::Bytes<float>(pixels));
   float* scores = arena->Take<float>(pixels);
-  ConvCall conv;
-  conv.images = call.images;
-  conv.height = call.height;
-  conv.width = call.width;
-  conv.x = call.x;
-  conv.bias = call.bias;
-  conv.y = scores;
-  scores_.Run(conv, executor);
+  Score(call, executor, scores);
   budget.scores = scores;
   BudgetMask(budget, executor);
 }

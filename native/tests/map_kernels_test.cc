@@ -59,6 +59,26 @@ TEST_P(Bf16MapTest, BlendOfEveryChannelCount) { CheckBlends(kernel(), random); }
 TEST_P(FloatMapTest, BlendKeepsNanAndClamps) { CheckBlendKeepsNan(kernel(), random); }
 TEST_P(Bf16MapTest, BlendKeepsNanAndClamps) { CheckBlendKeepsNan(kernel(), random); }
 
+TEST_P(FloatMapTest, DotOfEveryChannelCount) {
+  for (int64_t channels = 1; channels < 70; ++channels) {
+    for (const int64_t pixels : {1, 4, 7}) {
+      const int64_t step = channels + 3;
+      const Floats x = RandomFloats(pixels * step, random);
+      const Floats w = RandomFloats(channels, random);
+      Floats y(static_cast<size_t>(pixels));
+      kernel().dot({pixels, channels, step, x.data(), w.data(), 0.25f, y.data()});
+      for (int64_t i = 0; i < pixels; ++i) {
+        double sum = 0.25;
+        for (int64_t c = 0; c < channels; ++c) {
+          sum += double{x[static_cast<size_t>(i * step + c)]} * w[static_cast<size_t>(c)];
+        }
+        // Some dozen roundings by 2^-24 of sums below 8.
+        ASSERT_NEAR(y[static_cast<size_t>(i)], sum, 1e-5);
+      }
+    }
+  }
+}
+
 TEST_P(Bf16MapTest, NarrowRoundsToNearestEven) {
   const Floats from = {1.0f, 1.00390625f, 1.01171875f, -1.004f, kInfinity, 3.4e38f, 0.0f};
   const Floats expected = {1.0f, 1.0f, 1.015625f, -1.0078125f, kInfinity, kInfinity, 0.0f};

@@ -10,7 +10,8 @@ namespace perforated_conv {
   void DepthwiseSites_##name(const DepthwiseSites<float>& s); \
   void Blend_##name(const BlendRow<float>& row);              \
   void Depthwise_##name(const DepthwiseTile<float>& tile);    \
-  void DepthwiseRun_##name(const DepthwiseRun<float>& run);
+  void DepthwiseRun_##name(const DepthwiseRun<float>& run);   \
+  void Dot_##name(const DotRows& dots);
 #define PERFORATED_CONV_BF16_KERNEL(isa, product, name, ...)     \
   void Gemm_##product(const GemmTile<bf16, bf16>& tile);         \
   void GemmToFloat_##product(const GemmTile<bf16, float>& tile); \

@@ -117,6 +117,15 @@ struct BlendRow {
   T* y;
 };
 
+// y[i] = bias + sum over c of x[i * x_step + c] * w[c], i < pixels, c < channels
+struct DotRows {
+  int64_t pixels, channels, x_step;
+  const float* x;
+  const float* w;
+  float bias;
+  float* y;
+};
+
 // Functions over maps of T; sums and epilogues are in float whatever T is.
 template <typename T>
 struct MapKernel {
@@ -139,6 +148,7 @@ template <>
 struct Kernel<float> : MapKernel<float> {
   void (*depthwise)(const DepthwiseTile<float>&);
   void (*depthwise_run)(const DepthwiseRun<float>&);
+  void (*dot)(const DotRows&);
 };
 
 template <>

@@ -83,6 +83,7 @@ void Blend_f32_4x8_portable(const BlendRow<float>& row) { BlendChannels(row); }
 void Depthwise_f32_4x8_portable(const DepthwiseTile<float>& tile) {
   DepthwiseRows<kDepthwiseRows>(tile);
 }
+void Dot_f32_4x8_portable(const DotRows& dots) { DotPixels(dots); }
 void DepthwiseRun_f32_4x8_portable(const DepthwiseRun<float>& run) {
   RunRows<kDepthwiseRows>(run, 0);
 }

@@ -11,7 +11,8 @@ constexpr Kernel<float> kFloatKernels[] = {
   {{Isa::isa, rows, width, 1, nullptr, nullptr, Gemm_##name, Gemm_##name, DepthwiseSites_##name, \
     Blend_##name},                                                                               \
    Depthwise_##name,                                                                             \
-   DepthwiseRun_##name},
+   DepthwiseRun_##name,                                                                          \
+   Dot_##name},
 #define PERFORATED_CONV_BF16_KERNEL(...)
 #include "kernels/kernels.inc"
 };

@@ -47,6 +47,7 @@ void Gemm_f32_6x16_avx2(const GemmTile<float, float>& tile) { GemmRows<6>(tile);
 void Depthwise_f32_6x16_avx2(const DepthwiseTile<float>& tile) {
   DepthwiseRows<kDepthwiseRows>(tile);
 }
+void Dot_f32_6x16_avx2(const DotRows& dots) { DotPixels(dots); }
 void DepthwiseRun_f32_6x16_avx2(const DepthwiseRun<float>& run) { RunRows<kDepthwiseRows>(run, 0); }
 void DepthwiseSites_f32_6x16_avx2(const DepthwiseSites<float>& sites) { SitesChannels(sites); }
 void Blend_f32_6x16_avx2(const BlendRow<float>& row) { BlendChannels(row); }

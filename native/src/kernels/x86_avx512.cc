@@ -19,6 +19,7 @@ void Gemm_f32_14x32_avx512(const GemmTile<float, float>& tile) { GemmRows<14>(ti
 void Depthwise_f32_14x32_avx512(const DepthwiseTile<float>& tile) {
   DepthwiseRows<kDepthwiseRows>(tile);
 }
+void Dot_f32_14x32_avx512(const DotRows& dots) { DotPixels(dots); }
 void DepthwiseRun_f32_14x32_avx512(const DepthwiseRun<float>& run) {
   RunRows<kDepthwiseRows>(run, 0);
 }
