@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 MANIFEST_NAME = "manifest.json"
 MODEL_NAME = "model.onnx"
+LABELS_MODEL_NAME = "labels.onnx"
 SHARE_TOLERANCE = 1e-4  # a table's figures may be rounded to four decimals
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -115,12 +116,17 @@ class ClassEntry(Section):
 
 
 class SemanticsTask(Section):
-    """Logits float32 [N,h,w,C]; channel c is label c; `void` marks pixels without a label."""
+    """Logits float32 [N,h,w,C]; channel c is label c; `void` marks pixels without a label.
+
+    `labels_model`, if there, is a file beside the model whose graph is one node pag::UpsampledLabels: inputs
+    `logits`, `size` and `extent`, output `labels`. It has no function body: only a native kernel runs it.
+    """
 
     output: str
     stride: Positive
     classes: Annotated[tuple[ClassEntry, ...], Field(min_length=1)]
     void: Byte
+    labels_model: str | None = None
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -337,6 +343,9 @@ def _table_problems(spec: BudgetSpec) -> Iterator[str]:
 def _manifest_problems(manifest: ModelManifest) -> Iterator[str]:
     if MODEL_NAME not in manifest.files:
         yield f"files must list {MODEL_NAME}"
+    semantics = manifest.tasks.semantics
+    if semantics is not None and semantics.labels_model not in (None, *manifest.files):
+        yield f"files must list {semantics.labels_model}, named in tasks.semantics.labels_model"
     for name in manifest.files:
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
             yield f"files: {name!r} must be a plain file name"

@@ -1,4 +1,4 @@
-"""Checkpoint -> weights/<name>/{model.onnx, manifest.json, card.md}."""
+"""Checkpoint -> weights/<name>/{model.onnx, labels.onnx, manifest.json, card.md}."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from model_export.data.classes import NYU40, palette
 from model_export.evaluation.cost import REFERENCE_SIZE
 from model_export.export import card
 from model_export.export.exportable import ExportableParser
+from model_export.export.labels_model import labels_model
 from model_export.export.onnx_model import to_onnx
 from model_export.networks.heads import DEPTH_RANGE_METRES
 from model_export.networks.parser import OUTPUT_STRIDE, SIZE_MULTIPLE, DenseParser
@@ -25,7 +26,14 @@ from model_export.networks.pixels import PIXEL_MEAN, PIXEL_SCALE
 from model_export.training import checkpoint
 from model_export.training.log import read_log
 from model_export.training.train import make_network
-from service.manifest import MANIFEST_NAME, MODEL_NAME, ModelManifest, file_entry, load_manifest
+from service.manifest import (
+    LABELS_MODEL_NAME,
+    MANIFEST_NAME,
+    MODEL_NAME,
+    ModelManifest,
+    file_entry,
+    load_manifest,
+)
 
 PROTOCOL = (
     "NYUv2-600: 390 train / 30 val / 180 test images with labels (not the official 795/654 split), full "
@@ -71,6 +79,7 @@ def export(checkpoints: Sequence[Path], folder: Path, identity: Identity) -> Mod
     exportable = load_exportable(checkpoints[-1])
     folder.mkdir(parents=True, exist_ok=True)
     onnx.save(to_onnx(exportable, identity.name), folder / MODEL_NAME)
+    onnx.save(labels_model(), folder / LABELS_MODEL_NAME)
     manifest = ModelManifest.model_validate_json(
         json.dumps(_manifest(exportable, folder, identity, _history(checkpoints)))
     )
@@ -107,7 +116,7 @@ def add_metrics(folder: Path, split: str, figures: dict[float, dict[str, float]]
 def _manifest(
     exportable: ExportableParser, folder: Path, identity: Identity, training: dict[str, Any]
 ) -> dict[str, Any]:
-    entry = file_entry(folder / MODEL_NAME)
+    files = (MODEL_NAME, LABELS_MODEL_NAME)
     height, width = REFERENCE_SIZE
     return {
         "schema_version": 1,
@@ -115,7 +124,7 @@ def _manifest(
         "version": identity.version,
         "description": identity.description,
         "created": datetime.datetime.now(tz=datetime.UTC).date().isoformat(),
-        "files": {MODEL_NAME: entry.model_dump()},
+        "files": {name: file_entry(folder / name).model_dump() for name in files},
         "operator": {"domain": DOMAIN, "version": OPSET_VERSION},
         "input": {
             "image": "image", "budget": "budget", "layout": "NHWC", "dtype": "uint8", "channels": "RGB",
@@ -169,6 +178,7 @@ def _tasks() -> dict[str, Any]:
             "stride": OUTPUT_STRIDE,
             "classes": classes,
             "void": 255,
+            "labels_model": LABELS_MODEL_NAME,
         },
         "depth": {
             "output": "depth", "stride": OUTPUT_STRIDE, "unit": "metre", "kind": "metric",

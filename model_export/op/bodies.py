@@ -293,10 +293,11 @@ def gate_mask_text(domain: str, version: int, opset: int, overload: str, *, grid
 
 def upsampled_labels_text(domain: str, opset: int, overload: str, *, extent: bool) -> str:
     """The function pag::UpsampledLabels in onnx.parser's syntax; extent: that input is there."""
-    rows = {"map": "rows", "source": "L", "index": 0, "axis": 1, "axis_end": 2, "spread": [1, 2]}
-    columns = {"map": "columns", "source": "rows", "index": 1, "axis": 2, "axis_end": 3, "spread": [1]}
     winner = _UPSAMPLED_WHOLE
     if extent:
-        steps = {axis["map"]: _UPSAMPLED_AXIS.format(**axis) for axis in (rows, columns)}
-        winner = _UPSAMPLED_EXTENT.format(**steps)
+        rows = _UPSAMPLED_AXIS.format(map="rows", source="L", index=0, axis=1, axis_end=2, spread=[1, 2])
+        columns = _UPSAMPLED_AXIS.format(
+            map="columns", source="rows", index=1, axis=2, axis_end=3, spread=[1]
+        )
+        winner = _UPSAMPLED_EXTENT.format(rows=rows, columns=columns)
     return _UPSAMPLED.format(domain=domain, opset=opset, overload=overload, winner=winner)

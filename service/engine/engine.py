@@ -24,7 +24,6 @@ from service.errors import Cancelled, NotReady, Overloaded, UnknownTask
 from service.imaging import decode as decoding
 from service.imaging import geometry
 from service.imaging.geometry import Fit, Size
-from service.imaging.labels import resample_labels
 from service.metrics import Metrics
 from service.settings import Settings
 
@@ -166,7 +165,7 @@ class Engine:
 
         def finish() -> tuple[Parsed, T]:
             with timed(seconds, "postprocess"):
-                maps = self._bring_back(raw, options, plan)
+                maps = self._bring_back(raw, options, plan, cancellation)
             kept = _at_size(photograph.pixels, plan, options.size) if options.photograph else None
             parsed = Parsed(
                 options.session.manifest, maps, kept, cost, photograph.format, plan, options.size, seconds
@@ -192,11 +191,17 @@ class Engine:
             return photograph, plan, geometry.fit(photograph.pixels, plan)
 
     def _bring_back(
-        self, raw: dict[str, NDArray[np.float32]], options: Options, plan: Fit
+        self,
+        raw: dict[str, NDArray[np.float32]],
+        options: Options,
+        plan: Fit,
+        cancellation: Cancellation,
     ) -> dict[str, NDArray[Any]]:
         def one(name: str) -> NDArray[Any]:
             task = getattr(options.session.manifest.tasks, name)
             sampling = geometry.plan_sampling(plan, options.size, task.stride)
+            if name == "semantics":
+                return options.session.labels(raw[task.output], sampling, cancellation)
             return RESAMPLE[name](raw[task.output], sampling)
 
         return dict(zip(options.tasks, self._maps.map(one, options.tasks), strict=True))
@@ -230,7 +235,6 @@ class Engine:
 
 
 RESAMPLE: dict[str, Callable[[NDArray[np.float32], geometry.Sampling], NDArray[Any]]] = {
-    "semantics": resample_labels,
     "depth": geometry.resample,
     "normals": geometry.resample_normals,
 }
@@ -249,4 +253,7 @@ def _run_once(session: ModelSession) -> None:
     image = np.full((1, *plan.padded, 3), 127, np.uint8)
     outputs = manifest.tasks.outputs(manifest.tasks.names())
     for budget in (manifest.budget.floor, 1.0):
-        session.run(image, budget, outputs, Cancellation())
+        maps = session.run(image, budget, outputs, Cancellation())
+    if manifest.tasks.semantics is not None:
+        task = manifest.tasks.semantics
+        session.labels(maps[task.output], geometry.plan_sampling(plan, "input", task.stride), Cancellation())

@@ -75,8 +75,14 @@ def load_models(settings: Settings) -> ModelRegistry:
     threads = settings.threads or max(1, usable_cpus() // settings.workers)
     models: dict[str, ModelSession] = {}
     for folder, manifest in find_models(settings).items():
-        models[manifest.name] = load_session(folder, manifest, settings, threads)
-        log.info("model_loaded", model=manifest.name, version=manifest.version, folder=str(folder))
+        session = models[manifest.name] = load_session(folder, manifest, settings, threads)
+        log.info(
+            "model_loaded",
+            model=manifest.name,
+            version=manifest.version,
+            folder=str(folder),
+            native_labels=session.native_labels,
+        )
     default = settings.model or (next(iter(models)) if len(models) == 1 else None)
     return ModelRegistry(models, default)
 

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 from service.engine.cancellation import Cancellation
 from service.errors import InferenceFailed, StartupError
+from service.imaging.geometry import Sampling
+from service.imaging.labels import resample_labels
 from service.manifest import MODEL_NAME, ModelManifest
 from service.settings import Settings
 
@@ -39,27 +41,62 @@ class ModelSession:
     """A loaded network; `run` may be called from several threads."""
 
     def __init__(
-        self, manifest: ModelManifest, session: onnxruntime.InferenceSession, runtime: Runtime
+        self,
+        manifest: ModelManifest,
+        session: onnxruntime.InferenceSession,
+        runtime: Runtime,
+        labels: onnxruntime.InferenceSession | None = None,
     ) -> None:
         self.manifest = manifest
         self.runtime = runtime
         self._session = session
+        self._labels = labels
+
+    @property
+    def native_labels(self) -> bool:
+        """Whether a native kernel makes the label maps."""
+        return self._labels is not None
 
     def run(
         self, image: NDArray[np.uint8], budget: float, outputs: Sequence[str], cancellation: Cancellation
     ) -> dict[str, NDArray[np.float32]]:
         """Named outputs of one image uint8 [1,H,W,3], batch axis dropped; Cancelled if the caller left."""
         spec = self.manifest.input
-        feeds = {spec.image: image, spec.budget: np.array([budget], np.float32)}
+        feeds: dict[str, NDArray[Any]] = {spec.image: image, spec.budget: np.array([budget], np.float32)}
+        values = self._run(self._session, outputs, feeds, cancellation)
+        return {name: value[0] for name, value in zip(outputs, values, strict=True)}
+
+    def labels(
+        self, logits: NDArray[np.float32], sampling: Sampling, cancellation: Cancellation
+    ) -> NDArray[np.uint8]:
+        """Label map uint8 [H,W] of logits float32 [h,w,C]; Cancelled if the caller left."""
+        if self._labels is None:
+            return resample_labels(logits, sampling)
+        covered = [side * scale for side, scale in zip(sampling.target, sampling.scale, strict=True)]
+        feeds: dict[str, NDArray[Any]] = {
+            "logits": logits[None],
+            "size": np.array(sampling.target, np.int64),
+            "extent": np.array(covered, np.float32),
+        }
+        labels: NDArray[np.uint8] = self._run(self._labels, ["labels"], feeds, cancellation)[0][0]
+        return labels
+
+    def _run(
+        self,
+        session: onnxruntime.InferenceSession,
+        outputs: Sequence[str],
+        feeds: dict[str, NDArray[Any]],
+        cancellation: Cancellation,
+    ) -> list[NDArray[Any]]:
         with cancellation.run_options() as options:
             try:
-                values = self._session.run(list(outputs), feeds, options)
+                values: list[NDArray[Any]] = session.run(list(outputs), feeds, options)
             # The runtime's exceptions share no base of their own below Exception.
             except Exception as error:
                 cancellation.check()
                 log.exception("inference_failed", model=self.manifest.name)
                 raise InferenceFailed(f"The network {self.manifest.name} could not be run.") from error
-        return {name: value[0] for name, value in zip(outputs, values, strict=True)}
+        return values
 
 
 def load_session(folder: Path, manifest: ModelManifest, settings: Settings, threads: int) -> ModelSession:
@@ -67,19 +104,29 @@ def load_session(folder: Path, manifest: ModelManifest, settings: Settings, thre
     _check_provider(settings.provider)
     library = _native_library(settings)
     try:
-        session = _open(folder, settings.provider, threads, library)
+        session = _open(folder / MODEL_NAME, settings.provider, threads, library)
     except StartupError as error:
         if library is None or settings.native_operator == "require":
             raise
         log.warning("native_operator_unusable", library=str(library), error=str(error))
         library = None
-        session = _open(folder, settings.provider, threads, None)
+        session = _open(folder / MODEL_NAME, settings.provider, threads, None)
     _check_graph(folder, manifest, session)
-    return ModelSession(
-        manifest,
-        session,
-        Runtime(settings.provider, library is not None, settings.max_isa, settings.precision, threads),
-    )
+    runtime = Runtime(settings.provider, library is not None, settings.max_isa, settings.precision, threads)
+    return ModelSession(manifest, session, runtime, _open_labels(folder, manifest, runtime, library))
+
+
+def _open_labels(folder: Path, manifest: ModelManifest, runtime: Runtime, library: Path | None) -> Any:
+    """Session of the labels model, or None: labels are then interpolated by the service itself."""
+    task = manifest.tasks.semantics
+    if library is None or task is None or task.labels_model is None:
+        return None
+    try:
+        # Its threads have work once per image, for a moment: meanwhile the CPUs are for others.
+        return _open(folder / task.labels_model, runtime.provider, runtime.threads, library, spinning=False)
+    except StartupError as error:
+        log.warning("labels_model_unusable", library=str(library), error=str(error))
+        return None
 
 
 def _native_library(settings: Settings) -> Path | None:
@@ -99,17 +146,18 @@ def _native_library(settings: Settings) -> Path | None:
     return library
 
 
-def _open(folder: Path, provider: str, threads: int, library: Path | None) -> Any:
+def _open(model: Path, provider: str, threads: int, library: Path | None, *, spinning: bool = True) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = ERRORS_ONLY
+    options.add_session_config_entry("session.intra_op.allow_spinning", str(int(spinning)))
     try:
         if library is not None:
             options.register_custom_ops_library(str(library))
-        return onnxruntime.InferenceSession(folder / MODEL_NAME, options, providers=PROVIDERS[provider])
+        return onnxruntime.InferenceSession(model, options, providers=PROVIDERS[provider])
     except Exception as error:
-        raise StartupError(f"ONNX Runtime cannot load {folder / MODEL_NAME}: {error}") from error
+        raise StartupError(f"ONNX Runtime cannot load {model}: {error}") from error
 
 
 def _check_provider(provider: str) -> None:

@@ -22,6 +22,7 @@ def test_the_service_accepts_the_folder(exported, name: str) -> None:
     assert (manifest.name, manifest.version) == (name, "1.2.3")
     assert manifest.tasks.names() == ("semantics", "depth", "normals")
     assert [entry.name for entry in manifest.tasks.semantics.classes] == list(NYU40)
+    assert manifest.tasks.semantics.labels_model == "labels.onnx"
 
 
 @pytest.mark.parametrize("name", ["resnet26", "efficientnet_lite0", "skip"])
