@@ -52,6 +52,7 @@ class GateMaskKernel {
       Refuse("X has shape " + Text(x.shape) + ", W " + Text({1, 1, 1, spec.channels}) + " needs " +
              std::to_string(spec.channels) + " channels");
     }
+    if (x.shape[1] < 1 || x.shape[2] < 1) Refuse("X has no pixels: its shape is " + Text(x.shape));
     bias.RequireShape({1}, [] { return "the score's"; });
     ratio.RequireShape({x.shape[0]}, [&] { return "one per image of X " + Text(x.shape); });
 
