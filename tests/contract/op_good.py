@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from model_export.op.reference import bottleneck, budget_mask, gate_mask, perforated_conv
-from tests.contract.op_nodes import INPUTS, Array
+from model_export.op.reference_labels import upsampled_labels
+from tests.contract.op_nodes import INPUTS, Array, uniform
 
 SAME = {"pads": (1,) * 4}
 
@@ -76,7 +77,13 @@ GOOD = {
     "gate mask": Good(
         "GateMask",
         gate_mask,
-        {"X": whole(1, 2, 5, 6, 4), "W": whole(2, 1, 3, 3, 4), "B": whole(3, 1),
+        {"X": whole(1, 2, 3, 4, 4), "W": whole(2, 1, 1, 1, 4), "B": whole(3, 1),
          "ratio": np.array([0.25, 0.5], np.float32)},
+    ),
+    "labels": Good(
+        "UpsampledLabels",
+        upsampled_labels,
+        {"L": uniform(np.random.default_rng(1), 2, 3, 4, 5), "size": np.array([7, 9]),
+         "extent": np.array([2.5, 4], np.float32)},
     ),
 }  # fmt: skip

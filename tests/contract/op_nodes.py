@@ -24,9 +24,16 @@ INPUTS = {
     "Bottleneck": ("X", "W_first", "B_first", "W", "B", "W_last", "B_last", "M", "R"),
     "BudgetMask": ("S", "ratio"),
     "GateMask": ("X", "W", "B", "ratio"),
+    "UpsampledLabels": ("L", "size", "extent"),
 }
-MAP, MASK = (onnx.TensorProto.FLOAT, 4), (onnx.TensorProto.BOOL, 3)
-OUTPUTS = {"PerforatedConv": MAP, "Bottleneck": MAP, "BudgetMask": MASK, "GateMask": MASK}
+MAP, MASK, LABELS = ((getattr(onnx.TensorProto, t), n) for t, n in [("FLOAT", 4), ("BOOL", 3), ("UINT8", 3)])
+OUTPUTS = {
+    "PerforatedConv": MAP,
+    "Bottleneck": MAP,
+    "BudgetMask": MASK,
+    "GateMask": MASK,
+    "UpsampledLabels": LABELS,
+}
 
 # PAG_OP_LIBRARY names another build of the library, one with sanitizers for instance.
 LIBRARY = Path(os.environ["PAG_OP_LIBRARY"]) if "PAG_OP_LIBRARY" in os.environ else library_path()

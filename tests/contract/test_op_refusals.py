@@ -17,6 +17,7 @@ Bad = tuple[dict[str, Array], dict[str, Any], str]
 CONV = GOOD["convolution"].tensors
 BLOCK = GOOD["bottleneck"].tensors
 GATE = GOOD["gate mask"].tensors
+LOGITS = GOOD["labels"].tensors["L"]
 S, RATIO = GOOD["budget mask"].tensors.values()
 
 # name: (inputs in place of good ones, attributes beside the good ones, the message)
@@ -73,18 +74,31 @@ BAD_BOTTLENECKS: dict[str, Bad] = {
     "pads of first": ({}, {"first_pads": (1, 1)}, r"first_pads must be .*\[1,1\]"),
 }
 BAD_GATES: dict[str, Bad] = {
-    "X of rank 3": ({"X": GATE["X"][0]}, {}, r"X .*\[N,H,W,Ci\].*\[5,6,4\]"),
-    "channels of X": ({"X": GATE["X"][..., :3]}, {}, r"X .*\[2,5,6,3\].*W \[1,3,3,4\]"),
-    "several scores": ({"W": CONV["W"]}, {}, r"W .*\[1,kh,kw,Ci\].*\[8,3,3,4\]"),
+    "X of rank 3": ({"X": GATE["X"][0]}, {}, r"X .*\[N,H,W,Ci\].*\[3,4,4\]"),
+    "channels of X": ({"X": GATE["X"][..., :3]}, {}, r"X .*\[2,3,4,3\].*W \[1,1,1,4\]"),
+    "several scores": ({"W": CONV["W"]}, {}, r"W .*\[1,.*Ci\].*\[8,3,3,4\]"),
     "bias": ({"B": CONV["B"]}, {}, r"B .*\[8\].*\[1\]"),
     "empty bias": ({"B": CONV["B"][:0]}, {}, r"B .*\[0\].*\[1\]"),
-    "ratio": ({"ratio": RATIO[:1]}, {}, r"ratio .*\[1\].*\[2\].*X \[2,5,6,4\]"),
-    "ratio of rank 2": ({"ratio": RATIO[None]}, {}, r"ratio .*\[1,2\].*\[2\].*X \[2,5,6,4\]"),
+    "ratio": ({"ratio": RATIO[:1]}, {}, r"ratio .*\[1\].*\[2\].*X \[2,3,4,4\]"),
+    "ratio of rank 2": ({"ratio": RATIO[None]}, {}, r"ratio .*\[1,2\].*\[2\].*X \[2,3,4,4\]"),
 }
 BAD_MASKS: dict[str, Bad] = {
     "S of rank 2": ({"S": S[0]}, {}, r"S .*\[N,H,W\].*\[3,4\]"),
     "ratio": ({"ratio": RATIO[:1]}, {}, r"ratio .*\[1\].*\[2\].*S \[2,3,4\]"),
     "empty ratio": ({"ratio": RATIO[:0]}, {}, r"ratio .*\[0\].*\[2\].*S \[2,3,4\]"),
+}
+BAD_LABELS: dict[str, Bad] = {
+    "L of rank 3": ({"L": LOGITS[0]}, {}, r"L .*\[N,h,w,K\].*\[3,4,5\]"),
+    "L without pixels": ({"L": LOGITS[:, :0]}, {}, r"L .*\[2,0,4,5\]"),
+    "L of too many classes": ({"L": np.zeros((1, 1, 1, 257), np.float32)}, {}, r"L .*\[1,1,1,257\].*256"),
+    "size of one number": ({"size": np.array([4])}, {}, r"size .*\[1\].*\[2\]"),
+    "size of nothing": ({"size": np.array([4, 0])}, {}, r"size .*\[4,0\]"),
+    "size below nothing": ({"size": np.array([-(2**63), 4])}, {}, r"size .*\[-9223372036854775808,4\]"),
+    "size beyond reason": ({"size": np.array([4, 2**63 - 1])}, {}, r"size .*\[4,9223372036854775807\]"),
+    "extent of one number": ({"extent": np.ones(1, np.float32)}, {}, r"extent .*\[1\].*\[2\]"),
+    "extent of nothing": ({"extent": np.array([0, 4], np.float32)}, {}, "extent "),
+    "extent beyond L": ({"extent": np.array([3, 4.5], np.float32)}, {}, "extent "),
+    "extent not a number": ({"extent": np.array([np.nan, 4], np.float32)}, {}, "extent "),
 }
 BAD_STRIDES: dict[str, Bad] = {
     f"coarse stride {stride!r}": ({}, {"coarse_stride": stride}, "coarse_stride must be")
@@ -95,6 +109,7 @@ BAD: dict[str, dict[str, Bad]] = {
     "bottleneck": BAD_BOTTLENECKS,
     "gate mask": BAD_GATES | BAD_STRIDES,
     "budget mask": BAD_MASKS | BAD_STRIDES,
+    "labels": BAD_LABELS,
 }
 
 
@@ -169,6 +184,8 @@ def test_other_types_are_refused(good: str, name: str, kind: type) -> None:
         ("gate mask", "ratio"),
         ("budget mask", "S"),
         ("budget mask", "ratio"),
+        ("labels", "L"),
+        ("labels", "size"),
     ],
 )
 def test_required_inputs_are_required(good: str, missing: str) -> None:
