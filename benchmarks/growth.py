@@ -19,7 +19,7 @@ from service.manifest import MODEL_NAME, load_manifest
 
 SIZES = ((256, 320), (480, 640), (736, 960), (736, 1280), (960, 1280), (1088, 1920))
 """From 240x320 to 1080x1920, padded to multiples of 32 as the service does."""
-LARGEST_ERROR = 0.15
+LARGEST_ERROR = 0.10
 """Of the straight line through the times, relative to the line."""
 
 

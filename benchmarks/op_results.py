@@ -20,7 +20,7 @@ COMPARED = (
     (NATIVE["bf16"], OPENVINO["bf16"]), (NATIVE["bf16"], ONEDNN), (NATIVE["bf16"], NATIVE["f32"]),
 )  # fmt: skip
 
-LARGEST_EXCESS = 0.15
+LARGEST_EXCESS = 0.06
 """Of time(density) / time(1) over the density."""
 LARGEST_RATIO = 1.0
 """Of native's dense time over a peer's at the same precision, geometric mean."""
