@@ -98,7 +98,7 @@ def ungated(model: onnx.ModelProto, without: tuple[str, ...] = ("computed",)) ->
         ValueError: a gate's mask is read where this function does not know how to do without.
     """
     dense = copy.deepcopy(model)
-    masks = {node.output[0] for node in dense.graph.node if node.op_type == "BudgetMask"}
+    masks = {node.output[0] for node in dense.graph.node if node.op_type in ("BudgetMask", "GateMask")}
     renamed: dict[str, str] = {}
     for node in dense.graph.node:
         place = MASK_INPUT.get(node.op_type) if node.domain == DOMAIN else None
