@@ -117,7 +117,7 @@ std::vector<Level> LevelsHere() {
   return levels;
 }
 
-std::vector<Subject> Subjects(const Level& level) {
+std::vector<Subject> MapSubjects(const Level& level) {
   const BottleneckSpec inverted =
       Block(Conv(20, 75, 1), Depthwise(75, 5), Conv(75, 21, 1), Fill::kInterpolate);
   const BottleneckSpec residual =
@@ -134,6 +134,12 @@ std::vector<Subject> Subjects(const Level& level) {
       BottleneckSubject("stem", stem, {1, 39, 41}, level),
       BottleneckSubject("residual_bottleneck", residual, {2, 23, 21}, level),
   };
+}
+
+std::vector<Subject> Subjects(const Level& level) {
+  std::vector<Subject> subjects = MapSubjects(level);
+  for (const Subject& subject : ByteSubjects(level)) subjects.push_back(subject);
+  return subjects;
 }
 
 Inputs RandomInputs(const Subject& subject, double density, unsigned seed) {

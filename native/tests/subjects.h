@@ -24,6 +24,7 @@ struct Subject {
   std::string name;
   int64_t x_floats, mask_bytes, y_floats;
   std::function<void(const Memory&, const Executor&)> run;
+  int64_t allocations = 0;  // of a warm call
 };
 
 struct Level {
@@ -36,7 +37,10 @@ std::vector<Level> LevelsHere();
 
 inline std::string LevelName(const Level& level) { return LevelName(level.isa, level.precision); }
 
-// Each operator in a few forms, of several chunks of work each. A new operator joins here.
+// Each operator in a few forms, of several chunks of work each: those of convolutions, and those
+// whose output is bytes. A new operator joins one of them.
+std::vector<Subject> MapSubjects(const Level& level);
+std::vector<Subject> ByteSubjects(const Level& level);
 std::vector<Subject> Subjects(const Level& level);
 
 struct Inputs {
