@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
 from itertools import pairwise
@@ -38,9 +39,9 @@ def run_of(exported: Callable[[str], Exported]) -> Callable[[str], Run]:
     @cache
     def session_of(name: str) -> onnxruntime.InferenceSession:
         model = onnx.load(exported(name).model)
-        masks = {node.output[0] for node in model.graph.node if node.op_type == "BudgetMask"}
-        masks |= {mask for _, mask, _ in convolutions(model) if mask}
-        dense = {output for _, mask, output in convolutions(model) if not mask}
+        masks = {node.output[0] for node in model.graph.node if node.op_type == "GateMask"}
+        masks |= {conv.mask for conv in convolutions(model) if conv.mask}
+        dense = {conv.output for conv in convolutions(model) if not conv.mask} | {"image_normalised"}
         kinds = {3: onnx.TensorProto.BOOL, 4: onnx.TensorProto.FLOAT}
         model.graph.output.extend(
             onnx.helper.make_tensor_value_info(name, kinds[rank], [None] * rank)
@@ -71,22 +72,47 @@ def budgets(*values: float) -> NDArray[np.float32]:
     return np.array(values, np.float32)
 
 
-def convolutions(model: onnx.ModelProto) -> list[tuple[int, str, str]]:
-    """(multiply-adds a pixel, name of the mask or "", name of the output) of every convolution."""
+@dataclass(frozen=True)
+class Convolution:
+    """One convolution of the file: its cost, where it is computed, and a map that tells its size.
+
+    Attributes:
+        per_pixel: multiply-adds.
+        mask: name of the mask, "" for none.
+        output: name of a map in the file.
+        area: pixels of the convolution's own map to one of `output`.
+    """
+
+    per_pixel: int
+    mask: str
+    output: str
+    area: int = 1
+
+
+def convolutions(model: onnx.ModelProto) -> list[Convolution]:
+    """Every convolution of the network's layers, those within a Bottleneck one by one."""
     sizes = {value.name: math.prod(value.dims) for value in model.graph.initializer}
-    return [
-        (sizes[node.input[1]], node.input[3] if len(node.input) > 3 else "", node.output[0])
-        for node in model.graph.node
-        if node.op_type == "PerforatedConv"
-    ]
+    found = []
+    for node in model.graph.node:
+        inputs, output = [*node.input, *[""] * 9], node.output[0]
+        if node.op_type == "PerforatedConv":
+            found.append(Convolution(sizes[inputs[1]], inputs[3], output))
+        elif node.op_type == "Bottleneck":
+            first, middle, last = (sizes.get(inputs[index], 0) for index in (1, 3, 5))
+            values = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
+            first_mask = inputs[7] if values["fill"] == b"interpolate" else ""
+            area = 1 if first_mask else math.prod(values["strides"])
+            found += [Convolution(first, first_mask, output, area)] if first else []
+            found += [Convolution(middle + last, inputs[7], output)]
+    return found
 
 
 def done(network: Exported, outputs: dict[str, NDArray[Any]], image: int) -> int:
     """Multiply-adds of an image at its own size, from the pixels that each node of the file computes."""
     total = 0
-    for per_pixel, mask, output in convolutions(onnx.load(network.model)):
-        pixels = outputs[mask][image].sum() if mask else math.prod(outputs[output].shape[1:3])
-        total += per_pixel * int(pixels)
+    for conv in convolutions(onnx.load(network.model)):
+        pixels = outputs[conv.mask][image].sum() if conv.mask else math.prod(outputs[conv.output].shape[1:3])
+        total += conv.per_pixel * conv.area * int(pixels)
     return total
 
 
@@ -208,7 +234,10 @@ def test_the_file_runs_without_the_library(exported, images) -> None:
 def test_the_operators_are_in_the_file_as_nodes_with_their_bodies(exported) -> None:
     model = onnx.load(exported("resnet26").model)
     ours = {node.op_type for node in model.graph.node if node.domain == DOMAIN}
-    assert ours == {"PerforatedConv", "BudgetMask"} == {function.name for function in model.functions}
+    assert ours == {"PerforatedConv", "Bottleneck", "GateMask"}
+    assert ours == {function.name for function in model.functions}
+    used = {entry.domain for function in model.functions for entry in function.node}
+    assert used == {""}, "bodies are flat"
     opsets = {entry.domain: entry.version for entry in model.opset_import}
     assert (opsets[""], opsets[DOMAIN], model.ir_version) == (22, 1, 10)
 

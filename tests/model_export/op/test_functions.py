@@ -25,7 +25,7 @@ def model_of(nodes, feeds, output, initializers=()):
     element = {np.dtype(np.bool_): TensorProto.BOOL, np.dtype(np.float32): TensorProto.FLOAT}
     inputs = [helper.make_tensor_value_info(n, element[v.dtype], [None] * v.ndim) for n, v in feeds.items()]
     outputs = [helper.make_tensor_value_info(output, *(TensorProto.FLOAT, [None] * 4))]
-    if nodes[-1].op_type == "BudgetMask":
+    if nodes[-1].op_type in ("BudgetMask", "GateMask"):
         outputs = [helper.make_tensor_value_info(output, TensorProto.BOOL, [None] * 3)]
     graph = helper.make_graph(nodes, "case", inputs, outputs, list(initializers))
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 22)], ir_version=10)
