@@ -27,6 +27,7 @@ from model_export.export.graph import GraphBuilder
 from model_export.export.lowering import Lowering
 from model_export.export.onnx_model import to_onnx
 from model_export.networks.build import build
+from model_export.networks.pixels import normalise
 from tests.model_export.export.conftest import Exported, random_image
 
 Run = Callable[[NDArray[np.uint8], NDArray[np.float32]], dict[str, NDArray[Any]]]
@@ -222,6 +223,45 @@ def test_a_higher_budget_keeps_the_first_gate_s_pixels(run_of, images) -> None:
     run, first = run_of("resnet26"), "encoder.stages.0.0.gate"
     masks = [run(images[0][None], budgets(budget))[first] for budget in (0.6, 0.7, 0.9, 1.0)]
     assert all((smaller <= larger).all() for smaller, larger in pairwise(masks))
+
+
+@pytest.mark.parametrize("name", ["resnet26", "efficientnet_lite0", "skip"])
+def test_computed_is_the_sum_of_the_shares_of_the_gates_that_compute(exported, run_of, name: str) -> None:
+    """A gate's share of the gated multiply-adds counts where its mask is true, or by the area that is."""
+    network = exported(name)
+    outputs = run_of(name)(random_image(64, 96)[None], budgets(0.7))
+    want = np.zeros((1, 8, 12))
+    for gate, stride in network.exportable.strides.items():
+        weighted = network.exportable.weights[gate] * outputs[f"{gate}.gate"]
+        if stride < 8:
+            side = 8 // stride
+            want += weighted.reshape(1, 8, side, 12, side).mean((2, 4))
+        else:
+            want += weighted.repeat(stride // 8, axis=1).repeat(stride // 8, axis=2)
+    assert sum(network.exportable.weights.values()) == pytest.approx(1)
+    assert 0 < want.mean() < 1
+    np.testing.assert_allclose(outputs["computed"], want, atol=1e-6)
+
+
+@pytest.mark.parametrize("native", [False, True])
+def test_pixels_are_normalised_exactly(exported, native: bool) -> None:
+    """(pixel - 127) / 128 for every value of a pixel; bfloat16 holds each, so no kernel rounds the image."""
+    model = onnx.load(exported("resnet26").model)
+    del model.graph.output[:]
+    described = onnx.helper.make_tensor_value_info("image_normalised", onnx.TensorProto.FLOAT, [None] * 4)
+    model.graph.output.append(described)
+    options = onnxruntime.SessionOptions()
+    if native and (library := perforated_conv.library_path()):
+        options.register_custom_ops_library(str(library))
+    session = onnxruntime.InferenceSession(
+        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
+    image = np.resize(np.arange(256, dtype=np.uint8), (1, 32, 32, 3))
+    (got,) = session.run(None, {"image": image, "budget": budgets(1.0)})
+    want = (image.astype(np.float32) - 127) / 128
+    np.testing.assert_array_equal(got, want)
+    np.testing.assert_array_equal(normalise(torch.from_numpy(image)).permute(0, 2, 3, 1), want)
+    assert torch.equal(torch.from_numpy(want).to(torch.bfloat16).float(), torch.from_numpy(want))
 
 
 def test_the_file_runs_without_the_library(exported, images) -> None:

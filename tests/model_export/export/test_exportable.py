@@ -1,0 +1,83 @@
+"""ExportableParser folds every norm, rounds weights to bfloat16 and leaves gates alone."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from onnx import numpy_helper
+from torch import Tensor, nn
+
+from model_export.export.exportable import ExportableParser
+from model_export.networks.build import build
+from model_export.networks.layers import PerforatedConv2d
+from model_export.networks.parser import DenseParser, Maps
+from tests.model_export.export.conftest import Exported, smooth_image
+
+OPTIONS = {"resnet26": {"width": 0.125}, "efficientnet_lite0": {"pretrained": False}}
+IMAGE = (torch.from_numpy(smooth_image(64, 96)).float()[None].permute(0, 3, 1, 2) - 127) / 128
+
+
+@pytest.fixture(params=OPTIONS)
+def network(request: pytest.FixtureRequest, randomise: Callable[[nn.Module], None]) -> DenseParser:
+    """A random network in evaluation."""
+    network = build(request.param, **OPTIONS[request.param])
+    for pool in network.multipools():
+        pool.mode = "pag"
+    randomise(network)
+    return network.eval()
+
+
+def layers(network: nn.Module) -> dict[str, PerforatedConv2d]:
+    return {name: part for name, part in network.named_modules() if isinstance(part, PerforatedConv2d)}
+
+
+def is_bfloat16(values: Tensor) -> bool:
+    return torch.equal(values.float(), values.to(torch.bfloat16).float())
+
+
+def test_every_convolution_is_folded_and_its_weights_are_bfloat16_values(network: DenseParser) -> None:
+    folded = layers(ExportableParser(network).network)
+    assert folded and all(layer.norm is None and is_bfloat16(layer.weight) for layer in folded.values())
+    assert not any(isinstance(part, nn.BatchNorm2d) for part in network.modules())
+
+
+def test_gates_are_left_as_they_are(network: DenseParser) -> None:
+    before = {name: copy.deepcopy(gate.state_dict()) for name, gate in network.gates().items()}
+    for name, gate in ExportableParser(network).network.gates().items():
+        assert all(torch.equal(value, before[name][key]) for key, value in gate.state_dict().items())
+
+
+def dense(network: DenseParser) -> Maps:
+    with torch.no_grad():
+        maps: Maps = network(IMAGE)
+    return maps
+
+
+def test_rounding_moves_the_maps_by_little(network: DenseParser) -> None:
+    """Each weight is off by at most 2^-8 of itself; over fifty layers that adds up to some per cent."""
+    before = dense(network)
+    after = dense(ExportableParser(network).network)
+    for name, mine, given in zip(Maps._fields, after, before, strict=True):
+        error = (mine - given).square().mean().sqrt() / given.square().mean().sqrt()
+        assert error < 0.1, (name, float(error))
+    assert not torch.equal(before.semantic_logits, after.semantic_logits)
+
+
+@pytest.mark.parametrize("name", ["resnet26", "efficientnet_lite0"])
+def test_weights_in_the_file_are_bfloat16_values_but_the_gates(
+    exported: Callable[[str], Exported], name: str
+) -> None:
+    weights = {
+        value.name: torch.from_numpy(np.array(numpy_helper.to_array(value)))
+        for value in onnx.load(exported(name).model).graph.initializer
+        if value.name.endswith(".weight")
+    }
+    gates = {name for name in weights if name.endswith(".gate.weight")}
+    assert len(weights) > len(gates) == len(exported(name).exportable.network.gates())
+    assert all(is_bfloat16(value) for name, value in weights.items() if name not in gates)
+    assert not any(is_bfloat16(weights[name]) for name in gates)
