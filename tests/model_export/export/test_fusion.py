@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -241,3 +242,11 @@ def test_exported_networks_are_fused(exported: Callable[[str], Any], name: str, 
     """All blocks but the one with MultiPool, whose head is fused instead; and none that is bypassed."""
     kinds = Counter(node.op_type for node in onnx.load(exported(name).model).graph.node)
     assert kinds["Bottleneck"] == bottlenecks
+
+
+def test_the_shipped_network_is_fused() -> None:
+    path = Path(__file__).parents[3] / "weights" / "efficientnet_lite0-nyuv2" / "model.onnx"
+    if not path.is_file():
+        pytest.skip("the weights are not in this checkout")
+    kinds = Counter(node.op_type for node in onnx.load(path).graph.node)
+    assert kinds["Bottleneck"] == 20
