@@ -106,7 +106,7 @@ def test_transformed_normals_are_the_normals_of_the_transformed_depth(
     fitted, mask = normals_from_depth(warped.depth, warped.depth > 0, 0.005, seen_by, frame=6)
     assert mask.sum() > 5000
     cosine = (fitted * warped.normals).sum(-1)[mask & (np.abs(warped.normals).max(-1) > 0)]
-    # Nearest sampling moves depth by up to half a pixel: fits of steep planes differ by some tenths of a degree.
+    # Nearest sampling moves depth by up to half a pixel: fits of steep planes differ by tenths of a degree.
     assert np.degrees(np.arccos(np.clip(cosine, -1, 1))).mean() < 1
 
 
