@@ -27,9 +27,22 @@ HEADERS := $(firstword $(wildcard $(addsuffix /onnxruntime_c_api.h, \
 GOOGLETEST := $(firstword $(wildcard /usr/lib/*/cmake/GTest /usr/lib/cmake/GTest /usr/local/lib/cmake/GTest \
   build/googletest/usr/lib/*/cmake/GTest))
 
+# $(1): build folder; $(2): further options of CMake.
+define build_native_tests
+	$(if $(GOOGLETEST),,scripts/fetch_debian.sh build/googletest libgtest-dev)
+	$(BIN)/cmake -G Ninja -S native -B $(1) -DPAG_TESTS=ON -DCMAKE_MAKE_PROGRAM=$(abspath $(BIN))/ninja \
+	  -DCMAKE_PREFIX_PATH=$(abspath build/googletest/usr) $(CMAKE_ARGS) $(2)
+	$(BIN)/cmake --build $(1)
+endef
+# $(1): the compiler's options in place of a release's.
+flags = -DCMAKE_BUILD_TYPE=RelWithDebInfo '-DCMAKE_CXX_FLAGS_RELWITHDEBINFO=$(1)'
+CTEST := $(BIN)/ctest --output-on-failure --no-tests=error --parallel $(shell nproc)
+VALGRIND = PERFORATED_CONV_MAX_ISA=avx2 $(or $(shell command -v valgrind),build/valgrind/valgrind) \
+  --quiet --error-exitcode=1 --leak-check=full
+
 .PHONY: help
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: serve
 serve: $(VENV)/.serve  ## set up what is missing and run the service on port 8000
@@ -58,11 +71,33 @@ test: test-native  ## native tests, then pytest
 
 .PHONY: test-native
 test-native: $(VENV)/.dev  ## the C++ tests alone
-	$(if $(GOOGLETEST),,scripts/fetch_debian.sh build/googletest libgtest-dev)
-	$(BIN)/cmake -G Ninja -S native -B $(NATIVE_BUILD) -DPAG_TESTS=ON \
-	  -DCMAKE_MAKE_PROGRAM=$(abspath $(BIN))/ninja -DCMAKE_PREFIX_PATH=$(abspath build/googletest/usr) $(CMAKE_ARGS)
-	$(BIN)/cmake --build $(NATIVE_BUILD)
-	$(BIN)/ctest --test-dir $(NATIVE_BUILD) --output-on-failure --no-tests=error
+	$(call build_native_tests,$(NATIVE_BUILD))
+	$(CTEST) --test-dir $(NATIVE_BUILD)
+
+.PHONY: test-sanitized
+test-sanitized: $(VENV)/.dev  ## C++ tests and those of the operators with address and undefined-behaviour sanitizers
+	$(call build_native_tests,build/native-sanitized,-DPAG_SANITIZE=ON $(call flags,-O1 -g1 -D_GLIBCXX_ASSERTIONS))
+	$(CTEST) --test-dir build/native-sanitized --exclude-regex Allocation
+	PAG_OP_LIBRARY=$(abspath build/native-sanitized/libperforated_conv_ort.so) scripts/with_asan.sh \
+	  $(BIN)/python -m pytest --capture=sys -k 'not lower_levels' $(wildcard tests/contract/test_op_*.py)
+
+.PHONY: test-races
+test-races: $(VENV)/.dev  ## C++ tests of threads with the thread sanitizer
+	$(call build_native_tests,build/native-races,$(call flags,-O1 -g1) -DCMAKE_CXX_FLAGS=-fsanitize=thread)
+	$(CTEST) --test-dir build/native-races --tests-regex 'Threads|Dense'
+
+.PHONY: test-valgrind
+test-valgrind: $(VENV)/.dev  ## C++ tests under valgrind, which knows no AVX-512
+	scripts/fetch_valgrind.sh
+	$(call build_native_tests,build/native-valgrind,$(call flags,-O2 -g1))
+	$(VALGRIND) build/native-valgrind/tests/perforated_conv_tests --gtest_filter='-*EveryDensity*:*deep*:*wide*'
+	$(VALGRIND) build/native-valgrind/tests/perforated_conv_hard_tests --gtest_filter='*Random*:*WhatIsRead*'
+
+.PHONY: test-aarch64
+test-aarch64: $(VENV)/.dev  ## C++ tests cross-compiled for 64-bit ARM, under an emulator
+	scripts/fetch_aarch64.sh
+	$(call build_native_tests,build/native-aarch64,-DCMAKE_TOOLCHAIN_FILE=cmake/aarch64.cmake)
+	$(CTEST) --test-dir build/native-aarch64 --exclude-regex 'Allocation|AtOnce|deep|wide'
 
 .PHONY: bench
 bench: $(VENV)/.dev  ## what the service adds to inference; start to ready; memory
