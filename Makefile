@@ -74,12 +74,14 @@ test-native: $(VENV)/.dev  ## the C++ tests alone
 	$(call build_native_tests,$(NATIVE_BUILD))
 	$(CTEST) --test-dir $(NATIVE_BUILD)
 
+SANITIZED := $(abspath build/native-sanitized/libperforated_conv_ort.so)
 .PHONY: test-sanitized
 test-sanitized: $(VENV)/.dev  ## C++ tests and those of the operators with address and undefined-behaviour sanitizers
 	$(call build_native_tests,build/native-sanitized,-DPAG_SANITIZE=ON $(call flags,-O1 -g1 -D_GLIBCXX_ASSERTIONS))
 	$(CTEST) --test-dir build/native-sanitized --exclude-regex Allocation
-	PAG_OP_LIBRARY=$(abspath build/native-sanitized/libperforated_conv_ort.so) scripts/with_asan.sh \
-	  $(BIN)/python -m pytest --capture=sys -k 'not lower_levels' $(wildcard tests/contract/test_op_*.py)
+	@if [ -e $(SANITIZED) ]; then PAG_OP_LIBRARY=$(SANITIZED) scripts/with_asan.sh \
+	  $(BIN)/python -m pytest --capture=sys -k 'not lower_levels' $(wildcard tests/contract/test_op_*.py); \
+	  else echo 'SKIPPED: the operators in ONNX Runtime, whose headers are missing' >&2; fi
 
 .PHONY: test-races
 test-races: $(VENV)/.dev  ## C++ tests of threads with the thread sanitizer
