@@ -2,9 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
+
+
+@dataclass(frozen=True)
+class View:
+    """What the batches of a step look like.
+
+    Attributes:
+        crop: (height, width) of the training crops.
+        scale: (low, high) zoom of the source image, log-uniform.
+        labelled, unlabelled: images of each kind in a batch.
+    """
+
+    crop: tuple[int, int] = (320, 416)
+    scale: tuple[float, float] = (0.6, 1.7)
+    labelled: int = 6
+    unlabelled: int = 2
+
+
+# The whole field of view at three working resolutions, at about the same work a step.
+WHOLE_IMAGES = (
+    View((480, 640), (0.85, 1.6), 2, 2),
+    View((384, 512), (0.65, 1.3), 3, 3),
+    View((320, 416), (0.55, 1.1), 4, 4),
+)
+
+LOSS_WEIGHTS = {
+    "semantics": 1.0, "depth": 0.5, "normals": 0.5, "gates": 0.01,
+    "distil_semantics": 0.5, "distil_depth": 0.5, "distil_normals": 0.5,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -16,11 +45,13 @@ class TrainingConfig:
         gated: train the gates: each step has a pass at ratio 1 (the teacher) and one at random ratios.
         multipool: MultiPool's mode in this run: "weighted" first, then "pag" (the authors' two phases).
         steps: optimiser steps.
-        labelled, unlabelled: images of each kind in a batch.
-        crop: (height, width) of the training crops.
+        views: of the batches, taken in turn.
+        class_balance: tau of the logit adjustment: the loss sees logits + tau log(share of the class), so that
+            the logits themselves speak for rare classes as if these were more frequent.
         learning_rate: of new layers at the start; falls as (1 - step/steps)^0.9 after a linear warm-up.
         encoder_rate, gate_rate: factors on it.
         frozen_stages: the stem and this many stages of the encoder are not trained.
+        frozen_depthwise: nor are the encoder's depthwise filters (their scale and shift are).
         ratio_floor: gate ratios are drawn from U[ratio_floor, 1], per image.
         loss_weights: term -> weight.
         average_decay: of the exponential moving average of the weights that is evaluated and exported.
@@ -33,9 +64,8 @@ class TrainingConfig:
     gated: bool = False
     multipool: str = "weighted"
     steps: int = 2400
-    labelled: int = 6
-    unlabelled: int = 2
-    crop: tuple[int, int] = (320, 416)
+    views: Sequence[View] = (View(),)
+    class_balance: float = 0.0
     learning_rate: float = 1.2e-3
     encoder_rate: float = 0.25
     gate_rate: float = 1.0
@@ -43,13 +73,9 @@ class TrainingConfig:
     weight_decay: float = 0.02
     gradient_norm: float = 5.0
     frozen_stages: int = 0
+    frozen_depthwise: bool = False
     ratio_floor: float = 0.25
-    loss_weights: Mapping[str, float] = field(
-        default_factory=lambda: {
-            "semantics": 1.0, "depth": 0.5, "normals": 0.5, "gates": 0.01,
-            "distil_semantics": 0.5, "distil_depth": 0.5, "distil_normals": 0.5,
-        }
-    )  # fmt: skip
+    loss_weights: Mapping[str, float] = field(default_factory=lambda: dict(LOSS_WEIGHTS))
     average_decay: float = 0.995
     freeze_all_statistics: bool = False
     seed: int = 777
@@ -58,15 +84,18 @@ class TrainingConfig:
         """As plain values for logs and checkpoints."""
         return asdict(self)
 
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> TrainingConfig:
+        """The configuration that to_json gave these values."""
+        return cls(**{**values, "views": tuple(View(**view) for view in values["views"])})
+
 
 def lite0_dense() -> TrainingConfig:
-    """Stage 1 of the first network: every pixel computed, MultiPool as a weighted average."""
-    return TrainingConfig(steps=1900, frozen_stages=2)
-
-
-def lite0_dense_long() -> TrainingConfig:
-    """Stage 1 for as long as it pays."""
-    return TrainingConfig(steps=11000, frozen_stages=2, average_decay=0.999)
+    """Stage 1: every pixel computed, MultiPool as a weighted average."""
+    return TrainingConfig(
+        steps=6000, frozen_stages=2, frozen_depthwise=True, views=WHOLE_IMAGES, class_balance=0.4,
+        average_decay=0.998, loss_weights=LOSS_WEIGHTS | {"depth": 0.8, "normals": 0.6},
+    )  # fmt: skip
 
 
 def lite0_gated() -> TrainingConfig:
@@ -80,14 +109,13 @@ def lite0_gated() -> TrainingConfig:
 def smoke() -> TrainingConfig:
     """A few steps on small crops: shows that the whole way works."""
     return TrainingConfig(
-        gated=True, multipool="pag", steps=4, labelled=1, unlabelled=1, crop=(64, 96), warmup_steps=1,
+        gated=True, multipool="pag", steps=4, views=(View((64, 96), labelled=1, unlabelled=1),), warmup_steps=1,
         freeze_all_statistics=True,
     )  # fmt: skip
 
 
 PRESETS: dict[str, Callable[[], TrainingConfig]] = {
     "lite0_dense": lite0_dense,
-    "lite0_dense_long": lite0_dense_long,
     "lite0_gated": lite0_gated,
     "smoke": smoke,
 }

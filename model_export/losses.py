@@ -26,10 +26,13 @@ def sample_targets(targets: Tensor) -> Tensor:
     return targets[:, _LOSS_STRIDE // 2 :: _LOSS_STRIDE, _LOSS_STRIDE // 2 :: _LOSS_STRIDE]
 
 
-def semantics(maps: Maps, batch: Batch) -> Tensor:
-    """Cross-entropy over labelled pixels; 0 where a batch has none."""
+def semantics(maps: Maps, batch: Batch, adjustment: Tensor | None = None) -> Tensor:
+    """Cross-entropy of logits + adjustment [K] over labelled pixels; 0 where a batch has none."""
     labels = sample_targets(batch["labels"])
-    total = F.cross_entropy(upsample(maps.semantic_logits), labels, ignore_index=VOID, reduction="sum")
+    logits = upsample(maps.semantic_logits)
+    if adjustment is not None:
+        logits = logits + adjustment[:, None, None]
+    total = F.cross_entropy(logits, labels, ignore_index=VOID, reduction="sum")
     return total / (labels != VOID).sum().clamp(min=1)
 
 
@@ -57,16 +60,16 @@ def normals(maps: Maps, batch: Batch) -> Tensor:
     return (chord * valid).sum() / valid.sum().clamp(min=1)
 
 
-LOSSES: dict[str, Callable[[Maps, Batch], Tensor]] = {
+LOSSES: dict[str, Callable[[Maps, Batch, Tensor | None], Tensor]] = {
     "semantics": semantics,
-    "depth": depth,
-    "normals": normals,
+    "depth": lambda maps, batch, _: depth(maps, batch),
+    "normals": lambda maps, batch, _: normals(maps, batch),
 }
 
 
-def task_terms(maps: Maps, batch: Batch) -> dict[str, Tensor]:
-    """Task name -> unweighted loss."""
-    return {name: loss(maps, batch) for name, loss in LOSSES.items()}
+def task_terms(maps: Maps, batch: Batch, adjustment: Tensor | None = None) -> dict[str, Tensor]:
+    """Task name -> unweighted loss; adjustment [K]: of the semantic logits, as in `semantics`."""
+    return {name: loss(maps, batch, adjustment) for name, loss in LOSSES.items()}
 
 
 def distillation_terms(student: Maps, teacher: Maps) -> dict[str, Tensor]:

@@ -29,7 +29,6 @@ class Samples(Protocol):
 class BatchPlan:
     """What a batch is made of: so many samples of the labelled set, then of the unlabelled one, augmented."""
 
-    seed: int = 0
     labelled: int = 6
     unlabelled: int = 2
     augmentation: Augmentation = field(default_factory=Augmentation)
@@ -38,22 +37,24 @@ class BatchPlan:
 def batches(
     labelled: Samples,
     unlabelled: Samples | None,
-    plan: BatchPlan,
+    plans: Sequence[BatchPlan],
     steps: int,
     *,
+    seed: int = 0,
     start_step: int = 0,
     workers: int = 2,
 ) -> Iterator[Batch]:
     """Batches of the steps start_step .. steps - 1, in order, made by `workers` processes (0: in this one).
 
-    The batch of a step is a function of (plan, step): every set is gone through in a shuffled order, anew
+    The plans are taken in turn. The batch of a step is a function of (plans, seed, step): every set is gone through in a shuffled order, anew
     each round, and each sample's augmentation is seeded by (seed, step, place in the batch).
     Yields the dictionary of `collate`. Raises ValueError when the plan asks for samples of a set not given.
     """
-    if plan.unlabelled and not unlabelled:
-        raise ValueError(f"the plan wants {plan.unlabelled} unlabelled samples a batch and no set is given")
+    wanted = max(plan.unlabelled for plan in plans)
+    if wanted and not unlabelled:
+        raise ValueError(f"a plan wants {wanted} unlabelled samples a batch and no set is given")
     loader = DataLoader(
-        _Steps(labelled, unlabelled, plan),
+        _Steps(labelled, unlabelled, plans, seed),
         batch_size=None,
         sampler=range(start_step, steps),
         num_workers=workers,
@@ -82,9 +83,8 @@ def collate(samples: Sequence[Sample]) -> Batch:
     }
 
 
-def positions(count: int, step: int, per_step: int, seed: Sequence[int]) -> list[int]:
-    """Places in a set of `count` used at a step taking `per_step`: consecutive ones of endless shuffles."""
-    taken = range(step * per_step, (step + 1) * per_step)
+def positions(count: int, taken: range, seed: Sequence[int]) -> list[int]:
+    """Places in a set of `count` of the draws number `taken`: consecutive ones of endless shuffles."""
     rounds = {number // count for number in taken}
     shuffled = {round_: np.random.default_rng([*seed, round_]).permutation(count) for round_ in rounds}
     return [int(shuffled[number // count][number % count]) for number in taken]
@@ -93,19 +93,23 @@ def positions(count: int, step: int, per_step: int, seed: Sequence[int]) -> list
 class _Steps(Dataset[Batch]):
     """Item number `step` is the whole batch of that step."""
 
-    def __init__(self, labelled: Samples, unlabelled: Samples | None, plan: BatchPlan) -> None:
-        self._plan = plan
-        self._pools = [(labelled, plan.labelled)]
+    def __init__(
+        self, labelled: Samples, unlabelled: Samples | None, plans: Sequence[BatchPlan], seed: int
+    ) -> None:
+        self._plans, self._seed = plans, seed
+        self._pools = [(labelled, [plan.labelled for plan in plans])]
         if unlabelled is not None:
-            self._pools.append((unlabelled, plan.unlabelled))
+            self._pools.append((unlabelled, [plan.unlabelled for plan in plans]))
 
     def __getitem__(self, step: int) -> Batch:
-        seed = self._plan.seed
+        turn, place = divmod(step, len(self._plans))
         samples: list[Sample] = []
-        for pool_number, (pool, per_step) in enumerate(self._pools):
-            for position in positions(len(pool), step, per_step, (seed, pool_number)):
-                rng = np.random.default_rng([seed, step, len(samples)])
-                samples.append(augment(pool[position], self._plan.augmentation, rng))
+        for pool_number, (pool, numbers) in enumerate(self._pools):
+            first = turn * sum(numbers) + sum(numbers[:place])
+            taken = range(first, first + numbers[place])
+            for position in positions(len(pool), taken, (self._seed, pool_number)):
+                rng = np.random.default_rng([self._seed, step, len(samples)])
+                samples.append(augment(pool[position], self._plans[place].augmentation, rng))
         return collate(samples)
 
 

@@ -143,10 +143,11 @@ class NyuV2:
     """Samples of a cache made by `build_cache`, read by memory map; cheap to copy to worker processes.
 
     len() and [] go by position in `ids`; ids may be any subset of the cached ones, in any order.
+    labels: a folder of ID.png (0 = void, 1..40) whose labels take the place of the cached ones.
     Raises FileNotFoundError when the cache is absent and ValueError for unknown ids or another cache form.
     """
 
-    def __init__(self, cache: Path, ids: Sequence[str] | None = None) -> None:
+    def __init__(self, cache: Path, ids: Sequence[str] | None = None, labels: Path | None = None) -> None:
         if not (cache / "index.json").exists():
             raise FileNotFoundError(f"no cache at {cache}: run python -m model_export.data.nyuv2")
         index = json.loads((cache / "index.json").read_text())
@@ -157,7 +158,7 @@ class NyuV2:
         unknown = [id_ for id_ in self.ids if id_ not in rows]
         if unknown:
             raise ValueError(f"{cache} has no images {', '.join(unknown[:5])}")
-        self._cache = cache
+        self._cache, self._labels = cache, labels
         self._rows = [rows[id_] for id_ in self.ids]
         self._scales = [DepthScale(index["max_m"][row], index["metric"][row]) for row in self._rows]
         self.labelled: list[bool] = [index["labelled"][row] for row in self._rows]
@@ -170,11 +171,16 @@ class NyuV2:
         row, scale = self._rows[position], self._scales[position]
         return Sample(
             image=np.array(self._array("images")[row]),
-            labels=np.array(self._array("labels")[row]),
+            labels=self._labels_of(position),
             depth=metres(np.array(self._array("depth")[row]), scale.max_m),
             depth_metric=scale.metric,
             normals=decode_normals(np.array(self._array("normals")[row])),
         )
+
+    def _labels_of(self, position: int) -> Bytes:
+        if self._labels is not None:
+            return read_labels40(self._labels / f"{self.ids[position]}.png")
+        return np.array(self._array("labels")[self._rows[position]])
 
     def _array(self, name: str) -> Bytes:
         if name not in self._arrays:
@@ -185,10 +191,12 @@ class NyuV2:
         return {**self.__dict__, "_arrays": {}}
 
 
-def open_split(name: str, root: Path | None = None, cache: Path | None = None) -> NyuV2:
+def open_split(
+    name: str, root: Path | None = None, cache: Path | None = None, labels: Path | None = None
+) -> NyuV2:
     """The samples of one of SPLITS; root and cache as `data_root()` and `cache_root()`/nyuv2 if not given."""
     folder = (root or data_root()) / "nyuv2"
-    return NyuV2(cache or cache_root() / "nyuv2", read_split(folder, name))
+    return NyuV2(cache or cache_root() / "nyuv2", read_split(folder, name), labels)
 
 
 if __name__ == "__main__":

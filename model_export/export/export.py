@@ -61,7 +61,7 @@ class Identity:
 def load_exportable(path: Path) -> ExportableParser:
     """The network of a checkpoint with its averaged weights, ready for evaluation and export."""
     content = checkpoint.read(path)
-    config = TrainingConfig(**content["config"])
+    config = TrainingConfig.from_json(content["config"])
     network = make_network(config, pretrained=False)
     network.load_state_dict(checkpoint.averaged_weights(content))
     return exportable_of(network)

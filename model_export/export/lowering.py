@@ -225,6 +225,11 @@ def _normalize(lowering: Lowering, node: fx.Node) -> str:
     return graph.node("Div", [x, graph.node("Max", [norm, least], f"{node.name}.bounded")], node.name)
 
 
+def _mean(lowering: Lowering, node: fx.Node) -> str:
+    axes = lowering.graph.constant("axes_1_2", np.array([1, 2]))
+    return lowering.graph.node("ReduceMean", [lowering.tensor(node.args[0]), axes], node.name, keepdims=1)
+
+
 def _clamp(lowering: Lowering, node: fx.Node) -> str:
     return lowering.graph.node("Clip", [lowering.tensor(value) for value in node.args], node.name)
 
@@ -241,4 +246,5 @@ FUNCTIONS: dict[Any, Callable[[Lowering, fx.Node], str]] = {
     F.normalize: _normalize,
     torch.clamp: _clamp,
     "float": _same,
+    "mean": _mean,
 }

@@ -17,6 +17,7 @@ def efficientnet_lite0(
     skipped: str = "interpolate",
     gated: bool = True,
     multipool: str | None = "pag",
+    context: bool = True,
     pretrained: bool = True,
 ) -> DenseParser:
     """The default network: an ImageNet encoder at output stride 16, trunk at 16, decoder at 8."""
@@ -30,6 +31,7 @@ def efficientnet_lite0(
         TaskHeads(96),
         trunk_channels=192,
         decoder_channels=96,
+        context=context,
     )
 
 

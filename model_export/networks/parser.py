@@ -33,6 +33,20 @@ class Maps(NamedTuple):
     normals: Tensor
 
 
+class SceneContext(nn.Module):
+    """Two 1x1 layers on the mean over all pixels; adds nothing at first."""
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__()
+        self.first = PerforatedConv2d(in_channels, out_channels, activation="relu", norm=False)
+        self.last = PerforatedConv2d(out_channels, out_channels, norm=False)
+        nn.init.zeros_(self.last.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[N, out_channels, 1, 1] from [N, in_channels, H, W]."""
+        return self.last(self.first(x.mean((2, 3), keepdim=True)))  # type: ignore[no-any-return]
+
+
 class DenseParser(nn.Module):
     """Image to semantics, depth and normals; every gate's ratio may be given per image.
 
@@ -42,6 +56,7 @@ class DenseParser(nn.Module):
         decoder: gated residual blocks at stride 8.
         heads: task heads.
         trunk_channels, decoder_channels: of the residual stream in each part.
+        context: adds what the mean of the coarsest features says of the whole scene to every pixel.
     """
 
     def __init__(
@@ -53,10 +68,12 @@ class DenseParser(nn.Module):
         *,
         trunk_channels: int,
         decoder_channels: int,
+        context: bool = False,
     ) -> None:
         super().__init__()
         self.encoder = encoder
         self.reduce = PerforatedConv2d(encoder.top_channels, trunk_channels, activation="relu")
+        self.context = SceneContext(encoder.top_channels, trunk_channels) if context else None
         self.trunk = trunk
         self.top = PerforatedConv2d(trunk_channels, decoder_channels)
         self.lateral = PerforatedConv2d(encoder.fine_channels, decoder_channels)
@@ -96,7 +113,8 @@ class DenseParser(nn.Module):
             ratios: gate name -> [N], share of pixels that the block computes; None runs every block densely.
         """
         fine, x = self.encoder(image, ratios)
-        x = self.reduce(x)
+        reduced = self.reduce(x)
+        x = reduced if self.context is None else F.relu(reduced + self.context(x))
         for block in self.trunk:
             x = block(x, ratios)
         x = self.top(x)

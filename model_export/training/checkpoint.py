@@ -36,12 +36,13 @@ class WeightAverage:
 
 @dataclass
 class TrainingState:
-    """The live objects of a run."""
+    """The live objects of a run; adjustment: [K] added to semantic logits in the loss, not in a checkpoint."""
 
     network: nn.Module
     optimizer: torch.optim.Optimizer
     average: WeightAverage
     step: int = 0
+    adjustment: Tensor | None = None
 
 
 def save(path: Path, state: TrainingState, config: dict[str, Any]) -> None:

@@ -34,14 +34,16 @@ def learning_rate_factor(step: int, config: TrainingConfig) -> float:
     return warmup * float((1 - step / config.steps) ** 0.9)
 
 
-def loss_terms(network: DenseParser, batch: Batch, config: TrainingConfig) -> Iterator[dict[str, Tensor]]:
+def loss_terms(
+    network: DenseParser, batch: Batch, config: TrainingConfig, adjustment: Tensor | None = None
+) -> Iterator[dict[str, Tensor]]:
     """The weighted terms of each pass of one step; the caller runs backward before it asks for the next."""
     image = normalise(batch["image"])
     teacher = _forward(network, image, None)
-    yield _weighted(task_terms(teacher, batch), config)
+    yield _weighted(task_terms(teacher, batch, adjustment), config)
     if config.gated:
         student = _forward(network, image, draw_ratios(network, image.shape[0], config.ratio_floor))
-        terms = task_terms(student, batch) | distillation_terms(student, _detached(teacher))
+        terms = task_terms(student, batch, adjustment) | distillation_terms(student, _detached(teacher))
         terms["gates"] = gate_divergence(gate.record for gate in network.gates().values() if gate.record)
         yield {f"gated_{name}": value for name, value in _weighted(terms, config).items()}
 
@@ -70,7 +72,7 @@ def train_step(state: TrainingState, batch: Batch, config: TrainingConfig) -> di
     assert isinstance(network, DenseParser), "the loop trains a DenseParser"
     state.optimizer.zero_grad(set_to_none=True)
     values: dict[str, float] = {}
-    for terms in loss_terms(network, batch, config):
+    for terms in loss_terms(network, batch, config, state.adjustment):
         values |= {name: float(value.detach()) for name, value in terms.items()}
         if not all(math.isfinite(value) for value in values.values()):
             raise NonFiniteLossError(f"step {state.step}: a loss term is not finite: {values}")

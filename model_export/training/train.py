@@ -10,14 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from tqdm import tqdm
 
 from model_export.config import PRESETS, TrainingConfig
+from model_export.data.class_shares import class_shares
 from model_export.data.loader import BatchPlan, batches
 from model_export.data.nyuv2 import open_split
 from model_export.data.transforms import Augmentation
 from model_export.networks.build import build
+from model_export.networks.layers import PerforatedConv2d
 from model_export.networks.parser import DenseParser
 from model_export.training import checkpoint
 from model_export.training.log import TrainingLog, plot
@@ -36,6 +38,7 @@ class RunOptions:
         save_minutes: between checkpoints.
         validate_steps: between validations; 0: never.
         workers: processes that make batches.
+        pseudo_labels: a folder of ID.png for the unlabelled images, as pseudo_labels.py writes it.
     """
 
     folder: Path
@@ -43,6 +46,7 @@ class RunOptions:
     save_minutes: float = 3.0
     validate_steps: int = 400
     workers: int = 1
+    pseudo_labels: Path | None = None
 
 
 def make_network(config: TrainingConfig, *, pretrained: bool = True) -> DenseParser:
@@ -59,9 +63,7 @@ def make_network(config: TrainingConfig, *, pretrained: bool = True) -> DensePar
 
 def make_optimizer(network: DenseParser, config: TrainingConfig) -> torch.optim.Optimizer:
     """AdamW with the encoder slower, the gates faster, and no decay on vectors."""
-    frozen = _frozen_modules(network, config.frozen_stages)
-    for module in frozen:
-        module.requires_grad_(False)
+    _freeze(network, config)
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
     for name, parameter in network.named_parameters():
         if not parameter.requires_grad or (".gate." in name and not config.gated):
@@ -81,8 +83,14 @@ def make_optimizer(network: DenseParser, config: TrainingConfig) -> torch.optim.
     )
 
 
-def _frozen_modules(network: DenseParser, stages: int) -> list[nn.Module]:
-    return [network.encoder.stem, *list(network.encoder.stages)[:stages]] if stages else []
+def _freeze(network: DenseParser, config: TrainingConfig) -> None:
+    if config.frozen_stages:
+        for module in (network.encoder.stem, *list(network.encoder.stages)[: config.frozen_stages]):
+            module.requires_grad_(False)
+    if config.frozen_depthwise:
+        for layer in network.encoder.modules():
+            if isinstance(layer, PerforatedConv2d) and layer.groups > 1:
+                layer.weight.requires_grad_(False)
 
 
 def start(config: TrainingConfig, options: RunOptions) -> checkpoint.TrainingState:
@@ -105,6 +113,7 @@ def run(config: TrainingConfig, options: RunOptions, validate: Validate | None =
     """Trains to the end; returns the checkpoint's path. Run again after an interruption, it goes on."""
     options.folder.mkdir(parents=True, exist_ok=True)
     state = start(config, options)
+    state.adjustment = _adjustment(config)
     log = TrainingLog(options.folder)
     start_line = {"commit": commit(), "command": command_line(), "config": config.to_json()}
     log.write("start", step=state.step, time=time.time(), **start_line)
@@ -141,15 +150,23 @@ def _validated(
     return result
 
 
+def _adjustment(config: TrainingConfig) -> Tensor | None:
+    if not config.class_balance:
+        return None
+    return config.class_balance * torch.from_numpy(class_shares(open_split("train"))).float().log()
+
+
 def _batches(config: TrainingConfig, options: RunOptions, step: int) -> Iterator[Batch]:
-    plan = BatchPlan(
-        seed=config.seed, labelled=config.labelled, unlabelled=config.unlabelled,
-        augmentation=Augmentation(crop=config.crop),
-    )  # fmt: skip
-    unlabelled = open_split("train_unlabelled") if config.unlabelled else None
+    plans = [
+        BatchPlan(view.labelled, view.unlabelled, Augmentation(crop=view.crop, scale=view.scale))
+        for view in config.views
+    ]
+    wanted = any(plan.unlabelled for plan in plans)
+    unlabelled = open_split("train_unlabelled", labels=options.pseudo_labels) if wanted else None
     return batches(
-        open_split("train"), unlabelled, plan, config.steps, start_step=step, workers=options.workers
-    )
+        open_split("train"), unlabelled, plans, config.steps,
+        seed=config.seed, start_step=step, workers=options.workers,
+    )  # fmt: skip
 
 
 def command_line() -> str:
