@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from typing import Any
 
 
@@ -29,6 +30,12 @@ WHOLE_IMAGES = (
     View((384, 512), (0.65, 1.3), 3, 3),
     View((320, 416), (0.55, 1.1), 4, 4),
 )
+# The same at half the work, for the passes of a second stage.
+FEW_WHOLE_IMAGES = (
+    View((480, 640), (0.85, 1.6), 1, 1),
+    View((384, 512), (0.65, 1.3), 2, 1),
+    View((320, 416), (0.55, 1.1), 2, 2),
+)
 
 LOSS_WEIGHTS = {
     "semantics": 1.0, "depth": 0.5, "normals": 0.5, "gates": 0.01,
@@ -46,13 +53,14 @@ class TrainingConfig:
         multipool: MultiPool's mode in this run: "weighted" first, then "pag" (the authors' two phases).
         steps: optimiser steps.
         views: of the batches, taken in turn.
-        class_balance: tau of the logit adjustment: the loss sees logits + tau log(share of the class), so that
-            the logits themselves speak for rare classes as if these were more frequent.
+        class_balance: tau of the logit adjustment: the loss sees logits + tau log(share of the class), so
+            that the logits themselves speak for rare classes as if these were more frequent.
         learning_rate: of new layers at the start; falls as (1 - step/steps)^0.9 after a linear warm-up.
         encoder_rate, gate_rate: factors on it.
         frozen_stages: the stem and this many stages of the encoder are not trained.
         frozen_depthwise: nor are the encoder's depthwise filters (their scale and shift are).
         ratio_floor: gate ratios are drawn from U[ratio_floor, 1], per image.
+        fixed_ratio: every gate at this ratio instead: one network per ratio, as in the talk.
         loss_weights: term -> weight.
         average_decay: of the exponential moving average of the weights that is evaluated and exported.
         freeze_all_statistics: also the new layers' batch norms keep their statistics.
@@ -75,6 +83,7 @@ class TrainingConfig:
     frozen_stages: int = 0
     frozen_depthwise: bool = False
     ratio_floor: float = 0.25
+    fixed_ratio: float | None = None
     loss_weights: Mapping[str, float] = field(default_factory=lambda: dict(LOSS_WEIGHTS))
     average_decay: float = 0.995
     freeze_all_statistics: bool = False
@@ -100,22 +109,49 @@ def lite0_dense() -> TrainingConfig:
 
 def lite0_gated() -> TrainingConfig:
     """Stage 2, from stage 1's weights: gates, one MultiPool branch a pixel, one network for every budget."""
-    return TrainingConfig(
-        gated=True, multipool="pag", steps=1200, learning_rate=4e-4, gate_rate=5.0, warmup_steps=30,
-        freeze_all_statistics=True, average_decay=0.99,
+    return replace(
+        lite0_dense(), views=FEW_WHOLE_IMAGES, gated=True, multipool="pag", steps=700, learning_rate=4e-4,
+        gate_rate=5.0, warmup_steps=30, freeze_all_statistics=True, average_decay=0.99,
     )  # fmt: skip
+
+
+def _ungated(**changes: Any) -> TrainingConfig:
+    """A second stage without gates: one pass a step where gates take two, so twice the steps in the time."""
+    config = replace(lite0_gated(), gated=False, multipool="weighted", steps=1400, options={"gated": False})
+    return replace(config, **changes)
+
+
+def _truncated(blocks: int) -> TrainingConfig:
+    return _ungated(options={"gated": False, "encoder_blocks": blocks})
+
+
+def _gated(**changes: Any) -> TrainingConfig:
+    return replace(lite0_gated(), **changes)
 
 
 def smoke() -> TrainingConfig:
     """A few steps on small crops: shows that the whole way works."""
     return TrainingConfig(
-        gated=True, multipool="pag", steps=4, views=(View((64, 96), labelled=1, unlabelled=1),), warmup_steps=1,
-        freeze_all_statistics=True,
+        views=(View((64, 96), labelled=1, unlabelled=1),), gated=True, multipool="pag", steps=4,
+        warmup_steps=1, freeze_all_statistics=True,
     )  # fmt: skip
 
 
 PRESETS: dict[str, Callable[[], TrainingConfig]] = {
     "lite0_dense": lite0_dense,
     "lite0_gated": lite0_gated,
+    # What the gated network is compared with, all from stage 1's weights.
+    "lite0_ungated": _ungated,
+    "lite0_multipool_average": partial(_ungated, multipool="average"),
+    "lite0_multipool_pag": partial(_ungated, multipool="pag"),
+    "lite0_identity_skip": partial(_gated, options={"skipped": "skip"}),
+    "lite0_layer_skip": partial(
+        _gated, options={"skipped": "layer"}, loss_weights={**lite0_gated().loss_weights, "gates": 0.1}
+    ),
+    "lite0_ratio_70": partial(_gated, fixed_ratio=0.7),
+    "lite0_ratio_50": partial(_gated, fixed_ratio=0.5),
+    "lite0_ratio_30": partial(_gated, fixed_ratio=0.3),
+    "lite0_truncated_14": partial(_truncated, 14),
+    "lite0_truncated_12": partial(_truncated, 12),
     "smoke": smoke,
 }

@@ -24,4 +24,4 @@ def class_shares(samples: Samples) -> npt.NDArray[np.float64]:
         counts += np.bincount(labels[labels != VOID], minlength=len(counts))
     if not counts.sum():
         raise ValueError("no labelled pixel in these samples")
-    return np.maximum(counts / counts.sum(), LEAST_SHARE)
+    return np.asarray(np.maximum(counts / counts.sum(), LEAST_SHARE))

@@ -46,8 +46,9 @@ def batches(
 ) -> Iterator[Batch]:
     """Batches of the steps start_step .. steps - 1, in order, made by `workers` processes (0: in this one).
 
-    The plans are taken in turn. The batch of a step is a function of (plans, seed, step): every set is gone through in a shuffled order, anew
-    each round, and each sample's augmentation is seeded by (seed, step, place in the batch).
+    The plans are taken in turn. The batch of a step is a function of (plans, seed, step): every set is gone
+    through in a shuffled order, anew each round, and each sample's augmentation is seeded by (seed, step,
+    place in the batch).
     Yields the dictionary of `collate`. Raises ValueError when the plan asks for samples of a set not given.
     """
     wanted = max(plan.unlabelled for plan in plans)

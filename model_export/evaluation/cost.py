@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from model_export.networks.gates import Gate
+from model_export.networks.gates import Gate, LayerGate
 from model_export.networks.layers import PerforatedConv2d
 from model_export.networks.parser import DenseParser
 from model_export.networks.pooling import MultiPool
@@ -133,10 +133,11 @@ class _Counter:
         self.layers.append(LayerCost(name, multiply_adds, gate))
 
     def _gate_hook(self, name: str) -> Any:
-        def hook(gate: Gate, _: Any, mask: Tensor) -> None:
+        def hook(gate: Gate | LayerGate, _: Any, mask: Tensor) -> None:
             self.kept.append(mask)
             self.gate_of_mask[id(mask)] = name
-            self.layers.append(LayerCost(f"{name}.gate", gate.weight.shape[1] * mask.numel(), None))
+            decisions = 1 if isinstance(gate, LayerGate) else mask.numel()
+            self.layers.append(LayerCost(f"{name}.gate", gate.weight.shape[1] * decisions, None))
 
         return hook
 

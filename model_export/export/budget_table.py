@@ -43,6 +43,8 @@ class BudgetTable:
 
     def lookup(self, budget: Tensor) -> dict[str, Tensor]:
         """Gate name -> ratio [N], from budget float32 [N]; as the exported graph does it."""
+        if not self.gates:
+            return {}
         start, steps, slopes, rises = (torch.from_numpy(part) for part in self.graph_constants())
         position = ((budget[:, None] - steps) * slopes).clamp(0, 1)
         ratios = torch.where(budget[:, None] >= 1, torch.ones(()), start + position @ rises)
@@ -59,6 +61,8 @@ def equal_ratios(
     cost: NetworkCost, budgets: tuple[float, ...] = (0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 ) -> BudgetTable:
     """Every gate at the same ratio, not below its floor; rows at the floor, at `budgets` above it, at 1."""
+    if not cost.floors:
+        return BudgetTable((), np.ones(1), np.ones((1, 0)))
     floor = cost.floor
     rows = [floor, *(budget for budget in budgets if budget > floor + 0.01), 1.0]
     names = tuple(cost.floors)

@@ -68,9 +68,7 @@ def load_exportable(path: Path) -> ExportableParser:
 
 
 def exportable_of(network: DenseParser) -> ExportableParser:
-    """The network as it will be served: one MultiPool branch a pixel, whatever it was trained with."""
-    for pool in network.multipools():
-        pool.mode = "pag"
+    """The network as it will be served."""
     return ExportableParser(network)
 
 

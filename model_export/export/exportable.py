@@ -12,7 +12,6 @@ from torch import Tensor, nn
 
 from model_export.evaluation.cost import NetworkCost, count
 from model_export.export.budget_table import BudgetTable, equal_ratios
-from model_export.networks.gates import Gate
 from model_export.networks.layers import PerforatedConv2d
 from model_export.networks.parser import OUTPUT_STRIDE, DenseParser
 from model_export.networks.pixels import normalise
@@ -26,16 +25,11 @@ class ExportableParser(nn.Module):
 
     Args:
         network: trained; put into evaluation mode here, its norms folded, its weights rounded to bfloat16.
-        table: budget -> ratios; equal ratios if not given.
-
-    Raises:
-        ValueError: the network has no gates, so there is nothing for a budget to act on.
+        table: budget -> ratios; equal ratios if not given. A network without gates has budget 1 alone.
     """
 
     def __init__(self, network: DenseParser, table: BudgetTable | None = None) -> None:
         super().__init__()
-        if not network.gates():
-            raise ValueError("a network without gates has no budget to serve; build it with gated=True")
         self.network = network.eval()
         for module in network.modules():
             if isinstance(module, PerforatedConv2d):
@@ -59,7 +53,7 @@ class ExportableParser(nn.Module):
         return dict(zip(OUTPUTS, outputs, strict=True))
 
     def _computed(self, masks: dict[str, Tensor], height: int, width: int, images: int) -> Tensor:
-        total = torch.zeros(images, 1, height, width)
+        total = torch.zeros(images, 1, height, width) if masks else torch.ones(images, 1, height, width)
         for name, mask in masks.items():
             weighted = mask.float() * self.weights[name]
             stride = height / mask.shape[2]
@@ -99,7 +93,7 @@ def _recorded_masks(network: DenseParser) -> Iterator[dict[str, Tensor]]:
 
 
 def _keep(masks: dict[str, Tensor], name: str) -> Any:
-    def hook(_: Gate, __: Any, mask: Tensor) -> None:
+    def hook(_: nn.Module, __: Any, mask: Tensor) -> None:
         masks[name] = mask
 
     return hook

@@ -17,7 +17,7 @@ from torch import Tensor, fx, nn
 
 from model_export.export.graph import GraphBuilder
 from model_export.networks.blocks import MaskSelect
-from model_export.networks.gates import Gate
+from model_export.networks.gates import Gate, LayerGate
 from model_export.networks.layers import PerforatedConv2d
 from model_export.networks.parser import DenseParser
 from model_export.networks.pooling import MultiPool
@@ -136,6 +136,35 @@ def _gate(lowering: Lowering, gate: Gate, name: str, inputs: list[str]) -> str:
     return mask
 
 
+def _layer_gate(lowering: Lowering, gate: LayerGate, name: str, inputs: list[str]) -> str:
+    graph, (x, ratio) = lowering.graph, inputs
+    axes = graph.constant("axes_1_2", np.array([1, 2]))
+    mean = graph.node("ReduceMean", [x, axes], f"{name}.mean", keepdims=0)
+    weight = graph.constant(f"{name}.weight", gate.weight.detach().reshape(-1, 1).numpy())
+    bias = graph.constant(f"{name}.bias", gate.bias.detach().numpy())
+    scored = graph.node("Gemm", [mean, weight, bias], f"{name}.score")
+    low, high = (graph.constant(f"ratio_{bound}", np.array(bound, np.float32)) for bound in (0.01, 0.99))
+    bounded = graph.node("Clip", [ratio, low, high], f"{name}.bounded")
+    one = graph.constant("scalar_1.0", np.array(1.0, np.float32))
+    odds = graph.node("Div", [bounded, graph.node("Sub", [one, bounded], f"{name}.rest")], f"{name}.odds")
+    scale = graph.constant(f"{name}.offset_scale", gate.offset_scale.detach().numpy())
+    offset = graph.node("Mul", [graph.node("Log", [odds], f"{name}.log_odds"), scale], f"{name}.offset")
+    axis = graph.constant("axis_1", np.array([1]))
+    column = graph.node("Unsqueeze", [offset, axis], f"{name}.offset_column")
+    logit = graph.node("Add", [scored, column], f"{name}.logit")
+    zero = graph.constant("scalar_0.0", np.array(0.0, np.float32))
+    chosen = graph.node("Greater", [logit, zero], f"{name}.chosen")
+    ratio_column = graph.node("Unsqueeze", [ratio, axis], f"{name}.ratio_column")
+    full = graph.node("GreaterOrEqual", [ratio_column, one], f"{name}.full")
+    runs = graph.node("Or", [chosen, full], f"{name}.runs")
+    spread = graph.node("Unsqueeze", [runs, axis], f"{name}.runs_3d")
+    size = graph.node("Shape", [x], f"{name}.size", start=0, end=3)
+    strides = graph.constant(f"{name}.strides", np.array([1, gate.stride, gate.stride]))
+    mask = graph.node("Expand", [spread, graph.node("Div", [size, strides], f"{name}.mask_size")], name)
+    lowering.masks[name.removesuffix(".gate")] = mask
+    return mask
+
+
 def _multipool(lowering: Lowering, pool: MultiPool, name: str, inputs: list[str]) -> str:
     graph, x = lowering.graph, inputs[0]
     mask = inputs[1] if len(inputs) > 1 else ""
@@ -143,9 +172,7 @@ def _multipool(lowering: Lowering, pool: MultiPool, name: str, inputs: list[str]
     for index, layer in enumerate(pool.head):
         logits = lowering.conv(layer, f"{name}.head.{index}", logits)  # type: ignore[arg-type]
     if pool.mode != "pag":
-        raise NotImplementedError(
-            f"{name}: only MultiPool in mode 'pag' is exported, this one is {pool.mode!r}"
-        )
+        return _mixed_branches(lowering, pool, name, x, logits)
     choice = graph.node("ArgMax", [logits], f"{name}.choice", axis=3, keepdims=0)
     copied = graph.node("Equal", [choice, graph.constant("branch_0", np.array(0))], f"{name}.copied")
     spread = graph.node("Unsqueeze", [copied, graph.constant("axis_3", np.array([3]))], f"{name}.copied_4d")
@@ -158,6 +185,25 @@ def _multipool(lowering: Lowering, pool: MultiPool, name: str, inputs: list[str]
             chosen = graph.node("And", [chosen, mask], f"{name}.computed_{index}")
         result = lowering.conv(branch, f"{name}.branch_{index}", x, chosen, result)  # type: ignore[arg-type]
     return result
+
+
+def _mixed_branches(lowering: Lowering, pool: MultiPool, name: str, x: str, logits: str) -> str:
+    """Every branch at every pixel, and their mean or their weighted sum."""
+    graph, count = lowering.graph, len(pool.branches) + 1
+    branches = [x] + [
+        lowering.conv(branch, f"{name}.branch_{index}", x)  # type: ignore[arg-type]
+        for index, branch in enumerate(pool.branches, start=1)
+    ]
+    if pool.mode == "average":
+        share = graph.constant(f"{name}.share", np.array(1 / count, np.float32))
+        return graph.node("Mul", [graph.node("Sum", branches, f"{name}.sum"), share], f"{name}.mean")
+    weights = graph.node("Softmax", [logits], f"{name}.weights", axis=3)
+    weighted = []
+    for index, branch in enumerate(branches):
+        channel = graph.constant(f"channel_{index}", np.array([index]))
+        weight = graph.node("Gather", [weights, channel], f"{name}.weight_{index}", axis=3)
+        weighted.append(graph.node("Mul", [branch, weight], f"{name}.weighted_{index}"))
+    return graph.node("Sum", weighted, f"{name}.weighted_sum")
 
 
 def _maxpool(lowering: Lowering, pool: nn.MaxPool2d, name: str, inputs: list[str]) -> str:
@@ -187,6 +233,7 @@ def _select(lowering: Lowering, _: MaskSelect, name: str, inputs: list[str]) -> 
 LAYERS: dict[type[nn.Module], Layer] = {
     PerforatedConv2d: _conv,
     Gate: _gate,
+    LayerGate: _layer_gate,
     MultiPool: _multipool,
     nn.MaxPool2d: _maxpool,
     MaskSelect: _select,

@@ -16,7 +16,8 @@ def to_onnx(exportable: ExportableParser, name: str) -> onnx.ModelProto:
     """The model: image uint8 [N, H, W, 3] and budget float32 [N] to exportable.OUTPUTS."""
     graph = GraphBuilder()
     lowering = Lowering(exportable.network, graph)
-    logits, log_depth, normals = lowering.run(_normalised(graph), _ratios(graph, exportable))
+    ratios = _ratios(graph, exportable) if exportable.table.gates else "budget"
+    logits, log_depth, normals = lowering.run(_normalised(graph), ratios)
     graph.node("Identity", [logits], "semantic_logits")
     depth = graph.node("Exp", [log_depth], "depth_4d")
     graph.node("Squeeze", [depth, graph.constant("axis_3", np.array([3]))], "depth")
@@ -61,6 +62,10 @@ def _ratios(graph: GraphBuilder, exportable: ExportableParser) -> str:
 def _computed(graph: GraphBuilder, exportable: ExportableParser, masks: dict[str, str]) -> None:
     """Adds the output `computed`; masks of one stride are summed before they are resized."""
     zero = graph.constant("scalar_0.0", np.array(0.0, np.float32))
+    if not masks:
+        one = graph.constant("scalar_1.0", np.array(1.0, np.float32))
+        graph.node("Add", [graph.node("Mul", ["depth", zero], "nothing"), one], "computed")
+        return
     shares: dict[int, list[str]] = {}
     for name, stride in exportable.strides.items():
         share = graph.constant(f"{name}.share", np.array(exportable.weights[name], np.float32))

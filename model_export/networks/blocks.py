@@ -5,17 +5,18 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from model_export.networks.gates import Gate
+from model_export.networks.gates import Gate, LayerGate
 from model_export.networks.layers import PerforatedConv2d
 from model_export.networks.pooling import MultiPool
 
-SKIPPED = ("skip", "bypass", "interpolate")
+SKIPPED = ("skip", "bypass", "interpolate", "layer")
 """What a skipped pixel gets.
 
 skip: the branch counts as zero, O = act(shortcut(I)); the first 1x1 runs everywhere.
 bypass: the authors' code: only the middle convolution is skipped, its input taking its place.
 interpolate: every convolution of the branch is computed on the mask alone and interpolated elsewhere from the
 always-computed coarse grid.
+layer: as skip, for all pixels of an image or none, the first 1x1 too: layer skipping.
 """
 
 
@@ -24,6 +25,12 @@ def _fills(skipped: str) -> tuple[str, str]:
     if skipped not in SKIPPED:
         raise ValueError(f"skipped must be one of {SKIPPED}, got {skipped!r}")
     return ("interpolate", "interpolate") if skipped == "interpolate" else ("zero", "zero")
+
+
+def _gate(in_channels: int, stride: int, skipped: str) -> Gate | LayerGate:
+    if skipped == "layer":
+        return LayerGate(in_channels, stride=stride)
+    return Gate(in_channels, stride=stride, coarse_stride=2 if skipped == "interpolate" else 0)
 
 
 class _GatedBranch(nn.Module):
@@ -36,8 +43,7 @@ class _GatedBranch(nn.Module):
     def __init__(self, in_channels: int, stride: int, skipped: str, gated: bool) -> None:
         super().__init__()
         self.skipped = skipped
-        coarse_stride = 2 if skipped == "interpolate" else 0
-        self.gate = Gate(in_channels, stride=stride, coarse_stride=coarse_stride) if gated else None
+        self.gate = _gate(in_channels, stride, skipped) if gated else None
         self.select = MaskSelect()
 
     def mask(self, x: Tensor, ratios: dict[str, Tensor] | None) -> Tensor | None:
@@ -51,7 +57,7 @@ class _GatedBranch(nn.Module):
 
     def branch(self, x: Tensor, mask: Tensor | None, residual: Tensor | None) -> Tensor:
         """act(F(x) + residual), F computed at the mask's pixels."""
-        if self.skipped == "interpolate":
+        if self.skipped in ("interpolate", "layer"):
             y = self.middle(self.first(x, mask), mask)
             return self.last(y, mask, residual)  # type: ignore[no-any-return]
         y = self.first(x)
@@ -128,8 +134,7 @@ class Bottleneck(_GatedBranch):
 class InvertedBottleneck(_GatedBranch):
     """EfficientNet-Lite's block: expand 1x1, depthwise, project 1x1, identity where the shapes allow.
 
-    Gated with skipped="interpolate" wherever the stride is 1; with "skip" or "bypass" only where there is an
-    identity path.
+    Gated with skipped="interpolate" wherever the stride is 1; otherwise only where there is an identity path.
     """
 
     def __init__(

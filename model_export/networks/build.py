@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from torch import nn
 
-from model_export.networks.efficientnet_lite import EfficientNetLite0, load_imagenet
+from model_export.networks.efficientnet_lite import BLOCKS, EfficientNetLite0, load_imagenet
 from model_export.networks.heads import TaskHeads
 from model_export.networks.parser import DenseParser, build_decoder, build_trunk
 from model_export.networks.resnet import ResNet
@@ -18,10 +18,11 @@ def efficientnet_lite0(
     gated: bool = True,
     multipool: str | None = "pag",
     context: bool = True,
+    encoder_blocks: int = BLOCKS,
     pretrained: bool = True,
 ) -> DenseParser:
     """The default network: an ImageNet encoder at output stride 16, trunk at 16, decoder at 8."""
-    encoder = EfficientNetLite0(skipped=skipped, gated=gated)
+    encoder = EfficientNetLite0(skipped=skipped, gated=gated, blocks=encoder_blocks)
     if pretrained and (missing := load_imagenet(encoder)):
         raise ValueError(f"the ImageNet state dict lacks {missing}")
     return DenseParser(

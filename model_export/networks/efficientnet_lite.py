@@ -22,6 +22,8 @@ _STAGES = (
     (1, 3, 1, 2, 2, 6, 320),
 )
 _FINE_STAGE = 2
+BLOCKS = sum(stage[0] for stage in _STAGES)
+_LEAST_BLOCKS = sum(stage[0] for stage in _STAGES[:3]) + 1
 
 
 class EfficientNetLite0(nn.Module):
@@ -30,13 +32,19 @@ class EfficientNetLite0(nn.Module):
     Args:
         skipped: what a skipped pixel gets, one of blocks.SKIPPED.
         gated: whether blocks have gates.
+        blocks: how many of the 16 blocks are kept, from the first; a truncated encoder.
+
+    Raises:
+        ValueError: fewer blocks than reach stride 16.
     """
 
     fine_channels, fine_stride = 40, 8
-    top_channels, top_stride = 320, 16
+    top_stride = 16
 
-    def __init__(self, *, skipped: str = "interpolate", gated: bool = True) -> None:
+    def __init__(self, *, skipped: str = "interpolate", gated: bool = True, blocks: int = BLOCKS) -> None:
         super().__init__()
+        if not _LEAST_BLOCKS <= blocks <= BLOCKS:
+            raise ValueError(f"an encoder has {_LEAST_BLOCKS} to {BLOCKS} blocks, not {blocks}")
         self.stem = PerforatedConv2d(
             3, 32, 3, stride=2, activation="relu6", padding="tensorflow", eps=1e-3
         )  # fmt: skip
@@ -44,7 +52,7 @@ class EfficientNetLite0(nn.Module):
         channels = 32
         for repeats, kernel, stride, first_dilation, dilation, expansion, out in _STAGES:
             stage = nn.ModuleList()
-            for index in range(repeats):
+            for index in range(min(repeats, blocks)):
                 stage.append(
                     InvertedBottleneck(
                         channels, out, kernel_size=kernel, expansion=expansion, skipped=skipped, gated=gated,
@@ -52,7 +60,9 @@ class EfficientNetLite0(nn.Module):
                     )
                 )  # fmt: skip
                 channels = out
+            blocks -= len(stage)
             self.stages.append(stage)
+        self.top_channels = channels
 
     def forward(self, x: Tensor, ratios: dict[str, Tensor] | None = None) -> tuple[Tensor, Tensor]:
         """(fine [N, 40, H/8, W/8], top [N, 320, H/16, W/16]) from x [N, 3, H, W] = (pixel - 127) / 128."""

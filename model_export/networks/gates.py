@@ -97,3 +97,44 @@ class Gate(nn.Module):
     def floor(self) -> float:
         """The share of pixels that is computed whatever the ratio, on even-sized maps."""
         return 1.0 / GRID_STRIDE**2 if self.coarse_stride else 0.0
+
+
+class LayerGate(nn.Module):
+    """Runs or skips a whole block, image by image: layer skipping, the talk's baseline for pixel-wise gates.
+
+    The score is a 1x1 convolution of the mean over all pixels; the block runs where score + a(rho) > 0, so
+    the ratio holds on average over images, not for each; at ratio 1 every block runs.
+
+    Args:
+        in_channels: channels of the block's input.
+        stride: of the block.
+        temperature: of the relaxed Bernoulli that carries the gradient.
+    """
+
+    coarse_stride = 0
+    mode = "threshold"
+
+    def __init__(self, in_channels: int, *, stride: int = 1, temperature: float = 1.0) -> None:
+        super().__init__()
+        self.stride, self.temperature = stride, temperature
+        self.weight = nn.Parameter(torch.randn(1, in_channels, 1, 1) * 0.1 / in_channels**0.5)
+        self.bias = nn.Parameter(torch.zeros(1))
+        self.offset_scale = nn.Parameter(torch.ones(1))
+        self.record: GateRecord | None = None
+
+    def forward(self, x: Tensor, ratio: Tensor) -> Tensor:
+        """Mask [N, 1, Ho, Wo], the same at every pixel of an image: float in training, else bool."""
+        score = F.conv2d(x.mean((2, 3), keepdim=True).float(), self.weight, self.bias)
+        logit = score + (self.offset_scale * torch.logit(ratio.clamp(0.01, 0.99)))[:, None, None, None]
+        size = [-(-side // self.stride) for side in x.shape[2:]]
+        if not self.training:
+            return ((logit > 0) | (ratio >= 1)[:, None, None, None]).expand(-1, -1, *size)
+        noise = torch.empty_like(logit).uniform_(1e-5, 1 - 1e-5).logit()
+        soft = torch.sigmoid((logit + noise) / self.temperature)
+        self.record = GateRecord(ratio, torch.sigmoid(logit).flatten())
+        hard = (logit + noise > 0).to(soft.dtype)
+        return (hard + soft - soft.detach()).expand(-1, -1, *size)
+
+    def floor(self) -> float:
+        """Nothing has to be computed."""
+        return 0.0

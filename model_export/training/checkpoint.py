@@ -36,7 +36,7 @@ class WeightAverage:
 
 @dataclass
 class TrainingState:
-    """The live objects of a run; adjustment: [K] added to semantic logits in the loss, not in a checkpoint."""
+    """The live objects of a run; adjustment [K], added to semantic logits in the loss, is not saved."""
 
     network: nn.Module
     optimizer: torch.optim.Optimizer

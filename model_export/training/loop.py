@@ -21,10 +21,15 @@ class NonFiniteLossError(RuntimeError):
     """A loss term or the gradient became NaN or infinite; the message names every term and its value."""
 
 
-def draw_ratios(network: DenseParser, images: int, floor: float) -> dict[str, Tensor]:
-    """One ratio per image from U[floor, 1], the same for every gate; a batch's first image at the floor."""
-    ratio = torch.empty(images).uniform_(floor, 1.0)
-    ratio[0] = floor
+def draw_ratios(network: DenseParser, images: int, config: TrainingConfig) -> dict[str, Tensor]:
+    """One ratio per image from U[floor, 1], the same for every gate; a batch's first image at the floor.
+
+    With a fixed ratio, that one for every image.
+    """
+    if config.fixed_ratio is not None:
+        return dict.fromkeys(network.gates(), torch.full((images,), config.fixed_ratio))
+    ratio = torch.empty(images).uniform_(config.ratio_floor, 1.0)
+    ratio[0] = config.ratio_floor
     return dict.fromkeys(network.gates(), ratio)
 
 
@@ -42,7 +47,7 @@ def loss_terms(
     teacher = _forward(network, image, None)
     yield _weighted(task_terms(teacher, batch, adjustment), config)
     if config.gated:
-        student = _forward(network, image, draw_ratios(network, image.shape[0], config.ratio_floor))
+        student = _forward(network, image, draw_ratios(network, image.shape[0], config))
         terms = task_terms(student, batch, adjustment) | distillation_terms(student, _detached(teacher))
         terms["gates"] = gate_divergence(gate.record for gate in network.gates().values() if gate.record)
         yield {f"gated_{name}": value for name, value in _weighted(terms, config).items()}

@@ -94,12 +94,15 @@ def _freeze(network: DenseParser, config: TrainingConfig) -> None:
 
 
 def start(config: TrainingConfig, options: RunOptions) -> checkpoint.TrainingState:
-    """A fresh or resumed run: options.folder/checkpoint.pt is taken up if it is there."""
+    """A fresh or resumed run: options.folder/checkpoint.pt is taken up if it is there.
+
+    Raises:
+        ValueError: options.initial lacks weights that no new part explains.
+    """
     torch.manual_seed(config.seed)
     network = make_network(config)
     if options.initial is not None:
-        weights = checkpoint.averaged_weights(checkpoint.read(options.initial))
-        network.load_state_dict(weights)
+        _take_over(network, checkpoint.averaged_weights(checkpoint.read(options.initial)))
     state = checkpoint.TrainingState(
         network, make_optimizer(network, config), checkpoint.WeightAverage(network, config.average_decay)
     )
@@ -107,6 +110,20 @@ def start(config: TrainingConfig, options: RunOptions) -> checkpoint.TrainingSta
     if path.is_file():
         checkpoint.restore(checkpoint.read(path), state)
     return state
+
+
+# Parts that a second stage may have anew: gates of another kind, and what follows a truncated encoder.
+_NEW_PARTS = (".gate.", "reduce.", "context.first.")
+
+
+def _take_over(network: DenseParser, weights: dict[str, Tensor]) -> None:
+    """Copies the weights of equal name and shape; the others must belong to _NEW_PARTS."""
+    own = network.state_dict()
+    kept = [name for name in own if name not in weights or weights[name].shape != own[name].shape]
+    lacking = [name for name in kept if not any(part in name for part in _NEW_PARTS)]
+    if lacking:
+        raise ValueError(f"the initial checkpoint does not fit this network: {', '.join(lacking[:5])}")
+    network.load_state_dict({name: own[name] if name in kept else weights[name] for name in own})
 
 
 def run(config: TrainingConfig, options: RunOptions, validate: Validate | None = None) -> Path:
