@@ -22,15 +22,20 @@ class NonFiniteLossError(RuntimeError):
 
 
 def draw_ratios(network: DenseParser, images: int, config: TrainingConfig) -> dict[str, Tensor]:
-    """One ratio per image from U[floor, 1], the same for every gate; a batch's first image at the floor.
+    """Gate name -> [images], from U[floor, 1]: for half of the images one ratio for all gates, else one each.
 
-    With a fixed ratio, that one for every image.
+    Drawn each for itself, they prepare the network for any allocation of a budget. A batch's first image has
+    every gate at the floor. With a fixed ratio, that one for every gate and image.
     """
     if config.fixed_ratio is not None:
         return dict.fromkeys(network.gates(), torch.full((images,), config.fixed_ratio))
-    ratio = torch.empty(images).uniform_(config.ratio_floor, 1.0)
-    ratio[0] = config.ratio_floor
-    return dict.fromkeys(network.gates(), ratio)
+    shared = torch.empty(images).uniform_(config.ratio_floor, 1.0)
+    alike = torch.rand(images) < 0.5
+    alike[0], shared[0] = True, config.ratio_floor
+    return {
+        name: torch.where(alike, shared, torch.empty(images).uniform_(config.ratio_floor, 1.0))
+        for name in network.gates()
+    }
 
 
 def learning_rate_factor(step: int, config: TrainingConfig) -> float:
