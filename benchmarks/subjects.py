@@ -11,7 +11,6 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.photograph import photograph
-from model_export.export.export import exportable_of
 from model_export.export.exportable import ExportableParser
 from model_export.export.onnx_model import to_onnx
 from model_export.networks.build import build
@@ -64,7 +63,7 @@ def resnet50(skipped: str) -> Subject:
     """PAG-ResNet-50 at output stride 8, a plain 3x3 in place of MultiPool, at GATE_RATIOS of every gate."""
     torch.manual_seed(0)
     network = build("resnet50", output_stride=8, skipped=skipped, multipool=None).eval()
-    exportable = exportable_of(network)
+    exportable = ExportableParser(network)
     check_activations(network)
     settings = [Setting("ratio 1", 1.0, 1.0), *(_at_ratio(exportable, ratio) for ratio in GATE_RATIOS)]
     name = f"resnet50-{skipped}"

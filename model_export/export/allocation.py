@@ -102,7 +102,7 @@ def _steps(gate: str, curve: dict[float, float], multiply_adds: int) -> list[Ste
 
 
 def _hull(points: npt.NDArray[np.float64]) -> Sequence[npt.NDArray[np.float64]]:
-    """Lower convex hull of points [n, 2] of ascending x: its slopes ascend, so a walk by price is in order."""
+    """Lower convex hull of points [n, 2], x ascending: its slopes ascend, so a walk by price is in order."""
     hull: list[npt.NDArray[np.float64]] = []
     for point in points:
         while len(hull) > 1 and _slope(hull[-2], hull[-1]) >= _slope(hull[-1], point):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +32,15 @@ class BudgetTable:
     gates: tuple[str, ...]
     budgets: Floats
     ratios: Floats
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain values."""
+        return {"gates": self.gates, "budgets": self.budgets.tolist(), "ratios": self.ratios.tolist()}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> BudgetTable:
+        """The table that to_json gave these values."""
+        return cls(tuple(values["gates"]), np.array(values["budgets"]), np.array(values["ratios"]))
 
     @property
     def floor(self) -> float:

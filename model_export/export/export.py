@@ -17,6 +17,7 @@ from model_export.config import TrainingConfig
 from model_export.data.classes import NYU40, palette
 from model_export.evaluation.cost import REFERENCE_SIZE
 from model_export.export import card
+from model_export.export.budget_table import BudgetTable
 from model_export.export.exportable import ExportableParser
 from model_export.export.labels_model import labels_model
 from model_export.export.onnx_model import to_onnx
@@ -58,23 +59,24 @@ class Identity:
     description: str
 
 
-def load_exportable(path: Path) -> ExportableParser:
-    """The network of a checkpoint with its averaged weights, ready for evaluation and export."""
+def load_network(path: Path) -> DenseParser:
+    """The network of a checkpoint with its averaged weights."""
     content = checkpoint.read(path)
-    config = TrainingConfig.from_json(content["config"])
-    network = make_network(config, pretrained=False)
+    network = make_network(TrainingConfig.from_json(content["config"]), pretrained=False)
     network.load_state_dict(checkpoint.averaged_weights(content))
-    return exportable_of(network)
+    return network.eval()
 
 
-def exportable_of(network: DenseParser) -> ExportableParser:
-    """The network as it will be served."""
-    return ExportableParser(network)
+def load_exportable(path: Path, table: BudgetTable | None = None) -> ExportableParser:
+    """The network of a checkpoint, ready for evaluation and export; table: equal ratios if not given."""
+    return ExportableParser(load_network(path), table)
 
 
-def export(checkpoints: Sequence[Path], folder: Path, identity: Identity) -> ModelManifest:
+def export(
+    checkpoints: Sequence[Path], folder: Path, identity: Identity, *, table: BudgetTable | None = None
+) -> ModelManifest:
     """Writes the folder from the last checkpoint; the earlier ones are the stages it was trained from."""
-    exportable = load_exportable(checkpoints[-1])
+    exportable = load_exportable(checkpoints[-1], table)
     folder.mkdir(parents=True, exist_ok=True)
     onnx.save(to_onnx(exportable, identity.name), folder / MODEL_NAME)
     onnx.save(labels_model(), folder / LABELS_MODEL_NAME)

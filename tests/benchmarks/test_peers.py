@@ -9,7 +9,7 @@ from onnx import helper
 
 from benchmarks.peers import feeds_of, ungated
 from benchmarks.runtimes import session
-from model_export.export.export import exportable_of
+from model_export.export.exportable import ExportableParser
 from model_export.export.onnx_model import to_onnx
 from model_export.networks.build import build
 from model_export.op.functions import inlined
@@ -21,7 +21,7 @@ TOLERANCE = 1e-4
 @pytest.mark.parametrize("options", [{}, {"skipped": "skip", "multipool": None}], ids=["default", "skip"])
 def test_ungated_network_is_the_gated_one_at_budget_1(options: dict[str, str | None]) -> None:
     network = build("resnet26", width=0.125, output_stride=16, **options)
-    gated = to_onnx(exportable_of(network), "small")
+    gated = to_onnx(ExportableParser(network), "small")
     standard = inlined(ungated(gated))
     assert all(node.domain == "" and node.op_type != "TopK" for node in standard.graph.node)
     image = np.random.default_rng(0).integers(0, 256, (1, 64, 96, 3), np.uint8)
