@@ -6,22 +6,19 @@ import hashlib
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
-from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from service.knob import SHARE_TOLERANCE, BudgetSpec, Gate, network_budget
+from service.section import Byte, Count, Positive, Section
+from service.sizes import Fit, plan_fit
+
 MANIFEST_NAME = "manifest.json"
 MODEL_NAME = "model.onnx"
 LABELS_MODEL_NAME = "labels.onnx"
-SHARE_TOLERANCE = 1e-4  # a table's figures may be rounded to four decimals
-
-Share = Annotated[float, Field(ge=0.0, le=1.0)]
-Count = Annotated[int, Field(ge=0)]
-Positive = Annotated[int, Field(ge=1)]
-Byte = Annotated[int, Field(ge=0, le=255)]
 
 
 class ManifestError(ValueError):
@@ -32,12 +29,6 @@ class ManifestError(ValueError):
         self.problems = problems
         listing = "".join(f"\n  - {problem}" for problem in problems)
         super().__init__(f"model folder {folder} cannot be used:{listing}")
-
-
-class Section(BaseModel):
-    """Base of every part: exact types, no unknown keys, immutable."""
-
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
 
 class FileEntry(Section):
@@ -65,38 +56,6 @@ class InputSpec(Section):
     size_multiple: Positive
     working_pixels: Positive
     normalisation: str
-
-
-class Gate(Section):
-    """One gated part: its multiply-adds at the reference size when every pixel is computed."""
-
-    name: str
-    stride: Positive
-    multiply_adds: Positive
-    coarse_stride: Literal[0, 2]
-
-
-class BudgetRow(Section):
-    """Gate ratios, in the gates' order, that spend `budget` of the full network."""
-
-    budget: Annotated[float, Field(gt=0.0, le=1.0)]
-    ratios: tuple[Share, ...]
-
-
-class BudgetSpec(Section):
-    """The knob: its floor, its default, and the table from budget to gate ratios."""
-
-    floor: Annotated[float, Field(gt=0.0, le=1.0)]
-    default: Annotated[float, Field(gt=0.0, le=1.0)]
-    gates: tuple[Gate, ...]
-    table: Annotated[tuple[BudgetRow, ...], Field(min_length=1)]
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        problems = list(_table_problems(self))
-        if problems:
-            raise ValueError("; ".join(problems))
-        return self
 
 
 class MultiplyAdds(Section):
@@ -245,12 +204,18 @@ class ModelManifest(Section):
             raise ValueError("; ".join(problems))
         return self
 
+    def fit(self, height: int, width: int, scale: float = 1.0) -> Fit:
+        """Sizes at which a photograph of `height` x `width` is fed at `scale` of its working size."""
+        return plan_fit(height, width, self.input.working_pixels, self.input.size_multiple, scale)
+
+    # A budget of the graph is a share of the work at the size that it is fed: scales are no matter of these.
+
     def used_budget(self, budget: float) -> float:
-        """Budget in [floor, 1] that the graph serves for a requested one."""
-        return min(max(budget, self.budget.floor), 1.0)
+        """Budget in [budget.gates_floor, 1] that the graph serves when it is fed `budget`."""
+        return min(max(budget, self.budget.gates_floor), 1.0)
 
     def ratios_for(self, budget: float) -> tuple[float, ...]:
-        """Gate ratio of each gate at `budget`: linear between the table's rows, clamped at its ends."""
+        """Ratio of each gate when the graph is fed `budget`: linear between rows, clamped at the ends."""
         # The graph is fed a float32, so the exact cost is that of the float32.
         wanted = float(np.float32(budget))
         rows = self.budget.table
@@ -264,7 +229,7 @@ class ModelManifest(Section):
         return tuple(a + weight * (b - a) for a, b in zip(low.ratios, high.ratios, strict=True))
 
     def share(self, budget: float, height: int, width: int) -> float:
-        """Share in (0,1] of the full network's multiply-adds that `budget` spends.
+        """Share in (0,1] of the full network's multiply-adds at one size that the graph fed `budget` spends.
 
         `height` and `width` are the padded size in pixels, multiples of `input.size_multiple`.
         """
@@ -277,7 +242,7 @@ class ModelManifest(Section):
         return spent / self.multiply_adds.total
 
     def multiply_adds_at(self, budget: float, height: int, width: int) -> int:
-        """Multiply-adds that `budget` spends at the padded size `height` x `width`."""
+        """Multiply-adds that the graph fed `budget` spends at the padded size `height` x `width`."""
         reference_height, reference_width = self.multiply_adds.reference_size
         scale = (height * width) / (reference_height * reference_width)
         return round(self.share(budget, height, width) * self.multiply_adds.total * scale)
@@ -325,21 +290,6 @@ def _computed_share(gate: Gate, ratio: float, height: int, width: int) -> float:
     return min(pixels, max(chosen, grid)) / pixels
 
 
-def _table_problems(spec: BudgetSpec) -> Iterator[str]:
-    rows = spec.table
-    if any(len(row.ratios) != len(spec.gates) for row in rows):
-        yield f"each row of the table needs {len(spec.gates)} ratios, one per gate"
-        return
-    if any(low.budget >= high.budget for low, high in pairwise(rows)):
-        yield "the table's budgets must ascend"
-    if any(a > b for low, high in pairwise(rows) for a, b in zip(low.ratios, high.ratios, strict=True)):
-        yield "no gate's ratio may fall as the budget rises"
-    if rows[0].budget != spec.floor or rows[-1].budget != 1.0:
-        yield "the table's first budget must be the floor and its last 1.0"
-    if spec.default < spec.floor:
-        yield "the default budget lies below the floor"
-
-
 def _manifest_problems(manifest: ModelManifest) -> Iterator[str]:
     if MODEL_NAME not in manifest.files:
         yield f"files must list {MODEL_NAME}"
@@ -364,6 +314,18 @@ def _manifest_problems(manifest: ModelManifest) -> Iterator[str]:
         spent = manifest.share(row.budget, *counts.reference_size)
         if spent > row.budget + SHARE_TOLERANCE:
             yield f"budget {row.budget} is a ceiling, but its ratios spend {spent:.4f}"
+    yield from _scale_problems(manifest)
+
+
+def _scale_problems(manifest: ModelManifest) -> Iterator[str]:
+    size, floor = manifest.multiply_adds.reference_size, manifest.budget.gates_floor
+    for row in manifest.budget.scales:
+        left = network_budget(row.budget, manifest.fit(*size), manifest.fit(*size, row.scale))
+        if left < floor - SHARE_TOLERANCE:
+            yield (
+                f"budget {row.budget} at scale {row.scale} leaves the gates {left:.4f}, "
+                f"below their floor {floor:.4f}"
+            )
 
 
 def _file_problem(path: Path, entry: FileEntry) -> str | None:

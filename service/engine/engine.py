@@ -15,17 +15,19 @@ import numpy as np
 import structlog
 from numpy.typing import NDArray
 
+from service.budget import OperatingPoint, operating_point
 from service.engine.cancellation import Cancellation
 from service.engine.registry import ModelRegistry
 from service.engine.session import ModelSession
 from service.engine.threads import usable_cpus
-from service.engine.work import STAGES, Cost, Options, Parsed, cost_of, timed
+from service.engine.work import STAGES, Options, Parsed, timed
 from service.errors import Cancelled, NotReady, Overloaded, UnknownTask
 from service.imaging import decode as decoding
 from service.imaging import geometry
-from service.imaging.geometry import Fit, Size
+from service.manifest import ModelManifest
 from service.metrics import Metrics
 from service.settings import Settings
+from service.sizes import Fit, Size
 
 T = TypeVar("T")
 WARM_UP_IMAGE = (480, 640)
@@ -101,7 +103,7 @@ class Engine:
                 raise
 
     async def warm_up(self) -> None:
-        """Run every model at its floor and at 1, so that no request pays for first-time work."""
+        """Run every model at its floor, each scale and 1, so that no request pays for first-time work."""
         loop = asyncio.get_running_loop()
         try:
             for session in self.registry:
@@ -144,18 +146,17 @@ class Engine:
         cancellation: Cancellation,
     ) -> tuple[Parsed, T]:
         seconds = dict.fromkeys(STAGES, 0.0)
-        photograph, plan, image = await self._in_thread(
+        photograph, point, image = await self._in_thread(
             self._codecs, "decode", seconds, cancellation, lambda: self._prepare(data, options, seconds)
         )
-        cost = cost_of(options, plan)
-        self._metrics.budget_requested.observe(cost.requested)
-        self._metrics.budget_used.observe(cost.used)
+        self._metrics.budget_requested.observe(point.requested_budget)
+        self._metrics.budget_used.observe(point.used_budget)
         outputs = options.session.manifest.tasks.outputs(options.tasks)
 
         def infer() -> dict[str, NDArray[np.float32]]:
             self._waiting.discard(cancellation)
             with timed(seconds, "inference"):
-                return options.session.run(image, cost.used, outputs, cancellation)
+                return options.session.run(image, point.network_budget, outputs, cancellation)
 
         self._waiting.add(cancellation)
         try:
@@ -165,30 +166,28 @@ class Engine:
 
         def finish() -> tuple[Parsed, T]:
             with timed(seconds, "postprocess"):
-                maps = self._bring_back(raw, options, plan, cancellation)
-            kept = _at_size(photograph.pixels, plan, options.size) if options.photograph else None
+                maps = self._bring_back(raw, options, point.fit, cancellation)
+            kept = _at_size(photograph.pixels, point.fit, options.size) if options.photograph else None
             parsed = Parsed(
-                options.session.manifest, maps, kept, cost, photograph.format, plan, options.size, seconds
+                options.session.manifest, maps, kept, point, photograph.format, options.size, seconds
             )
             return parsed, render(parsed, self._maps)
 
         answer = await self._in_thread(self._codecs, "encode", seconds, cancellation, finish)
-        self._record(cost, seconds)
+        self._record(point, seconds)
         return answer
 
     def _prepare(
         self, data: bytes, options: Options, seconds: dict[str, float]
-    ) -> tuple[decoding.Photograph, Fit, NDArray[np.uint8]]:
-        spec = options.session.manifest.input
+    ) -> tuple[decoding.Photograph, OperatingPoint, NDArray[np.uint8]]:
+        manifest = options.session.manifest
         whole = options.photograph and options.size == "input"
         with timed(seconds, "decode"):
-            enough = None if whole else spec.working_pixels
+            enough = None if whole else _enough_pixels(manifest, options.budget)
             photograph = decoding.decode(data, self._settings.max_pixels, enough)
         with timed(seconds, "preprocess"):
-            plan = geometry.plan_fit(
-                photograph.height, photograph.width, spec.working_pixels, spec.size_multiple
-            )
-            return photograph, plan, geometry.fit(photograph.pixels, plan)
+            point = operating_point(manifest, options.budget, photograph.height, photograph.width)
+            return photograph, point, geometry.fit(photograph.pixels, point.fit)
 
     def _bring_back(
         self,
@@ -227,11 +226,11 @@ class Engine:
             self._metrics.cancelled.labels(stage).inc()
             raise
 
-    def _record(self, cost: Cost, seconds: dict[str, float]) -> None:
+    def _record(self, point: OperatingPoint, seconds: dict[str, float]) -> None:
         for stage, took in seconds.items():
             self._metrics.stage_seconds.labels(stage).observe(took)
-        self._metrics.multiply_adds.labels("spent").inc(cost.multiply_adds)
-        self._metrics.multiply_adds.labels("saved").inc(cost.multiply_adds * (1 / cost.share - 1))
+        self._metrics.multiply_adds.labels("spent").inc(point.multiply_adds)
+        self._metrics.multiply_adds.labels("saved").inc(point.multiply_adds * (1 / point.share - 1))
 
 
 RESAMPLE: dict[str, Callable[[NDArray[np.float32], geometry.Sampling], NDArray[Any]]] = {
@@ -247,13 +246,19 @@ def _at_size(pixels: NDArray[np.uint8], plan: Fit, size: Size) -> NDArray[np.uin
     return np.asarray(cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
 
 
+def _enough_pixels(manifest: ModelManifest, budget: float) -> int:
+    # An image that cannot be served at its row's scale is worked on at a smaller one, which needs fewer.
+    return math.ceil(manifest.input.working_pixels * manifest.budget.scales_at(budget)[0] ** 2)
+
+
 def _run_once(session: ModelSession) -> None:
     manifest = session.manifest
-    plan = geometry.plan_fit(*WARM_UP_IMAGE, manifest.input.working_pixels, manifest.input.size_multiple)
-    image = np.full((1, *plan.padded, 3), 127, np.uint8)
     outputs = manifest.tasks.outputs(manifest.tasks.names())
-    for budget in (manifest.budget.floor, 1.0):
-        maps = session.run(image, budget, outputs, Cancellation())
+    for budget in sorted({manifest.budget.floor, *(row.budget for row in manifest.budget.scales), 1.0}):
+        point = operating_point(manifest, budget, *WARM_UP_IMAGE)
+        image = np.full((1, *point.fit.padded, 3), 127, np.uint8)
+        maps = session.run(image, point.network_budget, outputs, Cancellation())
     if manifest.tasks.semantics is not None:
         task = manifest.tasks.semantics
-        session.labels(maps[task.output], geometry.plan_sampling(plan, "input", task.stride), Cancellation())
+        sampling = geometry.plan_sampling(point.fit, "input", task.stride)
+        session.labels(maps[task.output], sampling, Cancellation())

@@ -6,16 +6,16 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from service.budget import OperatingPoint
 from service.engine.session import ModelSession
-from service.imaging.geometry import Fit, Size
 from service.manifest import ModelManifest
+from service.sizes import Size
 
-Reason = Literal["client", "floor"]
 STAGES = ("decode", "preprocess", "queue", "inference", "postprocess", "encode")
 
 
@@ -31,17 +31,6 @@ class Options:
 
 
 @dataclass(frozen=True)
-class Cost:
-    """The budget asked for and served, and what it spends: exact, known before the work."""
-
-    requested: float
-    used: float
-    reason: Reason
-    share: float
-    multiply_adds: int
-
-
-@dataclass(frozen=True)
 class Parsed:
     """Maps at the size asked for: semantics uint8 [H,W], depth float32 [H,W] metres, normals float32 [H,W,3].
 
@@ -52,9 +41,8 @@ class Parsed:
     manifest: ModelManifest
     maps: dict[str, NDArray[Any]]
     photograph: NDArray[np.uint8] | None
-    cost: Cost
+    point: OperatingPoint
     format: str
-    fit: Fit
     size: Size
     seconds: dict[str, float] = field(default_factory=dict)
 
@@ -63,15 +51,6 @@ class Parsed:
         """Add the time of the context to `stage`."""
         with timed(self.seconds, stage):
             yield
-
-
-def cost_of(options: Options, plan: Fit) -> Cost:
-    """What `options` spend on an image fed as `plan` says."""
-    manifest = options.session.manifest
-    used = manifest.used_budget(options.budget)
-    reason: Reason = "floor" if used > options.budget else "client"
-    share = manifest.share(used, *plan.padded)
-    return Cost(options.budget, used, reason, share, manifest.multiply_adds_at(used, *plan.padded))
 
 
 @contextmanager

@@ -7,26 +7,12 @@ the half-pixel convention: target row y lies at row (y + 0.5) * scale - 0.5 of t
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Size = Literal["input", "model"]
-
-
-@dataclass(frozen=True)
-class Fit:
-    """Sizes (height, width) of a photograph: as sent, as fed to the network, and as fed with its padding."""
-
-    source: tuple[int, int]
-    fed: tuple[int, int]
-    padded: tuple[int, int]
-
-    def target(self, size: Size) -> tuple[int, int]:
-        """Height and width of maps of the chosen size."""
-        return self.source if size == "input" else self.fed
+from service.sizes import Fit, Size
 
 
 @dataclass(frozen=True)
@@ -35,19 +21,6 @@ class Sampling:
 
     target: tuple[int, int]
     scale: tuple[float, float]
-
-
-def plan_fit(height: int, width: int, working_pixels: int, multiple: int) -> Fit:
-    """Sizes at which a photograph of `height` x `width` is fed.
-
-    Larger ones are brought to about `working_pixels` with their aspect kept, smaller ones stay as they are.
-    The long side is bounded too, since the short one is padded to `multiple` at least.
-    """
-    longest = max(working_pixels // multiple, multiple)
-    scale = min(1.0, (working_pixels / (height * width)) ** 0.5, longest / max(height, width))
-    fed_height, fed_width = (max(1, round(side * scale)) for side in (height, width))
-    padded = (_round_up(fed_height, multiple), _round_up(fed_width, multiple))
-    return Fit((height, width), (fed_height, fed_width), padded)
 
 
 def fit(pixels: NDArray[np.uint8], plan: Fit) -> NDArray[np.uint8]:
@@ -95,7 +68,3 @@ def resample_normals(values: NDArray[np.float32], sampling: Sampling) -> NDArray
     length = np.sqrt(np.einsum("hwc,hwc->hw", normals, normals))
     normals /= np.maximum(length, np.float32(1e-6))[..., None]
     return normals
-
-
-def _round_up(side: int, multiple: int) -> int:
-    return -(-side // multiple) * multiple

@@ -90,26 +90,27 @@ RENDERERS: dict[str, Callable[[Parsed, str, Executor], bytes]] = {
 
 def describe(parsed: Parsed, request_id: str, canonical: bool = False) -> ParseMeta:
     """Metadata of an answer; `canonical` describes the arrays of npz instead of the PNGs."""
-    cost, manifest = parsed.cost, parsed.manifest
-    height, width = parsed.fit.target(parsed.size)
-    source_height, source_width = parsed.fit.source
+    point, manifest = parsed.point, parsed.manifest
+    height, width = point.fit.target(parsed.size)
+    source_height, source_width = point.fit.source
     return ParseMeta(
         request_id=request_id,
         model=ModelMeta(name=manifest.name, version=manifest.version),
         budget=BudgetMeta(
-            requested=cost.requested,
-            used=cost.used,
-            reason=cost.reason,
-            share=cost.share,
-            multiply_adds=cost.multiply_adds,
+            requested=point.requested_budget,
+            used=point.used_budget,
+            reason=point.reason,
+            scale=point.scale,
+            share=point.share,
+            multiply_adds=point.multiply_adds,
         ),
         image=ImageMeta(height=source_height, width=source_width, format=parsed.format),
         size=SizeMeta(
             mode=parsed.size,
             height=height,
             width=width,
-            network=parsed.fit.fed,
-            network_padded=parsed.fit.padded,
+            network=point.fit.fed,
+            network_padded=point.fit.padded,
         ),
         milliseconds={stage: round(1000 * parsed.seconds[stage], 3) for stage in STAGES},
         maps={name: describe_map(manifest, name, canonical) for name in parsed.maps},
@@ -132,7 +133,7 @@ def describe_map(manifest: ModelManifest, name: str, canonical: bool) -> MapMeta
 
 def headers_of(parsed: Parsed) -> dict[str, str]:
     """Headers that say about every representation what its body may not."""
-    cost = parsed.cost
+    point = parsed.point
     timing = ", ".join(f"{stage};dur={1000 * parsed.seconds[stage]:.2f}" for stage in STAGES)
     maps = "; ".join(_map_header(parsed, name) for name in parsed.maps)
     return {
@@ -140,11 +141,12 @@ def headers_of(parsed: Parsed) -> dict[str, str]:
         "Server-Timing": timing,
         "PAG-Model": parsed.manifest.name,
         "PAG-Model-Version": parsed.manifest.version,
-        "PAG-Budget-Requested": repr(cost.requested),
-        "PAG-Budget-Used": repr(cost.used),
-        "PAG-Budget-Reason": cost.reason,
-        "PAG-Share": f"{cost.share:.6f}",
-        "PAG-Multiply-Adds": str(cost.multiply_adds),
+        "PAG-Budget-Requested": repr(point.requested_budget),
+        "PAG-Budget-Used": repr(point.used_budget),
+        "PAG-Budget-Reason": point.reason,
+        "PAG-Scale": repr(point.scale),
+        "PAG-Share": f"{point.share:.6f}",
+        "PAG-Multiply-Adds": str(point.multiply_adds),
         "PAG-Maps": maps,
     }
 

@@ -16,7 +16,7 @@ def build_router(registry: ModelRegistry) -> APIRouter:
 
     @router.get("/models")
     async def models() -> ModelList:
-        """Every loaded model with its tasks, classes, budget floor and accuracy at each budget."""
+        """Every loaded model with its tasks, classes, budget floor, scales and accuracy at each budget."""
         return ModelList(models=[_entry(session, registry.default) for session in registry])
 
     @router.get("/models/{name}", responses=documented(404))
@@ -39,6 +39,7 @@ def _entry(session: ModelSession, default: str | None) -> ModelEntry:
         tasks=manifest.tasks,
         budget_floor=manifest.budget.floor,
         budget_default=manifest.budget.default,
+        budget_scales=manifest.budget.scales,
         multiply_adds=manifest.multiply_adds,
         metrics=manifest.metrics,
         licence=manifest.licence,

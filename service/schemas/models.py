@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, Field
 
+from service.knob import ScaleRow
 from service.manifest import InputSpec, Licence, Metrics, MultiplyAdds, Tasks
 
 
@@ -19,6 +20,10 @@ class ModelEntry(BaseModel):
     tasks: Tasks
     budget_floor: float
     budget_default: float
+    budget_scales: tuple[ScaleRow, ...] = Field(
+        description="From each budget on, the scale per side at which photographs are worked on; "
+        "empty: 1 at every budget."
+    )
     multiply_adds: MultiplyAdds
     metrics: Metrics = Field(description="Accuracy at each budget and share of multiply-adds, as measured.")
     licence: Licence

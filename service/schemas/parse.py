@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from service.engine.work import Reason
-from service.imaging.geometry import Size
+from service.budget import Reason
 from service.manifest import ClassEntry
+from service.sizes import Size
 
 
 class ParseQuery(BaseModel):
@@ -22,8 +22,9 @@ class ParseQuery(BaseModel):
             gt=0,
             le=1,
             allow_inf_nan=False,
-            description="Ceiling on the share of the full network's multiply-adds; below the model's floor "
-            "the floor is served. Default: the server's or the model's.",
+            description="Ceiling on the share of the full network's multiply-adds at the photograph's "
+            "working size. Low ones may lower the working resolution (budget_scales in GET /models). Below "
+            "the model's floor the floor is served. Default: the server's or the model's.",
         ),
     ] = None
     tasks: Annotated[
@@ -34,7 +35,8 @@ class ParseQuery(BaseModel):
         Size | None,
         Field(
             description="Size of the maps: the photograph's (input) or the size at which the network saw it "
-            "(model). Default: the server's PAG_DEFAULT_SIZE."
+            "(model), which depends on the budget where the model has scales. Default: the server's "
+            "PAG_DEFAULT_SIZE."
         ),
     ] = None
     model: Annotated[str | None, Field(description="Name of the model. Default: the server's.")] = None
@@ -49,8 +51,14 @@ class BudgetMeta(BaseModel):
 
     requested: float
     used: float
-    reason: Reason = Field(description="client: as asked or by default; floor: raised to the model's floor.")
-    share: float = Field(description="Share of the full network's multiply-adds spent at this size.")
+    reason: Reason = Field(
+        description="client: as asked or by default; floor: raised to the least that the model serves, which "
+        "padding makes more than its floor for some small photographs."
+    )
+    scale: float = Field(description="Working resolution: share of the photograph's working size, per side.")
+    share: float = Field(
+        description="Share spent of the full network's multiply-adds at the photograph's working size."
+    )
     multiply_adds: int
 
 

@@ -108,6 +108,14 @@ def put(value: Any, *keys: Any) -> Callable[[Any], None]:
     return change
 
 
+def scales(*rows: tuple[float, float], floor: float = 0.25) -> Callable[[dict[str, Any]], None]:
+    def change(document: dict[str, Any]) -> None:
+        document["budget"]["floor"] = floor
+        document["budget"]["scales"] = [{"budget": budget, "scale": scale} for budget, scale in rows]
+
+    return change
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -120,6 +128,14 @@ def put(value: Any, *keys: Any) -> Callable[[Any], None]:
         (put(3, "tasks", "semantics", "classes", 0, "id"), "class ids must be"),
         (put(5, "tasks", "semantics", "void"), "also the id of a class"),
         (put(0.3, "budget", "floor"), "first budget must be the floor"),
+        (put(0.9, "budget", "table", 2, "budget"), "last budget must be 1.0"),
+        (scales((0.3, 1.0)), "the first scale's budget must be the floor"),
+        (scales((0.25, 0.8), (0.25, 1.0)), "the scales' budgets must ascend"),
+        (scales((0.25, 0.8), (0.5, 0.7)), "no scale may fall as the budget rises"),
+        (scales((0.25, 0.0)), "budget.scales.0.scale"),
+        (scales((0.25, 1.1)), "budget.scales.0.scale"),
+        # At .8 480x640 is worked on at 384x512: .64 of the pixels.
+        (scales((0.1, 0.8), floor=0.1), "budget 0.1 at scale 0.8 leaves the gates 0.1562, below their floor"),
         (put(0.1, "budget", "default"), "below the floor"),
         (put([0.5], "budget", "table", 1, "ratios"), "needs 2 ratios"),
         (put([0.1, 0.2], "budget", "table", 1, "ratios"), "no gate's ratio may fall"),
@@ -142,6 +158,26 @@ def test_a_wrong_manifest_names_folder_and_key(
         load_manifest(tmp_path)
     assert message in str(caught.value)
     assert str(tmp_path) in str(caught.value)
+
+
+def test_scales_may_lower_the_floor_and_leave_the_graph_alone() -> None:
+    document = manifest_document()
+    scales((0.1, 0.6), (0.5, 1.0), floor=0.1)(document)
+    manifest = read(document)
+    assert manifest.budget.floor == 0.1
+    assert manifest.used_budget(0.1) == manifest.budget.gates_floor == 0.25
+    assert manifest.share(0.1, 480, 640) == manifest.share(0.25, 480, 640)
+    assert [manifest.budget.scales_at(b) for b in (0.05, 0.1, 0.49, 0.5)] == [(0.6,)] * 3 + [(1.0, 0.6)]
+
+
+def test_the_gates_floor_allows_for_rounded_figures() -> None:
+    document = manifest_document()
+    # A quarter of .36, the share of 288x384 in 480x640, rounded to four decimals or cut off too early.
+    scales((0.09, 0.6), floor=0.09)(document)
+    assert read(document).budget.floor == 0.09
+    scales((0.0899, 0.6), floor=0.0899)(document)
+    with pytest.raises(ValueError, match="leaves the gates"):
+        read(document)
 
 
 def test_absent_and_malformed_manifests_say_so(tmp_path: Path) -> None:

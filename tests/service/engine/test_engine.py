@@ -63,7 +63,7 @@ def test_parse_gives_maps_cost_and_times(weights: Path) -> None:
         async with running(weights) as (engine, _):
             parsed, found = await start(engine, Cancellation())
             assert found == {"semantics": (64, 64), "depth": (64, 64), "normals": (64, 64, 3)}
-            assert parsed.cost.share == 1.0
+            assert (parsed.point.share, parsed.point.scale) == (1.0, 1.0)
             assert all(parsed.seconds[stage] > 0 for stage in ("decode", "inference", "postprocess"))
 
     asyncio.run(scenario())

@@ -8,21 +8,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.imaging.geometry import (
-    Fit,
-    Size,
-    crop_to_needed,
-    fit,
-    plan_fit,
-    plan_sampling,
-    resample,
-    resample_normals,
-)
+from service.imaging.geometry import crop_to_needed, fit, plan_sampling, resample, resample_normals
 from service.imaging.labels import resample_labels, sample_axis
+from service.sizes import Fit, Size, plan_fit
 from tests.service.conftest import picture
 
 sides = st.integers(16, 700)
 sizes = st.sampled_from(["input", "model"])
+
+
+@given(st.integers(16, 5000), st.integers(16, 5000), st.floats(0.05, 1))
+def test_a_scale_makes_the_working_size_smaller(height: int, width: int, scale: float) -> None:
+    full, part = plan_fit(height, width, 307200, 32), plan_fit(height, width, 307200, 32, scale)
+    assert part.source == full.source
+    # Both are rounded to whole pixels.
+    assert all(abs(small - scale * large) <= 1 for small, large in zip(part.fed, full.fed, strict=True))
+    assert part.pixels <= full.pixels
 
 
 @given(st.integers(16, 5000), st.integers(16, 5000))
@@ -50,6 +51,21 @@ def test_the_plan_keeps_aspect_pads_to_multiples_and_never_enlarges(height: int,
 )
 def test_examples(source: tuple[int, int], fed: tuple[int, int], padded: tuple[int, int]) -> None:
     assert plan_fit(*source, 307200, 32) == Fit(source, fed, padded)
+
+
+@pytest.mark.parametrize(
+    ("source", "scale", "fed", "padded"),
+    [
+        ((480, 640), 0.6, (288, 384), (288, 384)),
+        ((3024, 4032), 0.8, (384, 512), (384, 512)),
+        ((97, 61), 0.6, (58, 37), (64, 64)),
+        ((16, 16), 0.01, (1, 1), (32, 32)),
+    ],
+)
+def test_examples_at_a_scale(
+    source: tuple[int, int], scale: float, fed: tuple[int, int], padded: tuple[int, int]
+) -> None:
+    assert plan_fit(*source, 307200, 32, scale) == Fit(source, fed, padded)
 
 
 def test_padding_repeats_the_edge() -> None:

@@ -34,6 +34,7 @@ def test_models_show_the_curve(client: httpx.Client) -> None:
     assert entry == client.get("/models/tiny").json()
     assert entry["default"]
     assert entry["budget_floor"] == 0.25
+    assert entry["budget_scales"] == []
     assert entry["multiply_adds"]["total"] == 1000
     assert entry["metrics"]["splits"]["val"][0]["miou40"] == 0.3
     assert len(entry["tasks"]["semantics"]["classes"]) == 40

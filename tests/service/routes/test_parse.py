@@ -60,6 +60,7 @@ def test_json_is_the_default_and_describes_itself(client: httpx.Client) -> None:
         "requested": 0.5,
         "used": 0.5,
         "reason": "client",
+        "scale": 1.0,
         "share": share,
         "multiply_adds": round(1000 * share * 96 * 128 / 307200),
     }
@@ -121,6 +122,7 @@ def test_every_representation_carries_the_budget(
         assert float(headers["pag-budget-requested"]) == query.get("budget", 1.0)
         assert float(headers["pag-budget-used"]) == used
         assert headers["pag-budget-reason"] == reason
+        assert headers["pag-scale"] == "1.0"
         assert float(headers["pag-share"]) <= used + 1e-6
         assert headers["pag-model"] == "tiny"
         assert headers["vary"] == "Accept"
