@@ -20,6 +20,8 @@ from benchmarks.common import cores
 from benchmarks.running_service import RunningService, running_service
 from benchmarks.runtimes import session
 from benchmarks.split_through_service import parse
+from service.budget import operating_point
+from service.imaging.geometry import fit
 from service.manifest import MODEL_NAME, ModelManifest, load_manifest
 
 Pixels = NDArray[np.uint8]
@@ -51,13 +53,13 @@ def normal_colours(normals: NDArray[np.float32]) -> Pixels:
 
 def computed_colours(folder: Path, photograph: Pixels, budget: float) -> Pixels:
     """Where the gated multiply-adds went, black 0 to white 1, from the exported model itself."""
-    sides = [-(-side // 32) * 32 for side in photograph.shape[:2]]
-    padding = ((0, sides[0] - photograph.shape[0]), (0, sides[1] - photograph.shape[1]), (0, 0))
-    image = np.pad(photograph, padding, mode="edge")[None]
+    height, width = photograph.shape[:2]
+    point = operating_point(load_manifest(folder), budget, height, width)
     opened = session(folder / MODEL_NAME, cores(), library_path())
-    (computed,) = opened.run(["computed"], {"image": image, "budget": np.array([budget], np.float32)})
-    full = cv2.resize(computed[0], (sides[1], sides[0]), interpolation=cv2.INTER_NEAREST)
-    grey = np.rint(255 * full[: photograph.shape[0], : photograph.shape[1]]).astype(np.uint8)
+    feeds = {"image": fit(photograph, point.fit), "budget": np.array([point.network_budget], np.float32)}
+    (computed,) = opened.run(["computed"], feeds)
+    full = cv2.resize(computed[0], point.fit.padded[::-1], interpolation=cv2.INTER_NEAREST)
+    grey = np.rint(255 * full[: point.fit.fed[0], : point.fit.fed[1]]).astype(np.uint8)
     return np.repeat(grey[..., None], 3, axis=2)
 
 

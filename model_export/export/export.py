@@ -73,15 +73,23 @@ def load_exportable(path: Path, table: BudgetTable | None = None) -> ExportableP
 
 
 def export(
-    checkpoints: Sequence[Path], folder: Path, identity: Identity, *, table: BudgetTable | None = None
+    checkpoints: Sequence[Path],
+    folder: Path,
+    identity: Identity,
+    *,
+    table: BudgetTable | None = None,
+    scales: Sequence[tuple[float, float]] = (),
 ) -> ModelManifest:
-    """Writes the folder from the last checkpoint; the earlier ones are the stages it was trained from."""
+    """Writes the folder from the last checkpoint; the earlier ones are the stages it was trained from.
+
+    scales: (budget, scale of the image per side, from that budget on), ascending; the first is the floor.
+    """
     exportable = load_exportable(checkpoints[-1], table)
     folder.mkdir(parents=True, exist_ok=True)
     onnx.save(to_onnx(exportable, identity.name), folder / MODEL_NAME)
     onnx.save(labels_model(), folder / LABELS_MODEL_NAME)
     manifest = ModelManifest.model_validate_json(
-        json.dumps(_manifest(exportable, folder, identity, _history(checkpoints)))
+        json.dumps(_manifest(exportable, folder, identity, _history(checkpoints), scales))
     )
     write(folder, manifest)
     return manifest
@@ -114,7 +122,11 @@ def add_metrics(folder: Path, split: str, figures: dict[float, dict[str, float]]
 
 
 def _manifest(
-    exportable: ExportableParser, folder: Path, identity: Identity, training: dict[str, Any]
+    exportable: ExportableParser,
+    folder: Path,
+    identity: Identity,
+    training: dict[str, Any],
+    scales: Sequence[tuple[float, float]],
 ) -> dict[str, Any]:
     files = (MODEL_NAME, LABELS_MODEL_NAME)
     height, width = REFERENCE_SIZE
@@ -131,7 +143,7 @@ def _manifest(
             "size_multiple": SIZE_MULTIPLE, "working_pixels": height * width,
             "normalisation": _normalisation(),
         },
-        "budget": _budget(exportable),
+        "budget": _budget(exportable, scales),
         "multiply_adds": {
             "reference_size": [height, width],
             "total": exportable.cost.total,
@@ -149,11 +161,11 @@ def _normalisation() -> str:
     return f"(pixel - {PIXEL_MEAN:g}) / {PIXEL_SCALE:g}, inside the graph"
 
 
-def _budget(exportable: ExportableParser) -> dict[str, Any]:
+def _budget(exportable: ExportableParser, scales: Sequence[tuple[float, float]] = ()) -> dict[str, Any]:
     gated, strides = exportable.cost.gated(), exportable.strides
     table, gates = exportable.table, exportable.network.gates()
     return {
-        "floor": table.floor,
+        "floor": scales[0][0] if scales else table.floor,
         "default": 1.0,
         "gates": [
             {
@@ -165,6 +177,7 @@ def _budget(exportable: ExportableParser) -> dict[str, Any]:
             for name in table.gates
         ],
         "table": [{"budget": budget, "ratios": ratios} for budget, ratios in table.served()],
+        "scales": [{"budget": budget, "scale": scale} for budget, scale in scales],
     }
 
 

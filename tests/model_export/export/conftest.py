@@ -31,8 +31,9 @@ NETWORKS = {
 
 @dataclass(frozen=True)
 class Exported:
-    """A model folder, what was written into its manifest, and the same network in torch."""
+    """A checkpoint, its model folder, what was written into its manifest, and the same network in torch."""
 
+    checkpoint: Path
     folder: Path
     manifest: ModelManifest
     exportable: ExportableParser
@@ -57,7 +58,8 @@ def exported(
             folder = tmp_path_factory.mktemp("weights") / name
             identity = Identity(name, "1.2.3", "A random network.")
             manifest = export([run / "checkpoint.pt"], folder, identity)
-            done[name] = Exported(folder, manifest, load_exportable(run / "checkpoint.pt"))
+            path = run / "checkpoint.pt"
+            done[name] = Exported(path, folder, manifest, load_exportable(path))
         return done[name]
 
     return make

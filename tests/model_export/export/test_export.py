@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from model_export.data.classes import NYU40
-from model_export.export.export import add_metrics
+from model_export.export.export import Identity, add_metrics, export
 from model_export.export.exportable import gate_strides
 from service.manifest import load_manifest, verify_files
 
@@ -40,6 +40,17 @@ def test_the_manifest_s_cost_is_the_network_s(exported, name: str) -> None:
     ] == network.exportable.table.served()
     assert manifest.budget.floor == pytest.approx(cost.floor)
     assert manifest.share(1.0, 480, 640) == 1.0
+
+
+def test_scales_lower_the_floor_below_the_gates(exported, tmp_path: Path) -> None:
+    network = exported("resnet26")
+    rows = ((0.36, 0.6), (1.0, 1.0))
+    folder, identity = tmp_path / "scaled", Identity("scaled", "1.0.0", "A random network.")
+    manifest = export([network.checkpoint], folder, identity, scales=rows)
+    assert load_manifest(folder) == manifest
+    assert manifest.budget.floor == 0.36 < manifest.budget.gates_floor
+    assert tuple((row.budget, row.scale) for row in manifest.budget.scales) == rows
+    assert manifest.budget.table == network.manifest.budget.table
 
 
 def test_the_history_names_no_folder_of_the_machine(exported) -> None:
