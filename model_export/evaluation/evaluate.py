@@ -1,12 +1,12 @@
-"""Quality of a network on a data split, per budget, through torch or through the exported file."""
+"""Quality of a network on a data split at several points, through torch or through the exported file."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 import onnxruntime
@@ -14,13 +14,17 @@ import perforated_conv
 import torch
 from tqdm import tqdm
 
-from model_export.data.classes import NYU40, NYU40_TO_13
 from model_export.data.loader import Samples
 from model_export.data.sample import Sample
-from model_export.evaluation.metrics import DepthMetrics, NormalMetrics, SemanticMetrics
+from model_export.evaluation.contribution import Targets
+from model_export.evaluation.labels import upsampled_labels
+from model_export.evaluation.metrics import Statistics, figures_of, stacked
+from model_export.evaluation.points import Fit, Point
 from model_export.export.exportable import OUTPUTS, ExportableParser
+from model_export.networks.parser import SIZE_MULTIPLE
 
-Maps = dict[str, npt.NDArray[np.float32]]
+Floats = npt.NDArray[np.float32]
+Maps = dict[str, Floats]
 
 
 class Predictor(Protocol):
@@ -70,18 +74,36 @@ class OnnxPredictor:
         return {name: value[0] for name, value in zip(OUTPUTS, values, strict=True)}
 
 
+@dataclass(frozen=True)
+class Evaluation:
+    """What the images contributed at each point.
+
+    Attributes:
+        points: in the order asked for.
+        images: ids.
+        statistics: leading axes [points, images].
+    """
+
+    points: tuple[Point, ...]
+    images: tuple[str, ...]
+    statistics: Statistics
+
+    def at(self, point: Point) -> Statistics:
+        """Leading axis [images]. Raises KeyError for a point that was not evaluated."""
+        if point not in self.points:
+            raise KeyError(f"{point} was not evaluated, there are {', '.join(map(str, self.points))}")
+        return self.statistics[self.points.index(point)]
+
+    def figures(self, point: Point) -> dict[str, float]:
+        """Every figure of metrics.figures over all images."""
+        return figures_of(self.at(point))
+
+
 class SplitMetrics:
-    """Semantics, depth and normals of one budget, at the images' own resolution."""
+    """Figures of maps that came at the images' own resolution, gathered image by image."""
 
     def __init__(self) -> None:
-        self.semantics = SemanticMetrics(len(NYU40), {"miou13": NYU40_TO_13})
-        self.depth = DepthMetrics()
-        self.normals = NormalMetrics()
-
-    def update(self, maps: Maps, sample: Sample) -> None:
-        """One image's maps at stride 8, brought to full resolution, against its targets."""
-        self.update_full(labels_at(maps["semantic_logits"], sample), _resize(maps["depth"], sample),
-                         _resize(maps["normals"], sample), sample)  # fmt: skip
+        self._parts: list[Statistics] = []
 
     def update_full(
         self,
@@ -91,32 +113,52 @@ class SplitMetrics:
         sample: Sample,
     ) -> None:
         """One image's maps [H, W], [H, W], [H, W, 3] at the targets' resolution."""
-        self.semantics.update(labels, sample.labels)
-        self.depth.update(depth, sample.depth, sample.depth_metric)
-        self.normals.update(normals, sample.normals)
+        self._parts.append(Targets(sample).compare(labels, depth, normals))
 
     def result(self) -> dict[str, float]:
         """Every figure by name."""
-        return self.semantics.result() | self.depth.result() | self.normals.result()
-
-
-def labels_at(logits: npt.NDArray[np.float32], sample: Sample) -> npt.NDArray[np.intp]:
-    """Class ids [H, W] by bilinear interpolation of the logits [h, w, K], half-pixel centres."""
-    return np.asarray(_resize(logits, sample).argmax(-1))
-
-
-def _resize(values: npt.NDArray[np.float32], sample: Sample) -> npt.NDArray[np.float32]:
-    height, width = sample.image.shape[:2]
-    return np.asarray(cv2.resize(values, (width, height), interpolation=cv2.INTER_LINEAR))
+        return figures_of(stacked(self._parts))
 
 
 def evaluate(
-    predictor: Predictor, samples: Samples, budgets: Sequence[float], *, progress: bool = True
-) -> dict[float, dict[str, float]]:
-    """Budget -> figure -> value over all samples; depths and normals also of images without labels."""
-    metrics = {budget: SplitMetrics() for budget in budgets}
+    predictor: Predictor,
+    samples: Samples,
+    points: Sequence[Point],
+    *,
+    multiple: int = SIZE_MULTIPLE,
+    progress: bool = True,
+) -> Evaluation:
+    """All samples at all points; depths and normals also of images without labels.
+
+    multiple: of both sides of what the network is fed.
+    """
+    rows = []
     for position in tqdm(range(len(samples)), desc="evaluate", unit="image", disable=not progress):
         sample = samples[position]
-        for budget, figures in metrics.items():
-            figures.update(predictor(sample.image, budget), sample)
-    return {budget: figures.result() for budget, figures in metrics.items()}
+        targets = Targets(sample)
+        rows.append(stacked([_contribution(predictor, sample, targets, point, multiple) for point in points]))
+    images = getattr(samples, "ids", None) or [str(position) for position in range(len(samples))]
+    by_point = Statistics(**{name: np.swapaxes(a, 0, 1) for name, a in stacked(rows).arrays().items()})
+    return Evaluation(tuple(points), tuple(images), by_point)
+
+
+def of_scaled_camera(depth: Floats, normals: Floats, scale: float) -> tuple[Floats, Floats]:
+    """Depth [h, w] and normals [h, w, 3] (of any length) of an image that was fed at `scale` of its size.
+
+    A network knows one camera. By it a smaller image shows the scene farther away, its z stretched by
+    1 / scale, and a plane's normal (a, b, c) as (a, b, scale c): as transforms.warp taught it, undone here.
+    """
+    if scale == 1:
+        return depth, normals
+    return depth * np.float32(scale), normals * np.array([scale, scale, 1], np.float32)
+
+
+def _contribution(
+    predictor: Predictor, sample: Sample, targets: Targets, point: Point, multiple: int
+) -> Statistics:
+    height, width = sample.image.shape[:2]
+    fit = Fit.of((height, width), point.scale, multiple)
+    maps = predictor(fit.feed(sample.image), point.budget)
+    labels = upsampled_labels(maps["semantic_logits"], fit)
+    depth, normals = of_scaled_camera(maps["depth"], maps["normals"], point.scale)
+    return targets.compare(labels, fit.resample(depth), fit.resample(normals))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from service.manifest import ModelManifest
+from service.manifest import MetricsRow, ModelManifest
 
 FIGURES = {
     "miou40": "mIoU 40",
@@ -42,7 +42,7 @@ def render(manifest: ModelManifest, notes: str = "") -> str:
         "",
         "## Figures",
         "",
-        manifest.metrics.protocol,
+        f"{manifest.metrics.protocol} In brackets: 95 % intervals by bootstrap over the images.",
         "",
     ]
     for split in manifest.metrics.splits:
@@ -54,13 +54,16 @@ def _table(manifest: ModelManifest, split: str) -> list[str]:
     head = ["budget", "share", *FIGURES.values()]
     rows = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
     for row in manifest.metrics.splits[split]:
-        values = [_number(getattr(row, name)) for name in FIGURES]
+        values = [_number(row, name) for name in FIGURES]
         rows.append(f"| {row.budget:.3g} | {row.share:.3f} | {' | '.join(values)} |")
     return rows
 
 
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"
+def _number(row: MetricsRow, name: str) -> str:
+    value, *ends = (getattr(row, name + part, None) for part in ("", "_low", "_high"))
+    if value is None:
+        return "-"
+    return f"{value:.3f}" + ("" if None in ends else f" [{ends[0]:.3f}, {ends[1]:.3f}]")
 
 
 def write(folder: Path, manifest: ModelManifest) -> None:

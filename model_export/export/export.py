@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import math
 import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from model_export.networks.pixels import PIXEL_MEAN, PIXEL_SCALE
 from model_export.training import checkpoint
 from model_export.training.log import read_log
 from model_export.training.train import make_network
+from service.budget import operating_point
 from service.manifest import (
     LABELS_MODEL_NAME,
     MANIFEST_NAME,
@@ -103,16 +105,17 @@ def write(folder: Path, manifest: ModelManifest) -> None:
 
 
 def add_metrics(folder: Path, split: str, figures: dict[float, dict[str, float]]) -> ModelManifest:
-    """Puts a split's figures (budget -> figure -> value) into the manifest and the card."""
+    """Puts a split's figures (budget -> figure -> value) into the manifest and the card; NaN stays out."""
     manifest = load_manifest(folder)
     height, width = manifest.multiply_adds.reference_size
+    served = {budget: operating_point(manifest, budget, height, width) for budget in sorted(figures)}
     rows = [
         {
-            "budget": manifest.used_budget(budget),
-            "share": round(manifest.share(budget, height, width), 5),
-            **{name: round(value, 5) for name, value in values.items()},
+            "budget": point.used_budget,
+            "share": round(point.share, 5),
+            **{name: round(value, 5) for name, value in figures[budget].items() if math.isfinite(value)},
         }
-        for budget, values in sorted(figures.items())
+        for budget, point in served.items()
     ]
     content = manifest.model_dump(mode="json")
     content["metrics"]["splits"][split] = rows

@@ -1,145 +1,179 @@
-"""Metrics on cases that can be checked by hand, and against their definitions."""
+"""Figures on cases that can be checked by hand, and against their plain definitions."""
 
 from __future__ import annotations
 
 import math
+from itertools import product
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model_export.evaluation.metrics import (
-    DepthMetrics,
-    NormalMetrics,
-    SemanticMetrics,
-    iou_per_class,
-    merge_classes,
-)
+from model_export.data.sample import Sample
+from model_export.evaluation.contribution import Targets
+from model_export.evaluation.metrics import figures_of, iou_per_class, merge_classes, stacked
+
+
+def sample_of(labels=None, depth=None, normals=None, *, metric=True, shape=None):
+    """A sample with the given targets, the others absent: void, zero depth, zero normals."""
+    given_shapes = [np.shape(values)[:2] for values in (labels, depth, normals) if values is not None]
+    shape = shape or given_shapes[0]
+    return Sample(
+        image=np.zeros((*shape, 3), np.uint8),
+        labels=np.full(shape, 255, np.uint8) if labels is None else np.array(labels, np.uint8),
+        depth=np.zeros(shape, np.float32) if depth is None else np.array(depth, np.float32),
+        depth_metric=metric,
+        normals=np.zeros((*shape, 3), np.float32) if normals is None else np.array(normals, np.float32),
+    )
+
+
+def compare(sample, labels=None, depth=None, normals=None, classes=40):
+    shape = sample.labels.shape
+    return Targets(sample, classes).compare(
+        np.zeros(shape, np.uint8) if labels is None else np.array(labels, np.uint8),
+        np.ones(shape, np.float32) if depth is None else np.array(depth, np.float32),
+        np.ones((*shape, 3), np.float32) if normals is None else np.array(normals, np.float32),
+    )
+
+
+def compared(sample, **maps):
+    """The contribution of a single image."""
+    return stacked([compare(sample, **maps)])
+
+
+def at(degrees: float) -> list[float]:
+    return [math.sin(math.radians(degrees)), 0.0, math.cos(math.radians(degrees))]
 
 
 def test_iou_by_hand() -> None:
-    metrics = SemanticMetrics(3)
-    metrics.update(np.array([0, 0, 1, 1, 1, 2]), np.array([0, 0, 0, 1, 1, 255]))
+    statistics = compare(sample_of([[0, 0, 0, 1, 1, 255]]), [[0, 0, 1, 1, 1, 2]], classes=3)
     # Class 0: 2 hits of 3, none false: 2/3. Class 1: 2 hits, 1 false: 2/3. Class 2: only predicted on void.
-    assert metrics.result() == pytest.approx({"miou3": 2 / 3, "pixel_accuracy": 4 / 5})
+    result = figures_of(stacked([statistics]))
+    assert (result["miou3"], result["pixel_accuracy"]) == pytest.approx((2 / 3, 4 / 5))
+    assert "miou13" not in result
 
 
 def test_classes_absent_from_the_truth_are_left_out_of_the_mean_but_their_false_hits_cost() -> None:
-    metrics = SemanticMetrics(3)
-    metrics.update(np.array([[0, 2]]), np.array([[0, 0]]))
-    assert metrics.result()["miou3"] == pytest.approx(0.5)
-    assert np.isnan(iou_per_class(metrics.confusion)[1:]).all()
+    statistics = compare(sample_of([[0, 0]]), [[0, 2]], classes=3)
+    assert figures_of(stacked([statistics]))["miou3"] == pytest.approx(0.5)
+    assert np.isnan(iou_per_class(statistics.confusion)[1:]).all()
 
 
-def test_nothing_labelled_gives_nan() -> None:
-    metrics = SemanticMetrics(2)
-    metrics.update(np.zeros((2, 2), np.uint8), np.full((2, 2), 255, np.uint8))
-    assert all(math.isnan(value) for value in metrics.result().values())
+def test_nothing_to_compare_with_gives_nan() -> None:
+    result = figures_of(compared(sample_of(shape=(2, 2))))
+    assert len(result) == 18 and all(math.isnan(value) for value in result.values())
 
 
 def test_ids_out_of_range_and_other_shapes_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"beyond 0\.\.1"):
-        SemanticMetrics(2).update(np.array([2]), np.array([0]))
-    with pytest.raises(ValueError, match=r"beyond 0\.\.1"):
-        SemanticMetrics(2).update(np.array([-1]), np.array([1]))
-    with pytest.raises(ValueError, match="differ in shape"):
-        SemanticMetrics(2).update(np.zeros(2, np.uint8), np.zeros(3, np.uint8))
-    with pytest.raises(ValueError, match="differ in shape"):
-        DepthMetrics().update(np.ones((2, 2)), np.ones((2, 3)), True)
-    with pytest.raises(ValueError, match="differ in shape"):
-        NormalMetrics().update(np.ones((2, 3)), np.ones((3, 3)))
+    with pytest.raises(ValueError, match=r"truth goes beyond 0\.\.1"):
+        compare(sample_of([[2]]), [[0]], classes=2)
+    with pytest.raises(ValueError, match=r"predicted label goes beyond 0\.\.1"):
+        compare(sample_of([[0]]), [[2]], classes=2)
+    with pytest.raises(ValueError, match=r"predicted label goes beyond 0\.\.1"):
+        Targets(sample_of([[0]]), 2).compare(np.array([[-1]]), np.ones((1, 1)), np.ones((1, 1, 3)))
+    with pytest.raises(ValueError, match="are not"):
+        compare(sample_of([[0]]), [[0, 0]])
+    with pytest.raises(ValueError, match="are not"):
+        compare(sample_of([[0]]), depth=[[1.0, 1.0]])
+    with pytest.raises(ValueError, match="are not"):
+        compare(sample_of([[0]]), normals=[[at(0), at(0)]])
 
 
 @given(st.integers(0, 2**32 - 1))
-def test_merged_confusion_is_the_confusion_of_merged_labels(seed: int) -> None:
+def test_confusion_counts_pixels_and_merging_classes_is_merging_labels(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    mapping = np.array([1, 0, 1, 2, 0])
-    truth, prediction = rng.integers(0, 5, (2, 50))
-    fine, coarse = SemanticMetrics(5, {"coarse": mapping.tolist()}), SemanticMetrics(3)
-    fine.update(prediction, truth)
-    coarse.update(mapping[prediction], mapping[truth])
-    assert np.array_equal(merge_classes(fine.confusion, mapping.tolist(), 3), coarse.confusion)
-    assert fine.result()["coarse"] == pytest.approx(coarse.result()["miou3"])
-
-
-@given(st.integers(0, 2**32 - 1), st.integers(1, 19))
-def test_updates_by_parts_equal_one_update(seed: int, cut: int) -> None:
-    rng = np.random.default_rng(seed)
-    truth, prediction = rng.integers(0, 4, (2, 20))
-    whole, parts = SemanticMetrics(4), SemanticMetrics(4)
-    whole.update(prediction, truth)
-    parts.update(prediction[:cut], truth[:cut])
-    parts.update(prediction[cut:], truth[cut:])
-    assert np.array_equal(whole.confusion, parts.confusion)
+    mapping = np.array([1, 0, 1, 2, 0], np.uint8)
+    truth, prediction = rng.integers(0, 5, (2, 5, 10), np.uint8)
+    fine = compare(sample_of(truth), prediction, classes=5).confusion
+    coarse = compare(sample_of(mapping[truth]), mapping[prediction], classes=3).confusion
+    assert all(fine[t, p] == ((truth == t) & (prediction == p)).sum() for t, p in product(range(5), repeat=2))
+    assert np.array_equal(merge_classes(fine, mapping.tolist()), coarse)
 
 
 def test_depth_by_hand() -> None:
-    metrics = DepthMetrics()
-    metrics.update(np.array([[1.0, 2.4, 4.0, 9.0]]), np.array([[1.0, 2.0, 2.0, 0.0]]), metric=True)
-    result = metrics.result()
+    sample = sample_of(depth=[[1.0, 2.0, 2.0, 0.0]])
+    result = figures_of(compared(sample, depth=[[1.0, 2.4, 4.0, 9.0]]))
     # Ratios 1, 1.2, 2 against 1.25, 1.5625, 1.953; the fourth pixel is invalid.
     assert result["delta1"] == result["delta2"] == result["delta3"] == pytest.approx(2 / 3)
     assert result["rmse"] == pytest.approx(math.sqrt((0.16 + 4) / 3))
     assert result["abs_rel"] == pytest.approx((0.2 + 1) / 3)
 
 
+@given(st.integers(0, 2**32 - 1))
+def test_depth_figures_are_their_definitions(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    truth, given = rng.uniform(0.5, 10, (2, 6, 7)).astype(np.float32)
+    truth[rng.random(truth.shape) < 0.2] = 0
+    truth[0, 0] = 3
+    result = figures_of(compared(sample_of(depth=truth), depth=given))
+    t, p = (values[truth > 0].astype(float) for values in (truth, given))
+    for suffix, factor in (("", 1), ("_aligned", np.median(t) / np.median(p))):
+        p = p * factor
+        worse = np.maximum(p / t, t / p)
+        for k in (1, 2, 3):
+            assert result[f"delta{k}{suffix}"] == pytest.approx((worse < 1.25**k).mean())
+        assert result[f"rmse{suffix}"] == pytest.approx(np.sqrt(((p - t) ** 2).mean()), rel=1e-5)
+        assert result[f"abs_rel{suffix}"] == pytest.approx((abs(p - t) / t).mean(), rel=1e-5)
+
+
 @given(st.floats(0.1, 10))
 def test_alignment_forgives_one_factor_and_plain_figures_do_not(factor: float) -> None:
     truth = np.linspace(1, 4, 30).reshape(5, 6)
-    metrics = DepthMetrics()
-    metrics.update(truth * factor, truth, metric=True)
-    result = metrics.result()
+    result = figures_of(compared(sample_of(depth=truth), depth=truth * factor))
     assert result["delta1_aligned"] == 1
-    assert result["rmse_aligned"] == pytest.approx(0, abs=1e-9)
-    assert result["abs_rel"] == pytest.approx(abs(factor - 1))
+    assert result["rmse_aligned"] == pytest.approx(0, abs=1e-6)
+    assert result["abs_rel"] == pytest.approx(abs(factor - 1), abs=1e-6)
 
 
 def test_images_without_a_trusted_scale_enter_the_aligned_figures_only() -> None:
-    metrics = DepthMetrics()
-    metrics.update(np.full((2, 2), 3.0), np.full((2, 2), 1.0), metric=False)
-    metrics.update(np.zeros((2, 2)), np.zeros((2, 2)), metric=True)
-    result = metrics.result()
+    untrusted = compare(sample_of(depth=np.ones((2, 2)), metric=False), depth=np.full((2, 2), 3.0))
+    nothing = compare(sample_of(shape=(2, 2)))
+    result = figures_of(stacked([untrusted, nothing]))
     assert math.isnan(result["delta1"]) and math.isnan(result["rmse"])
     assert result["delta1_aligned"] == 1
 
 
 def test_a_prediction_of_zero_is_wrong_and_finite() -> None:
-    metrics = DepthMetrics()
-    metrics.update(np.zeros((1, 2)), np.ones((1, 2)), metric=True)
-    assert metrics.result()["delta3"] == 0
-    assert math.isfinite(metrics.result()["rmse"])
+    result = figures_of(compared(sample_of(depth=[[1.0, 1.0]]), depth=[[0.0, 0.0]]))
+    assert result["delta3"] == 0
+    assert math.isfinite(result["rmse"])
 
 
 def test_normals_by_hand() -> None:
-    def at(degrees: float) -> list[float]:
-        return [math.sin(math.radians(degrees)), 0.0, math.cos(math.radians(degrees))]
-
-    metrics = NormalMetrics()
-    prediction = np.array([at(0), at(11), at(22), at(29), at(90)]) * 2.5
-    truth = np.array([at(0)] * 5)
-    metrics.update(prediction, truth)
-    metrics.update(np.array([at(180)]), np.zeros((1, 3)))
-    result = metrics.result()
-    assert result["normal_mean_degrees"] == pytest.approx((0 + 11 + 22 + 29 + 90) / 5)
-    assert result["normal_median_degrees"] == pytest.approx(22, abs=0.01)
+    angles = [0, 11, 22, 29, 90, 180]
+    truth = [at(0)] * 5 + [[0.0, 0.0, 0.0]]
+    result = figures_of(
+        compared(sample_of(normals=[truth]), normals=[[np.array(at(a)) * 2.5 for a in angles]])
+    )
+    assert result["normal_mean_degrees"] == pytest.approx((0 + 11 + 22 + 29 + 90) / 5, rel=1e-6)
+    assert result["normal_median_degrees"] == pytest.approx(22, abs=0.5)
     assert result["normal_within_11_25"] == pytest.approx(2 / 5)
     assert result["normal_within_22_5"] == pytest.approx(3 / 5)
     assert result["normal_within_30"] == pytest.approx(4 / 5)
 
 
-def test_no_valid_normal_gives_nan() -> None:
-    assert all(math.isnan(value) for value in NormalMetrics().result().values())
-
-
 @given(st.integers(0, 2**32 - 1))
-def test_streamed_median_is_the_median(seed: int) -> None:
+def test_angles_are_the_arc_cosine_of_the_scalar_product(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    truth, prediction = rng.normal(size=(2, 101, 3))
+    truth, prediction = rng.normal(size=(2, 40, 50, 3))
     truth /= np.linalg.norm(truth, axis=-1, keepdims=True)
-    metrics = NormalMetrics()
-    metrics.update(prediction, truth)
     cosine = (prediction * truth).sum(-1) / np.linalg.norm(prediction, axis=-1)
     angles = np.degrees(np.arccos(np.clip(cosine, -1, 1)))
-    assert metrics.result()["normal_median_degrees"] == pytest.approx(np.median(angles), abs=0.011)
-    assert metrics.result()["normal_mean_degrees"] == pytest.approx(angles.mean(), abs=1e-4)
+    result = figures_of(compared(sample_of(normals=truth), normals=prediction))
+    # The median lies within a bin of the histogram, half a degree wide, or between two angles far apart.
+    assert result["normal_median_degrees"] == pytest.approx(np.median(angles), abs=0.5)
+    assert result["normal_mean_degrees"] == pytest.approx(angles.mean(), abs=1e-3)
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 9))
+def test_figures_of_images_together_are_those_of_their_pixels_together(seed: int, cut: int) -> None:
+    rng = np.random.default_rng(seed)
+    truth, prediction = rng.integers(0, 40, (2, 10, 4), np.uint8)
+    normals = rng.normal(size=(10, 4, 3)).astype(np.float32)
+    parts = [
+        compare(sample_of(truth[part], normals=normals[part]), prediction[part])
+        for part in (slice(None, cut), slice(cut, None))
+    ]
+    whole = figures_of(compared(sample_of(truth, normals=normals), labels=prediction))
+    assert figures_of(stacked(parts)) == pytest.approx(whole, nan_ok=True)

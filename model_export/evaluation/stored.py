@@ -1,0 +1,114 @@
+"""Evaluations on disk: NAME.json for readers, NAME.npz with each image's contributions beside it."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from model_export.data.classes import NYU40
+from model_export.evaluation import bootstrap
+from model_export.evaluation.evaluate import Evaluation
+from model_export.evaluation.metrics import Statistics, figures_of, iou_per_class
+from model_export.evaluation.points import Point
+
+FORM = 1
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Multiply-adds at a point, and their share of the full network's at the images' full size."""
+
+    multiply_adds: int
+    share: float
+
+
+def described(
+    evaluation: Evaluation, costs: Mapping[Point, Cost], about: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What NAME.json says: `about` it, then per point its cost, figures, intervals and IoU per class.
+
+    A figure for which no pixel counts is null.
+    """
+    content = {
+        "form": FORM,
+        **about,
+        "images": len(evaluation.images),
+        "bootstrap": {
+            "resamples": bootstrap.RESAMPLES,
+            "seed": bootstrap.SEED,
+            "coverage": bootstrap.COVERAGE,
+        },
+        "classes": list(NYU40),
+        "points": [_point(evaluation.at(point), point, costs[point]) for point in evaluation.points],
+    }
+    rounded: dict[str, Any] = _rounded(content)
+    return rounded
+
+
+def _point(statistics: Statistics, point: Point, cost: Cost) -> dict[str, Any]:
+    resamples = bootstrap.resampled_figures(statistics)
+    return {
+        "scale": point.scale,
+        "budget": point.budget,
+        "share": cost.share,
+        "multiply_adds": cost.multiply_adds,
+        "figures": figures_of(statistics),
+        "intervals": {name: list(bootstrap.interval(values)) for name, values in resamples.items()},
+        "iou": iou_per_class(statistics.confusion.sum(0)).tolist(),
+    }
+
+
+def save(folder: Path, name: str, evaluation: Evaluation, content: Mapping[str, Any]) -> Path:
+    """Writes NAME.json (content: of `described`) and NAME.npz into the folder; returns the former's path."""
+    folder.mkdir(parents=True, exist_ok=True)
+    leaf = r"[\[{][^\[\]{}]*[\]}]"
+    text = re.sub(
+        leaf, lambda found: " ".join(found[0].split()), json.dumps(content, indent=1, allow_nan=False)
+    )
+    path = folder / f"{name}.json"
+    path.write_text(text + "\n", encoding="utf-8")
+    points = np.array([[point.scale, point.budget] for point in evaluation.points])
+    arrays: dict[str, Any] = {"points": points, "images": np.array(evaluation.images)}
+    arrays |= evaluation.statistics.arrays()
+    np.savez_compressed(path.with_suffix(".npz"), **arrays)
+    return path
+
+
+def load(path: Path) -> tuple[dict[str, Any], Evaluation]:
+    """The content of NAME.json and the evaluation of NAME.npz beside it, from the former's path.
+
+    Raises:
+        FileNotFoundError: one of the two is absent; it is named.
+        ValueError: the file has another form, or the two tell of other points.
+    """
+    for each in (path, path.with_suffix(".npz")):
+        if not each.is_file():
+            raise FileNotFoundError(f"no evaluation {each}: run python -m model_export evaluate --output")
+    content = json.loads(path.read_text(encoding="utf-8"))
+    if content.get("form") != FORM:
+        raise ValueError(f"{path} has form {content.get('form')}, this code reads {FORM}: evaluate again")
+    with np.load(path.with_suffix(".npz")) as arrays:
+        points = tuple(Point(*map(float, row)) for row in arrays["points"])
+        parts = {name: arrays[name] for name in Statistics.__dataclass_fields__}
+        evaluation = Evaluation(points, tuple(arrays["images"].tolist()), Statistics(**parts))
+    if [(each["scale"], each["budget"]) for each in content["points"]] != [
+        (p.scale, p.budget) for p in points
+    ]:
+        raise ValueError(f"{path} and its .npz tell of other points: evaluate again")
+    return content, evaluation
+
+
+def _rounded(value: Any) -> Any:
+    """Floats with six digits after the point, NaN as null; budgets and scales are kept as they are."""
+    if isinstance(value, float):
+        return round(value, 6) if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {k: v if k in {"scale", "budget"} else _rounded(v) for k, v in value.items()}
+    return [_rounded(each) for each in value] if isinstance(value, list | tuple) else value
