@@ -7,7 +7,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model_export.data.sample import Sample
@@ -80,6 +80,7 @@ def test_ids_out_of_range_and_other_shapes_are_refused() -> None:
         compare(sample_of([[0]]), normals=[[at(0), at(0)]])
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**32 - 1))
 def test_confusion_counts_pixels_and_merging_classes_is_merging_labels(seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -100,6 +101,7 @@ def test_depth_by_hand() -> None:
     assert result["abs_rel"] == pytest.approx((0.2 + 1) / 3)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**32 - 1))
 def test_depth_figures_are_their_definitions(seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -117,6 +119,7 @@ def test_depth_figures_are_their_definitions(seed: int) -> None:
         assert result[f"abs_rel{suffix}"] == pytest.approx((abs(p - t) / t).mean(), rel=1e-5)
 
 
+@settings(deadline=None)
 @given(st.floats(0.1, 10))
 def test_alignment_forgives_one_factor_and_plain_figures_do_not(factor: float) -> None:
     truth = np.linspace(1, 4, 30).reshape(5, 6)
@@ -153,6 +156,7 @@ def test_normals_by_hand() -> None:
     assert result["normal_within_30"] == pytest.approx(4 / 5)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**32 - 1))
 def test_angles_are_the_arc_cosine_of_the_scalar_product(seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -166,6 +170,7 @@ def test_angles_are_the_arc_cosine_of_the_scalar_product(seed: int) -> None:
     assert result["normal_mean_degrees"] == pytest.approx(angles.mean(), abs=1e-3)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 9))
 def test_figures_of_images_together_are_those_of_their_pixels_together(seed: int, cut: int) -> None:
     rng = np.random.default_rng(seed)
