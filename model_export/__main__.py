@@ -1,4 +1,4 @@
-"""python -m model_export {train, evaluate, export, verify}: networks from data to weights/<name>/."""
+"""python -m model_export {train, export, evaluate, verify, ...}: networks from data to weights/<name>/."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from model_export.export.exportable import ExportableParser
 from model_export.export.scales import choose_scales
 from model_export.export.verify import verify
 from model_export.networks.parser import DenseParser
+from model_export.report import command as report
 from model_export.training import train
 from model_export.training.pseudo_labels import write_pseudo_labels
 from service.manifest import MODEL_NAME
@@ -41,6 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_choose_scales(commands.add_parser("choose-scales", help="scale of the image at each budget"))
     _add_pseudo_label(commands.add_parser("pseudo-label", help="labels for the unlabelled images"))
     study.add_arguments(commands.add_parser("study", help="train, export and evaluate the compared networks"))
+    report.add_arguments(commands.add_parser("report", help="page of the stored evaluations and times"))
     _add_verify(commands.add_parser("verify", help="torch = reference = function bodies = native library"))
     return parser
 

@@ -23,6 +23,11 @@ class View:
     labelled: int = 6
     unlabelled: int = 2
 
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> View:
+        """The view of these values; JSON makes lists of tuples."""
+        return cls(**{**values, "crop": tuple(values["crop"]), "scale": tuple(values["scale"])})
+
 
 # The whole field of view at three working resolutions, at about the same work a step.
 WHOLE_IMAGES = (
@@ -35,6 +40,7 @@ FEW_WHOLE_IMAGES = (
     View((480, 640), (0.85, 1.6), 1, 1),
     View((384, 512), (0.65, 1.3), 2, 1),
     View((320, 416), (0.55, 1.1), 2, 2),
+    View((256, 320), (0.42, 0.85), 3, 3),
 )
 
 LOSS_WEIGHTS = {
@@ -96,13 +102,13 @@ class TrainingConfig:
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> TrainingConfig:
         """The configuration that to_json gave these values."""
-        return cls(**{**values, "views": tuple(View(**view) for view in values["views"])})
+        return cls(**{**values, "views": tuple(View.from_json(view) for view in values["views"])})
 
 
 def lite0_dense() -> TrainingConfig:
     """Stage 1: every pixel computed, MultiPool as a weighted average."""
     return TrainingConfig(
-        steps=6000, frozen_stages=2, frozen_depthwise=True, views=WHOLE_IMAGES, class_balance=0.4,
+        steps=5400, frozen_stages=2, frozen_depthwise=True, views=WHOLE_IMAGES, class_balance=0.4,
         average_decay=0.998, loss_weights=LOSS_WEIGHTS | {"depth": 0.8, "normals": 0.6},
     )  # fmt: skip
 
