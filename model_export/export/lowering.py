@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
+from model_export.export import routing
 from model_export.export.graph import GraphBuilder
 from model_export.networks.blocks import MaskSelect
 from model_export.networks.gates import Gate, LayerGate
@@ -117,95 +118,6 @@ def _conv(lowering: Lowering, layer: PerforatedConv2d, name: str, inputs: list[s
     return lowering.conv(layer, name, *inputs)
 
 
-def _gate(lowering: Lowering, gate: Gate, name: str, inputs: list[str]) -> str:
-    if gate.mode != "top_k":
-        raise NotImplementedError(
-            f"{name}: only gates in mode 'top_k' are exported, this one is {gate.mode!r}"
-        )
-    graph = lowering.graph
-    weight = gate.weight.detach().permute(0, 2, 3, 1).numpy()
-    parameters = [
-        graph.constant(f"{name}.weight", weight),
-        graph.constant(f"{name}.bias", gate.bias.detach().numpy()),
-    ]
-    mask = graph.pag(
-        "GateMask", [inputs[0], *parameters, inputs[1]], name,
-        strides=[gate.stride] * 2, coarse_stride=gate.coarse_stride,
-    )  # fmt: skip
-    lowering.masks[name.removesuffix(".gate")] = mask
-    return mask
-
-
-def _layer_gate(lowering: Lowering, gate: LayerGate, name: str, inputs: list[str]) -> str:
-    graph, (x, ratio) = lowering.graph, inputs
-    axes = graph.constant("axes_1_2", np.array([1, 2]))
-    mean = graph.node("ReduceMean", [x, axes], f"{name}.mean", keepdims=0)
-    weight = graph.constant(f"{name}.weight", gate.weight.detach().reshape(-1, 1).numpy())
-    bias = graph.constant(f"{name}.bias", gate.bias.detach().numpy())
-    scored = graph.node("Gemm", [mean, weight, bias], f"{name}.score")
-    low, high = (graph.constant(f"ratio_{bound}", np.array(bound, np.float32)) for bound in (0.01, 0.99))
-    bounded = graph.node("Clip", [ratio, low, high], f"{name}.bounded")
-    one = graph.constant("scalar_1.0", np.array(1.0, np.float32))
-    odds = graph.node("Div", [bounded, graph.node("Sub", [one, bounded], f"{name}.rest")], f"{name}.odds")
-    scale = graph.constant(f"{name}.offset_scale", gate.offset_scale.detach().numpy())
-    offset = graph.node("Mul", [graph.node("Log", [odds], f"{name}.log_odds"), scale], f"{name}.offset")
-    axis = graph.constant("axis_1", np.array([1]))
-    column = graph.node("Unsqueeze", [offset, axis], f"{name}.offset_column")
-    logit = graph.node("Add", [scored, column], f"{name}.logit")
-    zero = graph.constant("scalar_0.0", np.array(0.0, np.float32))
-    chosen = graph.node("Greater", [logit, zero], f"{name}.chosen")
-    ratio_column = graph.node("Unsqueeze", [ratio, axis], f"{name}.ratio_column")
-    full = graph.node("GreaterOrEqual", [ratio_column, one], f"{name}.full")
-    runs = graph.node("Or", [chosen, full], f"{name}.runs")
-    spread = graph.node("Unsqueeze", [runs, axis], f"{name}.runs_3d")
-    size = graph.node("Shape", [x], f"{name}.size", start=0, end=3)
-    strides = graph.constant(f"{name}.strides", np.array([1, gate.stride, gate.stride]))
-    mask = graph.node("Expand", [spread, graph.node("Div", [size, strides], f"{name}.mask_size")], name)
-    lowering.masks[name.removesuffix(".gate")] = mask
-    return mask
-
-
-def _multipool(lowering: Lowering, pool: MultiPool, name: str, inputs: list[str]) -> str:
-    graph, x = lowering.graph, inputs[0]
-    mask = inputs[1] if len(inputs) > 1 else ""
-    logits = x
-    for index, layer in enumerate(pool.head):
-        logits = lowering.conv(layer, f"{name}.head.{index}", logits)  # type: ignore[arg-type]
-    if pool.mode != "pag":
-        return _mixed_branches(lowering, pool, name, x, logits)
-    choice = graph.node("ArgMax", [logits], f"{name}.choice", axis=3, keepdims=0)
-    copied = graph.node("Equal", [choice, graph.constant("branch_0", np.array(0))], f"{name}.copied")
-    spread = graph.node("Unsqueeze", [copied, graph.constant("axis_3", np.array([3]))], f"{name}.copied_4d")
-    zero = graph.constant("scalar_0.0", np.array(0.0, np.float32))
-    result = graph.node("Where", [spread, x, zero], f"{name}.copy")
-    for index, branch in enumerate(pool.branches, start=1):
-        number = graph.constant(f"branch_{index}", np.array(index))
-        chosen = graph.node("Equal", [choice, number], f"{name}.chosen_{index}")
-        if mask:
-            chosen = graph.node("And", [chosen, mask], f"{name}.computed_{index}")
-        result = lowering.conv(branch, f"{name}.branch_{index}", x, chosen, result)  # type: ignore[arg-type]
-    return result
-
-
-def _mixed_branches(lowering: Lowering, pool: MultiPool, name: str, x: str, logits: str) -> str:
-    """Every branch at every pixel, and their mean or their weighted sum."""
-    graph, count = lowering.graph, len(pool.branches) + 1
-    branches = [x] + [
-        lowering.conv(branch, f"{name}.branch_{index}", x)  # type: ignore[arg-type]
-        for index, branch in enumerate(pool.branches, start=1)
-    ]
-    if pool.mode == "average":
-        share = graph.constant(f"{name}.share", np.array(1 / count, np.float32))
-        return graph.node("Mul", [graph.node("Sum", branches, f"{name}.sum"), share], f"{name}.mean")
-    weights = graph.node("Softmax", [logits], f"{name}.weights", axis=3)
-    weighted = []
-    for index, branch in enumerate(branches):
-        channel = graph.constant(f"channel_{index}", np.array([index]))
-        weight = graph.node("Gather", [weights, channel], f"{name}.weight_{index}", axis=3)
-        weighted.append(graph.node("Mul", [branch, weight], f"{name}.weighted_{index}"))
-    return graph.node("Sum", weighted, f"{name}.weighted_sum")
-
-
 def _maxpool(lowering: Lowering, pool: nn.MaxPool2d, name: str, inputs: list[str]) -> str:
     graph = lowering.graph
     size, stride, padding = (int(value) for value in (pool.kernel_size, pool.stride, pool.padding))  # type: ignore[arg-type]
@@ -221,22 +133,13 @@ def _maxpool(lowering: Lowering, pool: nn.MaxPool2d, name: str, inputs: list[str
     return graph.node("Transpose", [pooled], name, perm=[0, 2, 3, 1])
 
 
-def _select(lowering: Lowering, _: MaskSelect, name: str, inputs: list[str]) -> str:
-    mask, computed, bypassed = inputs
-    if not mask:
-        return computed
-    axis = lowering.graph.constant("axis_3", np.array([3]))
-    spread = lowering.graph.node("Unsqueeze", [mask, axis], f"{name}.mask")
-    return lowering.graph.node("Where", [spread, computed, bypassed], name)
-
-
 LAYERS: dict[type[nn.Module], Layer] = {
     PerforatedConv2d: _conv,
-    Gate: _gate,
-    LayerGate: _layer_gate,
-    MultiPool: _multipool,
+    Gate: routing.gate,
+    LayerGate: routing.layer_gate,
+    MultiPool: routing.multipool,
     nn.MaxPool2d: _maxpool,
-    MaskSelect: _select,
+    MaskSelect: routing.select,
 }
 
 
