@@ -52,15 +52,18 @@ class MultiPool(nn.Module):
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """[N, C, H, W] from the same shape, x >= 0; outside the mask [N, 1, H, W] nothing may be read."""
+        if self.mode == "average":
+            return self._outputs(x).mean(1)
         logits = self.head(x)
         if self.mode == "pag" and not self.training:
             return self._one_branch(x, logits, mask)
-        outputs = torch.stack([x, *(branch(x) for branch in self.branches)], 1)
+        outputs = self._outputs(x)
         return (self._weights(logits).to(outputs.dtype)[:, :, None] * outputs).sum(1)
 
+    def _outputs(self, x: Tensor) -> Tensor:
+        return torch.stack([x, *(branch(x) for branch in self.branches)], 1)
+
     def _weights(self, logits: Tensor) -> Tensor:
-        if self.mode == "average":
-            return torch.full_like(logits, 1.0 / len(DILATIONS))
         if self.mode == "weighted":
             return torch.softmax(logits.float(), 1)
         return F.gumbel_softmax(logits.float(), tau=self.temperature, hard=True, dim=1)

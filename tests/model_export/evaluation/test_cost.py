@@ -36,14 +36,19 @@ def test_resnet50_costs_what_the_talk_s_does() -> None:
 
 @pytest.mark.parametrize(
     ("skipped", "under_gate"),
-    [("skip", {"middle", "last"}), ("bypass", {"middle"}), ("interpolate", {"first", "middle", "last"})],
+    [
+        ("skip", {"middle", "last"}),
+        ("bypass", {"middle"}),
+        ("interpolate", {"first", "middle", "last"}),
+        ("layer", {"first", "middle", "last"}),
+    ],
 )
 def test_one_block_by_hand(skipped: str, under_gate: set[str]) -> None:
     cost = count(build("resnet26", width=0.125, skipped=skipped, multipool=None), 64, 96)
     # res3_1: 32 channels to 64 of width 16, from stride 4 to 8, so 8 x 12 pixels.
     pixels, prefix = 8 * 12, "encoder.stages.1.0."
     want = {
-        "gate": 32 * pixels,
+        "gate": 32 * (1 if skipped == "layer" else pixels),
         "shortcut": 32 * 64 * pixels,
         "first": 32 * 16 * pixels,
         "middle": 9 * 16 * 16 * pixels,
@@ -63,12 +68,40 @@ def test_a_depthwise_block_by_hand() -> None:
 
 def test_multipool_costs_one_branch_a_pixel_in_pag_and_all_of_them_otherwise() -> None:
     branch = 9 * 64 * 64 * 8 * 12
-    for mode, branches in (("pag", 1), ("weighted", 6)):
+    for mode, branches in (("pag", 1), ("weighted", 6), ("average", 6)):
         cost = count(build("resnet26", width=0.125, multipool=mode), 64, 96)
         layers = {layer.name: layer.multiply_adds for layer in cost.layers}
         assert layers["encoder.stages.3.1.middle"] == branches * branch
         assert not any("branches" in name for name in layers)
-        assert layers["encoder.stages.3.1.middle.head.0"] == 64 * 128 * 8 * 12
+        head = {name: macs for name, macs in layers.items() if ".middle.head." in name}
+        assert head.get("encoder.stages.3.1.middle.head.0") == (
+            None if mode == "average" else 64 * 128 * 8 * 12
+        )
+
+
+def test_only_one_branch_a_pixel_can_be_saved_by_a_gate() -> None:
+    """The mixed modes read their branches at every pixel, whatever the mask."""
+    name = "encoder.stages.3.1.middle"
+    for mode, gate in (("pag", "encoder.stages.3.1"), ("weighted", None), ("average", None)):
+        cost = count(build("resnet26", width=0.125, multipool=mode), 64, 96)
+        assert [layer.gate for layer in cost.layers if layer.name == name] == [gate]
+
+
+def test_without_gates_nothing_can_be_saved() -> None:
+    cost = count(build("resnet26", width=0.125, gated=False), 64, 96)
+    assert (cost.floors, cost.floor, cost.always) == ({}, 1.0, cost.total)
+
+
+def test_a_truncated_encoder_costs_what_its_blocks_cost() -> None:
+    whole, short = (
+        count(build("efficientnet_lite0", pretrained=False, encoder_blocks=blocks), 64, 96)
+        for blocks in (16, 12)
+    )
+    encoders = [
+        [layer for layer in cost.layers if layer.name.startswith("encoder.")] for cost in (whole, short)
+    ]
+    assert encoders[1] == encoders[0][: len(encoders[1])]
+    assert short.total < whole.total
 
 
 def test_heads_and_decoder_are_counted_once_each() -> None:

@@ -45,6 +45,13 @@ def test_average_is_the_mean_of_the_branches(pool: MultiPool) -> None:
     torch.testing.assert_close(pool(X), dense(pool).mean(1))
 
 
+def test_average_does_not_run_the_head(pool: MultiPool) -> None:
+    pool.mode = "average"
+    for part in pool.head:
+        part.register_forward_hook(lambda *_: pytest.fail("its answer is not read"))
+    pool(X)
+
+
 def test_weighted_is_the_softmax_weighted_sum(pool: MultiPool) -> None:
     pool.mode = "weighted"
     weights = pool.head(X).softmax(1)[:, :, None]
