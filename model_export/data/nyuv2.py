@@ -144,7 +144,8 @@ class NyuV2:
 
     len() and [] go by position in `ids`; ids may be any subset of the cached ones, in any order.
     labels: a folder of ID.png (0 = void, 1..40) whose labels take the place of the cached ones.
-    Raises FileNotFoundError when the cache is absent and ValueError for unknown ids or another cache form.
+    Raises FileNotFoundError when the cache is absent and ValueError for unknown ids, ids that `labels` lacks
+    or another cache form; [] raises ValueError for a file of `labels` of another mode, size or class.
     """
 
     def __init__(self, cache: Path, ids: Sequence[str] | None = None, labels: Path | None = None) -> None:
@@ -158,6 +159,9 @@ class NyuV2:
         unknown = [id_ for id_ in self.ids if id_ not in rows]
         if unknown:
             raise ValueError(f"{cache} has no images {', '.join(unknown[:5])}")
+        bare = [id_ for id_ in self.ids if labels is not None and not (labels / f"{id_}.png").is_file()]
+        if bare:
+            raise ValueError(f"{labels} has no labels for {', '.join(bare[:5])}")
         self._cache, self._labels = cache, labels
         self._rows = [rows[id_] for id_ in self.ids]
         self._scales = [DepthScale(index["max_m"][row], index["metric"][row]) for row in self._rows]
@@ -178,9 +182,13 @@ class NyuV2:
         )
 
     def _labels_of(self, position: int) -> Bytes:
-        if self._labels is not None:
-            return read_labels40(self._labels / f"{self.ids[position]}.png")
-        return np.array(self._array("labels")[self._rows[position]])
+        if self._labels is None:
+            return np.array(self._array("labels")[self._rows[position]])
+        path = self._labels / f"{self.ids[position]}.png"
+        labels = read_labels40(path)
+        if labels.shape != (HEIGHT, WIDTH):
+            raise ValueError(f"{path}: {labels.shape[0]}x{labels.shape[1]}, expected {HEIGHT}x{WIDTH}")
+        return labels
 
     def _array(self, name: str) -> Bytes:
         if name not in self._arrays:

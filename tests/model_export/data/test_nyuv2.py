@@ -76,6 +76,51 @@ def test_a_class_beyond_40_is_refused(tmp_path: Path) -> None:
         read_labels40(path)
 
 
+@pytest.fixture
+def pseudo_labels(tmp_path: Path) -> Path:
+    """A folder of labels for 0004, sure of the upper half only."""
+    labels = np.zeros((480, 640), np.uint8)
+    labels[:240] = 7
+    Image.fromarray(labels).save(tmp_path / "0004.png")
+    return tmp_path
+
+
+def test_labels_of_a_folder_take_the_place_of_the_cached_ones(
+    made_folder: Path, made_cache: Path, pseudo_labels: Path
+) -> None:
+    sample = open_split("train_unlabelled", made_folder.parent, made_cache, pseudo_labels)[0]
+    assert sample.labels.dtype == np.uint8
+    assert (sample.labels[:240] == 6).all() and (sample.labels[240:] == 255).all()
+    without = open_split("train_unlabelled", made_folder.parent, made_cache)[0]
+    assert (without.labels == 255).all()
+    assert np.array_equal(sample.image, without.image) and np.array_equal(sample.depth, without.depth)
+
+
+@pytest.mark.parametrize("mode", ["P", "RGB", "1", "LA"])
+def test_pseudo_labels_of_any_mode_but_grey_are_refused(
+    made_cache: Path, pseudo_labels: Path, mode: str
+) -> None:
+    path = pseudo_labels / "0004.png"
+    with Image.open(path) as image:
+        changed = image.convert(mode)
+    changed.save(path)
+    with pytest.raises(ValueError, match=f"mode is {mode}, expected L"):
+        NyuV2(made_cache, ["0004"], pseudo_labels)[0]
+
+
+def test_pseudo_labels_that_do_not_fit_their_image_are_refused(made_cache: Path, pseudo_labels: Path) -> None:
+    Image.fromarray(np.ones((240, 320), np.uint8)).save(pseudo_labels / "0004.png")
+    with pytest.raises(ValueError, match=r"0004\.png: 240x320"):
+        NyuV2(made_cache, ["0004"], pseudo_labels)[0]
+
+
+def test_an_image_without_pseudo_labels_is_named_before_the_first_step(
+    made_cache: Path, pseudo_labels: Path
+) -> None:
+    with pytest.raises(ValueError, match=r"no labels for 0001, 0003"):
+        NyuV2(made_cache, ["0001", "0003", "0004"], pseudo_labels)
+
+
 def test_splits_open_by_name(made_folder: Path, made_cache: Path) -> None:
     assert open_split("train", made_folder.parent, made_cache).ids == ["0003", "0001"]
     with pytest.raises(ValueError, match="unknown split 'dev'"):
