@@ -40,6 +40,25 @@ def test_semantics_of_equal_logits_is_the_logarithm_of_the_number_of_classes() -
     assert losses.semantics(flat, batch()).item() == pytest.approx(math.log(40))
 
 
+def test_class_balance_is_paid_on_logits_moved_by_it_and_on_no_other_task() -> None:
+    prediction, target, adjustment = maps(), batch(), torch.randn(40)
+    moved = prediction._replace(semantic_logits=prediction.semantic_logits + adjustment[:, None, None])
+    with_it = losses.task_terms(prediction, target, adjustment)
+    want = losses.task_terms(moved, target)
+    assert set(with_it) == set(want) == set(losses.LOSSES)
+    for name, value in want.items():
+        torch.testing.assert_close(with_it[name], value)
+    assert abs(with_it["semantics"] - losses.semantics(prediction, target)) > 0.01
+
+
+def test_balanced_logits_that_say_nothing_predict_the_classes_shares() -> None:
+    """log p moved onto equal logits makes the softmax p: the loss is the labels' cross-entropy under p."""
+    flat = maps()._replace(semantic_logits=torch.zeros(2, 40, H // 8, W // 8))
+    target, shares = batch(), torch.rand(40).softmax(0)
+    want = -shares.log()[losses.sample_targets(target["labels"])].mean()
+    torch.testing.assert_close(losses.semantics(flat, target, shares.log()), want)
+
+
 def test_depth_off_by_a_factor_costs_its_logarithm_on_metric_images() -> None:
     target = batch(1) | {"depth": torch.full((1, H, W), 2.0)}
     assert losses.depth(constant_depth(4.0), target).item() == pytest.approx(math.log(2), abs=1e-6)
@@ -84,7 +103,7 @@ def test_invalid_pixels_do_not_count(task: str) -> None:
     for value in changed:
         value[..., W // 16 + 1 :] = 3.0
     loss = losses.LOSSES[task]
-    torch.testing.assert_close(loss(changed, target), loss(prediction, target))
+    torch.testing.assert_close(loss(changed, target, None), loss(prediction, target, None))
 
 
 @pytest.mark.parametrize("task", losses.LOSSES)
@@ -94,7 +113,7 @@ def test_a_batch_without_a_valid_pixel_costs_nothing_and_teaches_nothing(task: s
     target["depth"].zero_()
     target["normals"].zero_()
     leaves = Maps(*(value.requires_grad_() for value in prediction))
-    loss = losses.LOSSES[task](leaves, target)
+    loss = losses.LOSSES[task](leaves, target, None)
     assert loss.item() == 0
     loss.backward()
     assert all(value.grad is None or not value.grad.any() for value in leaves)
@@ -109,7 +128,7 @@ def test_the_gradient_is_finite_even_at_a_perfect_map(task: str) -> None:
     forward = torch.tensor([0.0, 0.0, 1.0])[None, :, None, None].expand(2, 3, H // 8, W // 8)
     perfect = constant_depth(2.0, 2)._replace(normals=forward)
     leaves = Maps(*(value.clone().requires_grad_() for value in perfect))
-    losses.LOSSES[task](leaves, target).backward()
+    losses.LOSSES[task](leaves, target, None).backward()
     assert all(value.grad is None or value.grad.isfinite().all() for value in leaves)
 
 
