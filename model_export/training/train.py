@@ -86,7 +86,8 @@ def make_optimizer(network: DenseParser, config: TrainingConfig) -> torch.optim.
 def _freeze(network: DenseParser, config: TrainingConfig) -> None:
     if config.frozen_stages:
         for module in (network.encoder.stem, *list(network.encoder.stages)[: config.frozen_stages]):
-            module.requires_grad_(False)
+            for name, parameter in module.named_parameters():
+                parameter.requires_grad_("gate." in name)
     if config.frozen_depthwise:
         for layer in network.encoder.modules():
             if isinstance(layer, PerforatedConv2d) and layer.groups > 1:
