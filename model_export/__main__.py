@@ -117,14 +117,10 @@ def _validate(network: DenseParser) -> dict[str, float]:
 
 def _export(arguments: argparse.Namespace) -> None:
     identity = export.Identity(arguments.folder.name, arguments.version, arguments.description)
-    table = _read_table(arguments.table)
+    table = BudgetTable.read(arguments.table)
     scales = json.loads(arguments.scales.read_text(encoding="utf-8")) if arguments.scales else []
     manifest = export.export(arguments.checkpoints, arguments.folder, identity, table=table, scales=scales)
     print(f"{arguments.folder}: budget floor {manifest.budget.floor:.3f}")
-
-
-def _read_table(path: Path | None) -> BudgetTable | None:
-    return BudgetTable.from_json(json.loads(path.read_text(encoding="utf-8"))) if path else None
 
 
 def _allocate(arguments: argparse.Namespace) -> None:
@@ -155,7 +151,7 @@ def _pseudo_label(arguments: argparse.Namespace) -> None:
 def _verify(arguments: argparse.Namespace) -> None:
     split = open_split("val")
     images = [np.asarray(split[position].image) for position in range(arguments.images)]
-    exportable = export.load_exportable(arguments.checkpoint, _read_table(arguments.table))
+    exportable = export.load_exportable(arguments.checkpoint, BudgetTable.read(arguments.table))
     # The forms agree to the rounding of float32; the native kernels' bfloat16 is no form of its own.
     os.environ["PERFORATED_CONV_PRECISION"] = "f32"
     verify(exportable, arguments.model / MODEL_NAME, images, arguments.budgets)

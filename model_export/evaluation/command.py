@@ -23,6 +23,7 @@ from model_export.evaluation.cost import REFERENCE_SIZE
 from model_export.evaluation.evaluate import Evaluation, OnnxPredictor, Predictor, TorchPredictor, evaluate
 from model_export.evaluation.points import Fit, Point
 from model_export.export import export
+from model_export.export.budget_table import BudgetTable
 from model_export.export.exportable import ExportableParser
 from model_export.networks.parser import SIZE_MULTIPLE
 from model_export.training.train import commit
@@ -59,6 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     network = parser.add_mutually_exclusive_group(required=True)
     network.add_argument("--checkpoint", type=Path, help="evaluate through torch")
     network.add_argument("--model", type=Path, help="folder: evaluate model.onnx, write the figures there")
+    parser.add_argument("--table", type=Path, help="with --checkpoint: of allocate; else equal ratios")
     parser.add_argument(
         "--no-native", action="store_true", help="with --model: by function bodies; not written"
     )
@@ -106,7 +108,7 @@ def with_intervals(evaluation: Evaluation, point: Point) -> dict[str, float]:
 
 def _subject(arguments: argparse.Namespace) -> Subject:
     if arguments.checkpoint:
-        return _of_checkpoint(arguments.checkpoint)
+        return _of_checkpoint(arguments.checkpoint, BudgetTable.read(arguments.table))
     folder: Path = arguments.model
     manifest = load_manifest(folder)
     predictor = OnnxPredictor(folder / MODEL_NAME, native=not arguments.no_native)
@@ -122,8 +124,8 @@ def _served_at(manifest: ModelManifest, budget: float) -> Point:
     return Point(served.scale, served.network_budget)
 
 
-def _of_checkpoint(path: Path) -> Subject:
-    exportable = export.load_exportable(path)
+def _of_checkpoint(path: Path, table: BudgetTable | None) -> Subject:
+    exportable = export.load_exportable(path, table)
     return Subject(
         path.parent.name, path, TorchPredictor(exportable), SIZE_MULTIPLE,
         lambda budget: Point(1.0, budget), lambda point: _torch_cost(exportable, point),

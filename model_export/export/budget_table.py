@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -41,6 +43,11 @@ class BudgetTable:
     def from_json(cls, values: Mapping[str, Any]) -> BudgetTable:
         """The table that to_json gave these values."""
         return cls(tuple(values["gates"]), np.array(values["budgets"]), np.array(values["ratios"]))
+
+    @classmethod
+    def read(cls, path: Path | None) -> BudgetTable | None:
+        """The table of a file that `allocate` wrote; None for None."""
+        return cls.from_json(json.loads(path.read_text(encoding="utf-8"))) if path else None
 
     @property
     def floor(self) -> float:

@@ -51,11 +51,12 @@ def render(manifest: ModelManifest, notes: str = "") -> str:
 
 
 def _table(manifest: ModelManifest, split: str) -> list[str]:
-    head = ["budget", "share", *FIGURES.values()]
+    head = ["budget", "share", "scale", *FIGURES.values()]
     rows = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
     for row in manifest.metrics.splits[split]:
         values = [_number(row, name) for name in FIGURES]
-        rows.append(f"| {row.budget:.3g} | {row.share:.3f} | {' | '.join(values)} |")
+        scale = getattr(row, "scale", 1.0)
+        rows.append(f"| {row.budget:.3g} | {row.share:.3f} | {scale:g} | {' | '.join(values)} |")
     return rows
 
 

@@ -113,6 +113,7 @@ def add_metrics(folder: Path, split: str, figures: dict[float, dict[str, float]]
         {
             "budget": point.used_budget,
             "share": round(point.share, 5),
+            "scale": point.scale,
             **{name: round(value, 5) for name, value in figures[budget].items() if math.isfinite(value)},
         }
         for budget, point in served.items()
