@@ -121,6 +121,10 @@ train: $(VENV)/.dev  ## ARGS="--preset NAME --folder runs/NAME"
 export: $(VENV)/.dev  ## a checkpoint becomes weights/NAME/
 	$(BIN)/python -m model_export export $(ARGS)
 
+.PHONY: report
+report: $(VENV)/.dev  ## docs/report.md of the stored evaluations and times; ARGS="--model weights/NAME" draws photographs
+	$(BIN)/python -m model_export report $(ARGS)
+
 .PHONY: verify
 verify: $(VENV)/.dev  ## a model folder against its promises
 	$(BIN)/python -m model_export verify $(ARGS)

@@ -20,6 +20,7 @@ from benchmarks.common import cores
 from benchmarks.running_service import RunningService, running_service
 from benchmarks.runtimes import session
 from benchmarks.split_through_service import parse
+from model_export.report import colours
 from service.budget import operating_point
 from service.imaging.geometry import fit
 from service.manifest import MODEL_NAME, ModelManifest, load_manifest
@@ -33,22 +34,10 @@ MARGIN = 26
 def class_colours(labels: NDArray[np.uint8], manifest: ModelManifest) -> Pixels:
     """Palette colours [H, W, 3] of class ids."""
     assert manifest.tasks.semantics is not None, "the model has semantics"
-    colours = np.zeros((256, 3), np.uint8)
+    palette = np.zeros((256, 3), np.uint8)
     for entry in manifest.tasks.semantics.classes:
-        colours[entry.id] = entry.color
-    return colours[labels]
-
-
-def depth_colours(depth: NDArray[np.float32], near: float, far: float) -> Pixels:
-    """A colour map [H, W, 3] of metres between near and far, near bright."""
-    scaled = np.clip((depth - near) / max(far - near, 1e-3), 0, 1)
-    coloured = cv2.applyColorMap(np.rint(255 * (1 - scaled)).astype(np.uint8), cv2.COLORMAP_INFERNO)
-    return np.asarray(cv2.cvtColor(coloured, cv2.COLOR_BGR2RGB), np.uint8)
-
-
-def normal_colours(normals: NDArray[np.float32]) -> Pixels:
-    """Normals [H, W, 3] as RGB, round((n + 1) * 127.5)."""
-    return np.asarray(np.rint((normals + 1) * 127.5), np.uint8)
+        palette[entry.id] = entry.color
+    return palette[labels]
 
 
 def computed_colours(folder: Path, photograph: Pixels, budget: float) -> Pixels:
@@ -83,8 +72,8 @@ def row(server: RunningService, folder: Path, photograph: Pixels, budget: float)
     panels = [
         panel(photograph, f"photograph, budget {used:g}"),
         panel(class_colours(maps["semantics"], load_manifest(folder)), "semantics"),
-        panel(depth_colours(maps["depth"], near, far), f"depth, {near:.2f} to {far:.2f} m"),
-        panel(normal_colours(maps["normals"]), "surface normals"),
+        panel(colours.of_depth(maps["depth"], near, far), f"depth, {near:.2f} to {far:.2f} m"),
+        panel(colours.of_normals(maps["normals"]), "surface normals"),
         panel(computed_colours(folder, photograph, budget), f"computed: {share:.1%} of the work"),
     ]
     return np.hstack(panels)
