@@ -37,6 +37,5 @@ def _mean_angle(true_path: Path, coarse_path: Path) -> float:
 if __name__ == "__main__":
     angles = noise(data_root() / "nyuv2", data_root() / "nyuv2_metric" / "depth_mm")
     values = np.array(list(angles.values()))
-    print(
-        f"{len(values)} images: mean {values.mean():.2f} degrees, from {values.min():.2f} to {values.max():.2f}"
-    )
+    low, high = values.min(), values.max()
+    print(f"{len(values)} images: mean {values.mean():.2f} degrees, from {low:.2f} to {high:.2f}")
