@@ -51,7 +51,6 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--preset", required=True, help=f"one of {', '.join(sorted(PRESETS))}")
     parser.add_argument("--folder", type=Path, required=True, help="of the checkpoint, log and plot")
     parser.add_argument("--pseudo-labels", type=Path, help="folder of labels for the unlabelled images")
-    parser.add_argument("--table", type=Path, help="of allocate: gate ratios are drawn from it")
     parser.add_argument("--initial", type=Path, help="checkpoint whose weights to start from")
     parser.add_argument("--save-minutes", type=float, default=3.0)
     parser.add_argument("--validate-steps", type=int, default=500, help="0: never")
@@ -103,7 +102,7 @@ def _add_verify(parser: argparse.ArgumentParser) -> None:
 def _train(arguments: argparse.Namespace) -> None:
     options = train.RunOptions(
         arguments.folder, arguments.initial, arguments.save_minutes, arguments.validate_steps,
-        pseudo_labels=arguments.pseudo_labels, table=arguments.table,
+        pseudo_labels=arguments.pseudo_labels,
     )  # fmt: skip
     print(train.run(train.preset(arguments.preset), options, _validate))
 

@@ -56,7 +56,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dense", type=Path, required=True, help="checkpoint of the first stage")
     parser.add_argument("--root", type=Path, required=True, help="folder of the runs and models")
     parser.add_argument("--pseudo-labels", type=Path, help="folder of labels for the unlabelled images")
-    parser.add_argument("--table", type=Path, help="of an earlier run: gate ratios are drawn from it")
     parser.add_argument("--only", choices=names, nargs="+", default=names)
     parser.add_argument("--steps", choices=STEPS, nargs="+", default=tuple(STEPS))
     parser.add_argument("--split", default="test")
@@ -74,8 +73,6 @@ def run(arguments: argparse.Namespace) -> None:
 
 def _train(contender: Contender, arguments: argparse.Namespace) -> None:
     labels = ["--pseudo-labels", arguments.pseudo_labels] if arguments.pseudo_labels else []
-    if contender.allocated and arguments.table:
-        labels += ["--table", arguments.table]
     _call(
         "train", "--preset", contender.preset, "--folder", _run_folder(contender, arguments),
         "--initial", arguments.dense, "--validate-steps", 0, *labels,

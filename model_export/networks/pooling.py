@@ -10,23 +10,20 @@ from model_export.networks.layers import PerforatedConv2d
 
 DILATIONS = (0, 1, 2, 4, 6, 8, 10)
 MODES = ("average", "weighted", "pag")
-LEAST_TEMPERATURE = 0.1
-SOFT_PART = 0.5
-"""Share of the training in which the temperature falls from 1 to the least."""
 
 
 class MultiPool(nn.Module):
     """Replaces a block's 3x3 convolution by branches of several dilations; 0 copies the input.
 
     mode "average" takes the mean of the branches, "weighted" their softmax-weighted sum, "pag" one branch a
-    pixel, that of the largest logit, so that it costs what one 3x3 convolution costs. In training "pag"
-    begins as the weighted sum, whose weights `anneal` sharpens; then the choice is hard, its gradient that of
-    the softmax. Noise on the logits, as in the talk, cost 2 degrees of normals in a short second stage.
+    pixel, chosen by Gumbel straight-through in training and by argmax in evaluation, so that it costs what
+    one 3x3 convolution costs.
 
     Args:
         channels: of input and output.
         hidden: widths of the two hidden layers of the attention head (128, 32 in the talk).
         mode: one of MODES; may be changed between training stages.
+        temperature: of the Gumbel softmax.
     """
 
     def __init__(
@@ -35,11 +32,12 @@ class MultiPool(nn.Module):
         *,
         hidden: tuple[int, int] = (128, 32),
         mode: str = "pag",
+        temperature: float = 1.0,
     ) -> None:
         super().__init__()
         if mode not in MODES:
             raise ValueError(f"mode must be one of {MODES}, got {mode!r}")
-        self.mode, self.temperature, self.hard = mode, LEAST_TEMPERATURE, True
+        self.mode, self.temperature = mode, temperature
         self.branches = nn.ModuleList(
             PerforatedConv2d(channels, channels, 3, dilation=dilation, activation="relu")
             for dilation in DILATIONS[1:]
@@ -65,19 +63,10 @@ class MultiPool(nn.Module):
     def _outputs(self, x: Tensor) -> Tensor:
         return torch.stack([x, *(branch(x) for branch in self.branches)], 1)
 
-    def anneal(self, progress: float) -> None:
-        """Temperature and hardness of mode "pag" at a share of the training, in [0, 1]."""
-        self.temperature = max(LEAST_TEMPERATURE, LEAST_TEMPERATURE ** (progress / SOFT_PART))
-        self.hard = progress >= SOFT_PART
-
     def _weights(self, logits: Tensor) -> Tensor:
         if self.mode == "weighted":
             return torch.softmax(logits.float(), 1)
-        soft = torch.softmax(logits.float() / self.temperature, 1)
-        if not self.hard:
-            return soft
-        one = F.one_hot(logits.argmax(1), len(DILATIONS)).permute(0, 3, 1, 2)
-        return one + soft - soft.detach()
+        return F.gumbel_softmax(logits.float(), tau=self.temperature, hard=True, dim=1)
 
     def _one_branch(self, x: Tensor, logits: Tensor, mask: Tensor | None) -> Tensor:
         choice = logits.argmax(1, keepdim=True)

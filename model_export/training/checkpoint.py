@@ -9,8 +9,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from model_export.export.budget_table import BudgetTable
-
 
 class WeightAverage:
     """Exponential moving average of a network's parameters and buffers.
@@ -38,17 +36,13 @@ class WeightAverage:
 
 @dataclass
 class TrainingState:
-    """The live objects of a run.
-
-    Not saved: adjustment [K], added to semantic logits in the loss; table, from which gate ratios are drawn.
-    """
+    """The live objects of a run; adjustment [K], added to semantic logits in the loss, is not saved."""
 
     network: nn.Module
     optimizer: torch.optim.Optimizer
     average: WeightAverage
     step: int = 0
     adjustment: Tensor | None = None
-    table: BudgetTable | None = None
 
 
 def save(path: Path, state: TrainingState, config: dict[str, Any]) -> None:

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from model_export.config import TrainingConfig
-from model_export.export.budget_table import BudgetTable
 from model_export.losses import distillation_terms, gate_divergence, task_terms
 from model_export.networks.parser import DenseParser, Maps
 from model_export.networks.pixels import normalise
@@ -22,29 +21,20 @@ class NonFiniteLossError(RuntimeError):
     """A loss term or the gradient became NaN or infinite; the message names every term and its value."""
 
 
-def draw_ratios(
-    network: DenseParser, images: int, config: TrainingConfig, table: BudgetTable | None = None
-) -> dict[str, Tensor]:
-    """Gate name -> [images]: for half of the images the ratios of a budget, for the others each gate's own.
+def draw_ratios(network: DenseParser, images: int, config: TrainingConfig) -> dict[str, Tensor]:
+    """Gate name -> [images], from U[floor, 1]: for half of the images one ratio for all gates, else one each.
 
-    A budget is drawn from U[the table's floor, 1]; without a table, one ratio for all gates from
-    U[ratio_floor, 1], a batch's first image at the floor. Ratios drawn each for itself, also from
-    U[ratio_floor, 1], prepare the network for any allocation. With a fixed ratio, that one for every gate and
-    image.
+    Drawn each for itself, they prepare the network for any allocation of a budget. A batch's first image has
+    every gate at the floor. With a fixed ratio, that one for every gate and image.
     """
     if config.fixed_ratio is not None:
         return dict.fromkeys(network.gates(), torch.full((images,), config.fixed_ratio))
+    shared = torch.empty(images).uniform_(config.ratio_floor, 1.0)
     alike = torch.rand(images) < 0.5
-    alike[0] = True
-    if table is not None:
-        of_budget = table.lookup(torch.empty(images).uniform_(table.floor, 1.0))
-    else:
-        shared = torch.empty(images).uniform_(config.ratio_floor, 1.0)
-        shared[0] = config.ratio_floor
-        of_budget = dict.fromkeys(network.gates(), shared)
+    alike[0], shared[0] = True, config.ratio_floor
     return {
-        name: torch.where(alike, ratio.float(), torch.empty(images).uniform_(config.ratio_floor, 1.0))
-        for name, ratio in of_budget.items()
+        name: torch.where(alike, shared, torch.empty(images).uniform_(config.ratio_floor, 1.0))
+        for name in network.gates()
     }
 
 
@@ -55,18 +45,14 @@ def learning_rate_factor(step: int, config: TrainingConfig) -> float:
 
 
 def loss_terms(
-    network: DenseParser,
-    batch: Batch,
-    config: TrainingConfig,
-    adjustment: Tensor | None = None,
-    table: BudgetTable | None = None,
+    network: DenseParser, batch: Batch, config: TrainingConfig, adjustment: Tensor | None = None
 ) -> Iterator[dict[str, Tensor]]:
     """The weighted terms of each pass of one step; the caller runs backward before it asks for the next."""
     image = normalise(batch["image"])
     teacher = _forward(network, image, None)
     yield _weighted(task_terms(teacher, batch, adjustment), config)
     if config.gated:
-        student = _forward(network, image, draw_ratios(network, image.shape[0], config, table))
+        student = _forward(network, image, draw_ratios(network, image.shape[0], config))
         terms = task_terms(student, batch, adjustment) | distillation_terms(student, _detached(teacher))
         terms["gates"] = gate_divergence(gate.record for gate in network.gates().values() if gate.record)
         yield {f"gated_{name}": value for name, value in _weighted(terms, config).items()}
@@ -96,7 +82,7 @@ def train_step(state: TrainingState, batch: Batch, config: TrainingConfig) -> di
     assert isinstance(network, DenseParser), "the loop trains a DenseParser"
     state.optimizer.zero_grad(set_to_none=True)
     values: dict[str, float] = {}
-    for terms in loss_terms(network, batch, config, state.adjustment, state.table):
+    for terms in loss_terms(network, batch, config, state.adjustment):
         values |= {name: float(value.detach()) for name, value in terms.items()}
         if not all(math.isfinite(value) for value in values.values()):
             raise NonFiniteLossError(f"step {state.step}: a loss term is not finite: {values}")
@@ -122,6 +108,4 @@ def train(
     """Runs the steps of the batches, yielding each step's terms."""
     state.network.train()
     for batch in batches:
-        for pool in state.network.multipools():  # type: ignore[operator]
-            pool.anneal(state.step / config.steps)
         yield train_step(state, batch, config)

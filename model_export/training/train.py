@@ -18,7 +18,6 @@ from model_export.data.class_shares import class_shares
 from model_export.data.loader import BatchPlan, batches
 from model_export.data.nyuv2 import open_split
 from model_export.data.transforms import Augmentation
-from model_export.export.budget_table import BudgetTable
 from model_export.networks.build import build
 from model_export.networks.layers import PerforatedConv2d
 from model_export.networks.parser import DenseParser
@@ -39,7 +38,6 @@ class RunOptions:
         save_minutes: between checkpoints.
         validate_steps: between validations; 0: never.
         workers: processes that make batches.
-        table: a budget table, from which gate ratios are drawn.
         pseudo_labels: a folder of ID.png for the unlabelled images, as pseudo_labels.py writes it.
     """
 
@@ -49,7 +47,6 @@ class RunOptions:
     validate_steps: int = 400
     workers: int = 1
     pseudo_labels: Path | None = None
-    table: Path | None = None
 
 
 def make_network(config: TrainingConfig, *, pretrained: bool = True) -> DenseParser:
@@ -134,7 +131,7 @@ def run(config: TrainingConfig, options: RunOptions, validate: Validate | None =
     """Trains to the end; returns the checkpoint's path. Run again after an interruption, it goes on."""
     options.folder.mkdir(parents=True, exist_ok=True)
     state = start(config, options)
-    state.adjustment, state.table = _adjustment(config), BudgetTable.read(options.table)
+    state.adjustment = _adjustment(config)
     log = TrainingLog(options.folder)
     start_line = {"commit": commit(), "command": command_line(), "config": config.to_json()}
     log.write("start", step=state.step, time=time.time(), **start_line)
