@@ -114,16 +114,16 @@ def lite0_dense() -> TrainingConfig:
 
 
 def lite0_gated() -> TrainingConfig:
-    """Stage 2, from stage 1's weights: gates, one MultiPool branch a pixel, one network for every budget."""
+    """Stage 2, from stage 1's weights: gates, one network for every budget."""
     return replace(
-        lite0_dense(), views=FEW_WHOLE_IMAGES, gated=True, multipool="pag", steps=450, learning_rate=4e-4,
+        lite0_dense(), views=FEW_WHOLE_IMAGES, gated=True, steps=450, learning_rate=4e-4,
         gate_rate=5.0, warmup_steps=30, freeze_all_statistics=True, average_decay=0.99,
     )  # fmt: skip
 
 
 def _ungated(**changes: Any) -> TrainingConfig:
     """A second stage without gates: one pass a step where gates take two, so twice the steps in the time."""
-    config = replace(lite0_gated(), gated=False, multipool="weighted", steps=900, options={"gated": False})
+    config = replace(lite0_gated(), gated=False, steps=900, options={"gated": False})
     return replace(config, **changes)
 
 

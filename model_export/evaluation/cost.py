@@ -152,8 +152,7 @@ class _Counter:
         def hook(pool: MultiPool, arguments: tuple[Any, ...], output: Tensor) -> None:
             branches = 1 if pool.mode == "pag" else len(pool.branches)
             per_pixel = branches * _filter_size(pool.branches[0])
-            mask = arguments[1] if pool.mode == "pag" else None  # the other modes read no mask
-            self._add(name, per_pixel * output.shape[2] * output.shape[3], mask)
+            self._add(name, per_pixel * output.shape[2] * output.shape[3], arguments[1])
 
         return hook
 

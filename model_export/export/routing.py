@@ -74,12 +74,12 @@ def multipool(lowering: Lowering, pool: MultiPool, name: str, inputs: list[str])
     """The branches and what picks or weighs them, by the pool's mode."""
     x, mask = inputs[0], inputs[1] if len(inputs) > 1 else ""
     if pool.mode == "average":
-        return _average(lowering, pool, name, x)
+        return _average(lowering, pool, name, x, mask)
     logits = x
     for index, layer in enumerate(pool.head):
         logits = lowering.conv(layer, f"{name}.head.{index}", logits)  # type: ignore[arg-type]
     if pool.mode == "weighted":
-        return _weighted(lowering, pool, name, x, logits)
+        return _weighted(lowering, pool, name, x, mask, logits)
     return _one_branch(lowering, pool, name, x, mask, logits)
 
 
@@ -98,27 +98,27 @@ def _one_branch(lowering: Lowering, pool: MultiPool, name: str, x: str, mask: st
     return result
 
 
-def _average(lowering: Lowering, pool: MultiPool, name: str, x: str) -> str:
-    graph, outputs = lowering.graph, _outputs(lowering, pool, name, x)
+def _average(lowering: Lowering, pool: MultiPool, name: str, x: str, mask: str) -> str:
+    graph, outputs = lowering.graph, _outputs(lowering, pool, name, x, mask)
     share = graph.constant(f"{name}.share", np.array(1 / len(outputs), np.float32))
     return graph.node("Mul", [graph.node("Sum", outputs, f"{name}.sum"), share], f"{name}.mean")
 
 
-def _weighted(lowering: Lowering, pool: MultiPool, name: str, x: str, logits: str) -> str:
+def _weighted(lowering: Lowering, pool: MultiPool, name: str, x: str, mask: str, logits: str) -> str:
     graph = lowering.graph
     weights = graph.node("Softmax", [logits], f"{name}.weights", axis=3)
     parts = []
-    for index, output in enumerate(_outputs(lowering, pool, name, x)):
+    for index, output in enumerate(_outputs(lowering, pool, name, x, mask)):
         channel = graph.constant(f"channel_{index}", np.array([index]))
         weight = graph.node("Gather", [weights, channel], f"{name}.weight_{index}", axis=3)
         parts.append(graph.node("Mul", [output, weight], f"{name}.weighted_{index}"))
     return graph.node("Sum", parts, f"{name}.weighted_sum")
 
 
-def _outputs(lowering: Lowering, pool: MultiPool, name: str, x: str) -> list[str]:
-    """Every branch at every pixel, the copy first."""
+def _outputs(lowering: Lowering, pool: MultiPool, name: str, x: str, mask: str) -> list[str]:
+    """Every branch at the mask's pixels, the copy first; nothing reads the others."""
     convolved = (
-        lowering.conv(branch, f"{name}.branch_{index}", x)
+        lowering.conv(branch, f"{name}.branch_{index}", x, mask)
         for index, branch in enumerate(_branches(pool), start=1)
     )
     return [x, *convolved]

@@ -53,15 +53,15 @@ class MultiPool(nn.Module):
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """[N, C, H, W] from the same shape, x >= 0; outside the mask [N, 1, H, W] nothing may be read."""
         if self.mode == "average":
-            return self._outputs(x).mean(1)
+            return self._outputs(x, mask).mean(1)
         logits = self.head(x)
         if self.mode == "pag" and not self.training:
             return self._one_branch(x, logits, mask)
-        outputs = self._outputs(x)
+        outputs = self._outputs(x, None if self.training else mask)
         return (self._weights(logits).to(outputs.dtype)[:, :, None] * outputs).sum(1)
 
-    def _outputs(self, x: Tensor) -> Tensor:
-        return torch.stack([x, *(branch(x) for branch in self.branches)], 1)
+    def _outputs(self, x: Tensor, mask: Tensor | None) -> Tensor:
+        return torch.stack([x, *(branch(x, mask) for branch in self.branches)], 1)
 
     def _weights(self, logits: Tensor) -> Tensor:
         if self.mode == "weighted":
