@@ -166,7 +166,7 @@ class Engine:
 
         def finish() -> tuple[Parsed, T]:
             with timed(seconds, "postprocess"):
-                maps = self._bring_back(raw, options, point.fit, cancellation)
+                maps = self._bring_back(raw, options, point, cancellation)
             kept = _at_size(photograph.pixels, point.fit, options.size) if options.photograph else None
             parsed = Parsed(
                 options.session.manifest, maps, kept, point, photograph.format, options.size, seconds
@@ -193,15 +193,15 @@ class Engine:
         self,
         raw: dict[str, NDArray[np.float32]],
         options: Options,
-        plan: Fit,
+        point: OperatingPoint,
         cancellation: Cancellation,
     ) -> dict[str, NDArray[Any]]:
         def one(name: str) -> NDArray[Any]:
             task = getattr(options.session.manifest.tasks, name)
-            sampling = geometry.plan_sampling(plan, options.size, task.stride)
+            sampling = geometry.plan_sampling(point.fit, options.size, task.stride)
             if name == "semantics":
                 return options.session.labels(raw[task.output], sampling, cancellation)
-            return RESAMPLE[name](raw[task.output], sampling)
+            return RESAMPLE[name](OF_SCALED[name](raw[task.output], point.scale), sampling)
 
         return dict(zip(options.tasks, self._maps.map(one, options.tasks), strict=True))
 
@@ -233,6 +233,10 @@ class Engine:
         self._metrics.multiply_adds.labels("saved").inc(point.multiply_adds * (1 / point.share - 1))
 
 
+OF_SCALED: dict[str, Callable[[NDArray[np.float32], float], NDArray[np.float32]]] = {
+    "depth": geometry.depth_of_scaled,
+    "normals": geometry.normals_of_scaled,
+}
 RESAMPLE: dict[str, Callable[[NDArray[np.float32], geometry.Sampling], NDArray[Any]]] = {
     "depth": geometry.resample,
     "normals": geometry.resample_normals,

@@ -62,6 +62,19 @@ def resample(values: NDArray[np.float32], sampling: Sampling) -> NDArray[np.floa
     return np.ascontiguousarray(wide[:height, :width], np.float32)
 
 
+def depth_of_scaled(values: NDArray[np.float32], scale: float) -> NDArray[np.float32]:
+    """Depth [h,w] as the whole image would give it, from an image fed at `scale` of its working size.
+
+    A network knows one camera, and by it a smaller image shows the scene as much farther away.
+    """
+    return values if scale == 1 else values * np.float32(scale)
+
+
+def normals_of_scaled(values: NDArray[np.float32], scale: float) -> NDArray[np.float32]:
+    """Normals [h,w,3] likewise, of any length: what lies farther away is stretched along z."""
+    return values if scale == 1 else values * np.array([scale, scale, 1], np.float32)
+
+
 def resample_normals(values: NDArray[np.float32], sampling: Sampling) -> NDArray[np.float32]:
     """Bilinear map of unit vectors float32 [H,W,3], of unit length again."""
     normals = resample(values, sampling)

@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.imaging.geometry import crop_to_needed, fit, plan_sampling, resample, resample_normals
+from service.imaging.geometry import (
+    crop_to_needed,
+    depth_of_scaled,
+    fit,
+    normals_of_scaled,
+    plan_sampling,
+    resample,
+    resample_normals,
+)
 from service.imaging.labels import resample_labels, sample_axis
 from service.sizes import Fit, Size, plan_fit
 from tests.service.conftest import picture
@@ -158,3 +166,22 @@ def test_normals_stay_of_unit_length(height: int, width: int) -> None:
     normals[..., 2] = np.abs(normals[..., 2]) + 0.1
     found = resample_normals(normals, plan_sampling(plan, "input", 8))
     np.testing.assert_allclose(np.linalg.norm(found, axis=2), 1, atol=1e-5)
+
+
+@given(st.floats(0.3, 1.0), st.integers(0, 100))
+def test_a_plane_seen_smaller_comes_back_as_it_was(scale: float, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    normal, along = rng.normal(size=(2, 3))
+    along = np.cross(normal, along)
+    # A smaller image shows the scene with z divided by the scale; a plane's normal stays square to it.
+    shown = normal * [1, 1, scale]
+    assert abs(shown @ (along / [1, 1, scale])) < 1e-9
+    back = normals_of_scaled(shown[None, None].astype(np.float32), scale)[0, 0]
+    assert np.linalg.norm(np.cross(back, normal)) < 1e-5 * np.linalg.norm(back) * np.linalg.norm(normal)
+    assert back @ normal > 0
+
+
+def test_depth_seen_smaller_comes_back_as_it_was() -> None:
+    np.testing.assert_allclose(depth_of_scaled(np.full((2, 2), 4.0, np.float32), 0.5), 2.0)
+    whole = np.ones((2, 2), np.float32)
+    assert depth_of_scaled(whole, 1.0) is whole
