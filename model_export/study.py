@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 SCALES = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4)
-GATED_POINTS = tuple(
-    (scale, budget) for scale in SCALES for budget in (1.0, 0.86, 0.75, 0.64, 0.57, 0.5, 0.43)
-)
+GATE_BUDGETS = (1.0, 0.86, 0.73, 0.6, 0.5, 0.43)
+SERVED_BUDGETS = (1.0, 0.93, 0.86, 0.68, 0.6, 0.5, 0.43, 0.36, 0.3, 0.25, 0.2, 0.16, 0.12, 0.09)
 
 
 @dataclass(frozen=True)
@@ -26,25 +25,26 @@ class Contender:
         name: of its folder and files.
         preset: its second stage.
         points: (scale, budget) at which it is evaluated; a budget given to a network without gates is 1.
-        allocated: its table is the allocated one, not that of equal ratios.
+        served: it is the network of the knob: its budget is allocated to its gates, the image's scale at each
+            budget is chosen on val, and it is evaluated at SERVED_BUDGETS too.
     """
 
     name: str
     preset: str
     points: tuple[tuple[float, float], ...] = ((1.0, 1.0),)
-    allocated: bool = False
+    served: bool = False
 
 
 CONTENDERS = (
-    Contender("gated", "lite0_gated", GATED_POINTS, allocated=True),
+    Contender("gated", "lite0_gated", tuple((1.0, b) for b in GATE_BUDGETS), served=True),
     Contender("ungated", "lite0_ungated", tuple((scale, 1.0) for scale in SCALES)),
     Contender("identity_skip", "lite0_identity_skip", tuple((1.0, b) for b in (1.0, 0.9, 0.8, 0.7, 0.65))),
     Contender("layer_skip", "lite0_layer_skip", tuple((1.0, b) for b in (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4))),
     Contender("truncated_14", "lite0_truncated_14"),
     Contender("truncated_12", "lite0_truncated_12"),
-    Contender("ratio_70", "lite0_ratio_70", ((1.0, 0.7433),)),
-    Contender("ratio_50", "lite0_ratio_50", ((1.0, 0.5723),)),
-    Contender("ratio_30", "lite0_ratio_30", ((1.0, 0.4012),)),
+    Contender("ratio_70", "lite0_ratio_70", ((1.0, 0.7394),)),
+    Contender("ratio_50", "lite0_ratio_50", ((1.0, 0.5657),)),
+    Contender("ratio_30", "lite0_ratio_30", ((1.0, 0.3919),)),
     Contender("multipool_average", "lite0_multipool_average"),
     Contender("multipool_pag", "lite0_multipool_pag"),
 )
@@ -80,21 +80,27 @@ def _train(contender: Contender, arguments: argparse.Namespace) -> None:
 
 
 def _export(contender: Contender, arguments: argparse.Namespace) -> None:
-    checkpoint = _run_folder(contender, arguments) / "checkpoint.pt"
-    table: list[object] = []
-    if contender.allocated:
-        table = ["--table", checkpoint.with_name("table.json")]
-        _call("allocate", "--checkpoint", checkpoint, "--output", table[1])
-    _call(
-        "export", "--checkpoints", arguments.dense, checkpoint, "--folder", arguments.root / contender.name,
-        "--description", f"Preset {contender.preset}, for comparison.", *table,
-    )  # fmt: skip
+    run, folder = _run_folder(contender, arguments), arguments.root / contender.name
+    words: list[object] = [
+        "export", "--checkpoints", arguments.dense, run / "checkpoint.pt", "--folder", folder,
+        "--description", f"Preset {contender.preset}, for comparison.",
+    ]  # fmt: skip
+    if contender.served:
+        words += ["--table", run / "table.json"]
+        _call("allocate", "--checkpoint", run / "checkpoint.pt", "--images", 20, "--output", words[-1])
+        _call(*words)
+        grid = [f"{scale:g}:{budget:g}" for scale in SCALES for budget in GATE_BUDGETS]
+        _call("evaluate", "--model", folder, "--points", *grid, "--output", run, "--name", "val")
+        words += ["--scales", run / "scales.json"]
+        _call("choose-scales", "--evaluation", run / "val.json", "--output", words[-1])
+    _call(*words)
 
 
 def _evaluate(contender: Contender, arguments: argparse.Namespace) -> None:
     points = [f"{scale:g}:{budget:g}" for scale, budget in contender.points]
+    budgets = ["--budgets", *map(str, SERVED_BUDGETS)] if contender.served else []
     _call(
-        "evaluate", "--model", arguments.root / contender.name, "--split", arguments.split,
+        "evaluate", "--model", arguments.root / contender.name, "--split", arguments.split, *budgets,
         "--points", *points, "--output", arguments.output / arguments.split, "--name", contender.name,
     )  # fmt: skip
 
