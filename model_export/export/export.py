@@ -221,10 +221,11 @@ def _history(checkpoints: Sequence[Path]) -> dict[str, Any]:
 
 
 def _portable(command: str, checkpoints: Sequence[Path]) -> str:
-    """The command with its run folders below runs/, wherever they were on the machine that trained."""
+    """The command with its folders below runs/, wherever they were on the machine that trained."""
     for path in checkpoints:
         command = command.replace(str(path.parent), f"runs/{path.parent.name}")
-    return command
+    words = command.split(" ")
+    return " ".join(f"runs/{Path(word).name}" if word.startswith("/") else word for word in words)
 
 
 def machine() -> str:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from service.manifest import MANIFEST_NAME
+from service.manifest import MANIFEST_NAME, load_manifest
 from tests.service.conftest import encoded, serving
 from tests.service.routes.test_parse import arrays, pixels, post
 from tests.service.tiny_model import manifest_document, write_model
@@ -73,7 +73,8 @@ def test_the_whole_budget_spends_exactly_all(client: httpx.Client, photograph: I
     budget = post(client, encoded(photograph), tasks="depth", budget=1).json()["budget"]
     assert (budget["scale"], budget["share"], budget["reason"]) == (1.0, 1.0, "client")
     # 400x600 is padded to 416x608; the network's figure is that of 480x640.
-    assert budget["multiply_adds"] == round(4975488000 * 416 * 608 / (480 * 640))
+    total = load_manifest(SHIPPED).multiply_adds.total
+    assert budget["multiply_adds"] == round(total * 416 * 608 / (480 * 640))
 
 
 def test_maps_lie_where_the_picture_does_at_every_scale(tmp_path: Path) -> None:
@@ -136,7 +137,7 @@ def test_padding_may_raise_the_floor_of_a_tiny_image(client: httpx.Client, photo
     told = post(client, encoded(photograph.resize((32, 32))), tasks="depth", budget=0.2).json()["budget"]
     # 32x32 and its 19x19 are both padded to 32x32: the gates' own floor is the least.
     assert (told["requested"], told["reason"], told["scale"]) == (0.2, "floor", 0.6)
-    assert told["used"] == pytest.approx(0.358358, abs=1e-6)
+    assert told["used"] == pytest.approx(load_manifest(SHIPPED).budget.gates_floor, abs=1e-6)
     assert told["share"] == pytest.approx(told["used"], abs=1e-4)
 
 
