@@ -132,17 +132,20 @@ class Results:
 
     def _samples(self, entry: NetworkEntry) -> list[Sample]:
         content, evaluation = self.evaluations[entry.evaluation]
-        asked = {request["point"]: request["budget"] for request in content.get("requests", [])}
+        asked: dict[int, list[float | None]] = {}
+        for request in content.get("requests", []):
+            asked.setdefault(request["point"], []).append(request["budget"])
         return [
             Sample(
                 entry=entry,
                 point=evaluation.points[number],
-                budget=asked.get(number),
+                budget=budget,
                 content=content["points"][number],
                 time=self._time(entry, evaluation.points[number]),
                 evaluation=evaluation,
             )
             for number in entry.chosen(content)
+            for budget in (asked.get(number, [None]) if entry.points is None else [None])
         ]
 
     def _time(self, entry: NetworkEntry, point: Point) -> dict[str, float]:
