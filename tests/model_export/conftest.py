@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from model_export.networks.gates import Gate
+from model_export.networks.gates import Gate, LayerGate
 from model_export.networks.layers import PerforatedConv2d
 
 
@@ -35,11 +35,12 @@ def _randomise(module: nn.Module) -> None:
             nn.init.uniform_(part.running_var, 0.5, 1.5)
             nn.init.uniform_(part.weight, 0.5, 1.5)
             nn.init.normal_(part.bias, std=0.2)
-        elif isinstance(part, Gate):
+        elif isinstance(part, (Gate, LayerGate)):
             nn.init.normal_(part.weight, std=part.weight.shape[1] ** -0.5)
             nn.init.normal_(part.bias)
         elif isinstance(part, PerforatedConv2d) and part.bias is not None:
-            nn.init.normal_(part.weight, std=part.weight.shape[1] ** -0.5)
+            # Maps of the size that trained ones have: depth within its range, logits of order ten.
+            nn.init.normal_(part.weight, std=0.3 * part.weight.shape[1] ** -0.5)
             nn.init.normal_(part.bias, std=0.2)
 
 

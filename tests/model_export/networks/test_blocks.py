@@ -25,6 +25,8 @@ BLOCKS: dict[str, Callable[[str], Block]] = {
 }
 X = torch.rand(2, 8, 12, 16, generator=torch.Generator().manual_seed(1))
 RATIOS = {"": torch.tensor([0.5, 0.7])}
+# A layer gate runs an image or not: these ratios ask for one of each, whatever their scores.
+FAR_RATIOS = {"": torch.tensor([0.01, 0.99])}
 # Sums of at most 432 float32 products of order one, in another order.
 TOLERANCE = {"rtol": 1e-4, "atol": 1e-5}
 
@@ -66,9 +68,9 @@ def composed(block: Block, mask: Tensor) -> Tensor:
     if block.skipped == "interpolate":
         y = op(block.first, X, mask, "interpolate")
         return op(block.last, op(block.middle, y, mask, "zero"), mask, "interpolate", shortcut(block))
-    y = op(block.first, X, None, "zero")
+    y = op(block.first, X, mask if block.skipped == "layer" else None, "zero")
     z = op(block.middle, y, mask, "zero")
-    if block.skipped == "skip":
+    if block.skipped in ("skip", "layer"):
         return op(block.last, z, mask, "zero", shortcut(block))
     return op(block.last, torch.where(mask, z, y), None, "zero", shortcut(block))
 
@@ -76,9 +78,10 @@ def composed(block: Block, mask: Tensor) -> Tensor:
 @pytest.mark.parametrize("skipped", SKIPPED)
 def test_a_block_is_its_operators_under_the_gate_s_mask(make: Callable[[str], Block], skipped: str) -> None:
     block = make(skipped)
-    mask = block.mask(X, RATIOS)
+    ratios = FAR_RATIOS if skipped == "layer" else RATIOS
+    mask = block.mask(X, ratios)
     assert mask is not None and mask.dtype == torch.bool and 0 < mask.float().mean() < 1
-    torch.testing.assert_close(block(X, RATIOS), composed(block, mask), **TOLERANCE)
+    torch.testing.assert_close(block(X, ratios), composed(block, mask), **TOLERANCE)
 
 
 @pytest.mark.parametrize("skipped", SKIPPED)
@@ -121,6 +124,15 @@ def test_skip_leaves_the_shortcut_alone_at_skipped_pixels(make: Callable[[str], 
     torch.testing.assert_close(block(X, RATIOS)[where], want[where], rtol=0, atol=1e-6)
 
 
+def test_a_skipped_layer_leaves_its_image_to_the_shortcut(make: Callable[[str], Block]) -> None:
+    block = make("layer")
+    assert block.mask(X, FAR_RATIOS)[:, 0, 0, 0].tolist() == [False, True]
+    activate = F.relu if isinstance(block, Bottleneck) else (lambda v: v)
+    y = block(X, FAR_RATIOS)
+    torch.testing.assert_close(y[0], activate(shortcut(block))[0], rtol=0, atol=1e-6)
+    torch.testing.assert_close(y[1], block(X)[1], **TOLERANCE)
+
+
 def test_bypass_runs_the_last_convolution_on_the_bypassed_input(make: Callable[[str], Block]) -> None:
     block = make("bypass")
     outside = ~block.mask(X, RATIOS)
@@ -153,6 +165,8 @@ def test_only_the_first_1x1_of_a_bottleneck_is_strided() -> None:
         ({"skipped": "interpolate", "stride": 2}, False),
         ({"skipped": "skip"}, False),
         ({"skipped": "skip", "same": True}, True),
+        ({"skipped": "layer"}, False),
+        ({"skipped": "layer", "same": True}, True),
         ({"skipped": "skip", "same": True, "gated": False}, False),
     ],
 )

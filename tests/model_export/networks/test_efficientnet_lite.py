@@ -72,6 +72,25 @@ def test_strides_and_channels(encoder: EfficientNetLite0) -> None:
     assert fine.shape == (2, 40, 8, 12) and top.shape == (2, 320, 4, 6)
 
 
+@pytest.mark.parametrize(("blocks", "channels"), [(6, 80), (11, 112), (12, 192), (14, 192), (16, 320)])
+def test_a_truncated_encoder_is_the_first_blocks_of_the_whole_one(
+    encoder: EfficientNetLite0, state: dict[str, Tensor], blocks: int, channels: int
+) -> None:
+    short = EfficientNetLite0(blocks=blocks).eval()
+    assert load_imagenet(short, state) == []
+    assert sum(len(stage) for stage in short.stages) == blocks
+    x = torch.rand(1, 3, 64, 96) * 2 - 1
+    (fine, top), (whole_fine, _) = short(x), encoder(x)
+    assert top.shape == (1, channels, 4, 6) and short.top_channels == channels
+    assert torch.equal(fine, whole_fine)
+
+
+@pytest.mark.parametrize("blocks", [0, 5, 17])
+def test_an_encoder_that_does_not_reach_stride_16_is_refused(blocks: int) -> None:
+    with pytest.raises(ValueError, match=f"6 to 16 blocks, not {blocks}"):
+        EfficientNetLite0(blocks=blocks)
+
+
 def test_what_is_absent_or_of_another_shape_is_named(state: dict[str, Tensor]) -> None:
     changed = {name: value for name, value in state.items() if name != "_blocks.3._bn1.weight"}
     changed["_conv_stem.weight"] = torch.zeros(16, 3, 3, 3)

@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model_export.networks.gates import Gate
+from model_export.networks.gates import Gate, LayerGate
 from model_export.op.torch_op import grid_mask
 
 
@@ -126,3 +126,64 @@ def test_a_gate_can_be_copied_after_a_training_pass() -> None:
 
 def test_the_floor_is_the_grid_s_share() -> None:
     assert (gate_of(0).floor(), gate_of(2).floor()) == (0.0, 0.25)
+
+
+def layer_gate_of(stride: int = 1) -> LayerGate:
+    gate = LayerGate(6, stride=stride).eval()
+    torch.nn.init.normal_(gate.weight)
+    return gate
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    ratios=st.lists(st.floats(1 / 64, 1, width=32), min_size=1, max_size=3),
+    stride=st.sampled_from([1, 2]),
+    training=st.booleans(),
+)
+def test_a_layer_gate_computes_all_of_an_image_or_nothing(
+    ratios: list[float], stride: int, training: bool
+) -> None:
+    gate = layer_gate_of(stride).train(training)
+    mask = gate(torch.randn(len(ratios), 6, 8 * stride, 10 * stride), torch.tensor(ratios))
+    assert mask.shape == (len(ratios), 1, 8, 10)
+    assert (mask.dtype == torch.bool) != training
+    for count in (mask > 0.5).sum((1, 2, 3)):
+        assert int(count) in (0, 80)
+
+
+def test_a_layer_gate_runs_every_image_at_ratio_1_whatever_it_thinks() -> None:
+    gate, x = layer_gate_of(), torch.randn(2, 6, 8, 10)
+    with torch.no_grad():
+        gate.bias.fill_(-100)
+    assert gate(x, torch.tensor([1.0, 0.99]))[:, 0, 0, 0].tolist() == [True, False]
+
+
+def test_a_layer_gate_decides_by_its_own_image_and_runs_more_of_them_at_more_ratio() -> None:
+    gate, x = layer_gate_of(), torch.randn(20, 6, 4, 4)
+    runs = [gate(x, torch.full((20,), ratio))[:, 0, 0, 0] for ratio in (0.05, 0.4, 0.6, 0.95)]
+    for fewer, more in pairwise(runs):
+        assert not (fewer & ~more).any()
+    assert runs[0].sum() < runs[1].sum() < runs[3].sum()
+    alone = torch.cat([gate(x[i : i + 1], torch.tensor([0.4]))[:, 0, 0, 0] for i in range(20)])
+    assert torch.equal(alone, runs[1])
+
+
+def test_a_layer_gate_learns_through_its_hard_decision() -> None:
+    gate, x, ratio = layer_gate_of(), torch.randn(2, 6, 8, 10, requires_grad=True), torch.tensor([0.4, 0.6])
+    mask = gate.train()(x, ratio)
+    torch.testing.assert_close(mask, mask.round(), rtol=0, atol=1e-6)
+    (mask * torch.randn_like(mask)).sum().backward()
+    for value in (gate.weight, gate.bias, gate.offset_scale, x):
+        assert value.grad is not None and value.grad.abs().sum() > 0
+
+
+def test_a_layer_gate_records_its_probability_which_is_the_ratio_before_it_has_learned() -> None:
+    gate = layer_gate_of().train()
+    with torch.no_grad():
+        gate.weight.zero_()
+    gate(torch.randn(2, 6, 8, 10), torch.tensor([0.3, 0.8]))
+    assert gate.record is not None
+    torch.testing.assert_close(gate.record.soft_share, torch.tensor([0.3, 0.8]))
+    gate.record.soft_share.sum().backward()
+    assert gate.weight.grad is not None and gate.weight.grad.abs().sum() > 0
+    assert gate.floor() == 0.0

@@ -10,7 +10,7 @@ import torch
 from model_export.networks.blocks import SKIPPED
 from model_export.networks.build import build
 from model_export.networks.heads import DEPTH_RANGE_METRES, TaskHeads
-from model_export.networks.parser import DenseParser
+from model_export.networks.parser import DenseParser, SceneContext
 
 IMAGE = torch.rand(2, 3, 64, 96, generator=torch.Generator().manual_seed(3)) * 2 - 1
 
@@ -90,3 +90,38 @@ def test_heads_start_at_the_rooms_middle_depth() -> None:
 def test_an_unknown_network_is_refused_with_the_known_ones() -> None:
     with pytest.raises(ValueError, match=r"efficientnet_lite0.*resnet26.*resnet50"):
         build("vgg")
+
+
+def test_the_scene_context_says_one_thing_of_all_pixels_and_nothing_at_first() -> None:
+    context, x = SceneContext(6, 4), torch.randn(2, 6, 8, 10)
+    assert not context(x).any()
+    torch.nn.init.normal_(context.last.weight)
+    said = context(x)
+    assert said.shape == (2, 4, 1, 1) and said.std() > 0.01
+    shuffled = x.flatten(2)[..., torch.randperm(80)].view_as(x)
+    torch.testing.assert_close(context(shuffled), said, rtol=1e-4, atol=1e-5)
+
+
+def test_context_brings_what_one_corner_shows_to_the_other(randomise) -> None:
+    """The trunk's input changes at every pixel: the mean sees the corner that no filter there reaches."""
+    network = small("efficientnet_lite0", gated=False)
+    randomise(network)
+    changed = []
+    for context in (network.context, None):
+        network.context = context
+        inputs: list[torch.Tensor] = []
+        handle = network.trunk[0].register_forward_pre_hook(lambda _, x, seen=inputs: seen.append(x[0]))
+        darker = torch.zeros(1, 3, 64, 1024)
+        network(darker)
+        darker[..., :32] = -1
+        network(darker)
+        handle.remove()
+        changed.append((inputs[0] - inputs[1]).abs().amax((0, 1, 2))[-1].item())
+    assert changed[0] > 1e-5 and changed[1] == 0
+
+
+def test_a_network_on_a_truncated_encoder_gives_the_same_kind_of_maps() -> None:
+    full, short = small("efficientnet_lite0"), small("efficientnet_lite0", encoder_blocks=12)
+    assert short.encoder.top_channels == 192
+    assert [maps.shape for maps in short(IMAGE)] == [maps.shape for maps in full(IMAGE)]
+    assert set(short.gates()) < set(full.gates())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from model_export.networks.pooling import DILATIONS, MultiPool
+from model_export.networks.pooling import DILATIONS, MODES, MultiPool
 
 
 @pytest.fixture
@@ -34,7 +34,9 @@ def test_pag_selects_each_pixel_s_branch_from_all_of_them(pool: MultiPool) -> No
     torch.testing.assert_close(pool(X), want, rtol=0, atol=0)
 
 
-def test_pag_under_a_mask_gives_the_same_at_the_mask_s_pixels(pool: MultiPool) -> None:
+@pytest.mark.parametrize("mode", MODES)
+def test_a_mask_leaves_its_own_pixels_as_they_are(pool: MultiPool, mode: str) -> None:
+    pool.mode = mode
     mask = torch.rand(2, 1, 24, 26) < 0.4
     where = mask.expand(-1, 8, -1, -1)
     torch.testing.assert_close(pool(X, mask)[where], pool(X)[where], rtol=0, atol=0)
