@@ -112,14 +112,46 @@ def test_the_image_is_normalised_as_the_exported_graph_does() -> None:
     assert normalise(pixels).flatten().tolist() == [-127 / 128, 0, 1]
 
 
-def test_the_first_image_trains_the_floor_and_all_gates_share_a_ratio(config: TrainingConfig) -> None:
+def test_the_first_image_trains_the_floor_and_gates_share_a_ratio_on_half_of_the_others(
+    config: TrainingConfig,
+) -> None:
+    network, config = make_network(config), replace(config, ratio_floor=0.25)
+    draws = [draw_ratios(network, 4, config) for _ in range(50)]
+    assert all(set(ratios) == set(network.gates()) for ratios in draws)
+    drawn = torch.stack([torch.stack(list(ratios.values())) for ratios in draws])
+    assert (drawn[..., 0] == 0.25).all()
+    others = drawn[..., 1:]
+    assert 0.25 <= others.min() < 0.35 and 0.9 < others.max() <= 1
+    alike = (others == others[:, :1]).all(1)
+    assert 0.3 < alike.float().mean() < 0.7, "150 draws of a half"
+
+
+def test_a_fixed_ratio_is_every_image_s_and_every_gate_s(config: TrainingConfig) -> None:
     network = make_network(config)
-    drawn = torch.stack([draw_ratios(network, 4, 0.25)["decoder.0"] for _ in range(50)])
-    assert (drawn[:, 0] == 0.25).all()
-    assert drawn[:, 1:].min() >= 0.25 and drawn[:, 1:].max() <= 1
-    assert drawn[:, 1:].min() < 0.35 and drawn[:, 1:].max() > 0.9
-    one = draw_ratios(network, 4, 0.25)
-    assert set(one) == set(network.gates()) and all(r is one["decoder.0"] for r in one.values())
+    drawn = draw_ratios(network, 3, replace(config, fixed_ratio=0.3))
+    assert set(drawn) == set(network.gates())
+    assert all(ratio.tolist() == pytest.approx([0.3] * 3) for ratio in drawn.values())
+
+
+def test_layer_gates_are_trained_as_others_are(config: TrainingConfig, batch: Batch) -> None:
+    config = replace(config, options={"width": 0.125, "skipped": "layer"})
+    state = state_of(config)
+    before = weights(state)
+    assert "gated_gates" in train_step(state, batch, config)
+    moved = {name for name, value in weights(state).items() if not torch.equal(value, before[name])}
+    assert {f"{gate}.gate.weight" for gate in state.network.gates()} <= moved
+
+
+def test_class_balance_moves_the_semantic_loss_alone(config: TrainingConfig, batch: Batch) -> None:
+    config = replace(config, gated=False, multipool="weighted")
+    plain = train_step(state_of(config), batch, config)
+    torch.manual_seed(0)
+    balanced_state = state_of(config)
+    balanced_state.adjustment = torch.linspace(-4, 0, 40)
+    balanced = train_step(balanced_state, batch, config)
+    # The batch's labels are the first two classes, whose logits the adjustment lowers.
+    assert balanced["semantics"] > plain["semantics"] + 1
+    assert (balanced["depth"], balanced["normals"]) == (plain["depth"], plain["normals"])
 
 
 def test_the_learning_rate_warms_up_and_falls_to_zero() -> None:
