@@ -27,12 +27,16 @@ PHOTO = picture(HEIGHT, WIDTH).copy()  # writable, as torch wants it
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of a gated network."""
+    config = TrainingConfig("resnet26", {"width": 0.125}, gated=True, multipool="pag")
+    return run_of(tmp_path_factory.mktemp("runs") / "small", config)
+
+
+def run_of(folder: Path, config: TrainingConfig) -> Path:
     """Checkpoint and log of a small network whose maps are not flat."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     torch.manual_seed(4)
-    folder = tmp_path_factory.mktemp("runs") / "small"
-    config = TrainingConfig("resnet26", {"width": 0.125}, gated=True)
     network = make_network(config)
     for head in (network.heads.semantics, network.heads.depth, network.heads.normals):
         torch.nn.init.normal_(head[1].weight, std=0.3)
@@ -92,3 +96,16 @@ def test_the_share_told_is_the_share_computed(client: httpx.Client, run: Path) -
     share = (cost.always + (cost.total - cost.always) * computed) / cost.total
     assert told["share"] == pytest.approx(share, abs=1e-5)
     assert told["share"] <= 0.7
+
+
+def test_a_network_without_gates_is_served_at_budget_1_alone(tmp_path: Path) -> None:
+    path = run_of(tmp_path / "runs", TrainingConfig("resnet26", {"width": 0.125, "gated": False}))
+    export([path], tmp_path / "weights" / "dense", Identity("dense", "0.1.0", "A random network."))
+    with serving(weights=tmp_path / "weights", threads=1) as client:
+        model = client.get("/models").json()["models"][0]
+        assert (model["name"], model["budget_floor"], model["budget_default"]) == ("dense", 1.0, 1.0)
+        told = client.post("/parse", content=encoded(PHOTO), params={"budget": 0.4}).json()["budget"]
+        answer = parse(client, 1.0)
+    assert (told["share"], told["used"]) == (1.0, 1.0)
+    depth = at_photo_size(TorchPredictor(load_exportable(path))(PHOTO, 1.0)["depth"])
+    assert np.abs(answer["depth"] - depth).max() < 5e-3

@@ -21,12 +21,26 @@ from model_export.training.log import TrainingLog
 from model_export.training.train import make_network, make_optimizer
 from service.manifest import ModelManifest
 
+
+def _config(name: str, multipool: str = "pag", **options: object) -> TrainingConfig:
+    small = {"width": 0.125} if name == "resnet26" else {"pretrained": False}
+    return TrainingConfig(name, small | options, gated=bool(options.get("gated", True)), multipool=multipool)
+
+
 NETWORKS = {
-    "resnet26": TrainingConfig("resnet26", {"width": 0.125}, gated=True),
-    "efficientnet_lite0": TrainingConfig("efficientnet_lite0", {"pretrained": False}, gated=True),
-    "skip": TrainingConfig("resnet26", {"width": 0.125, "skipped": "skip", "output_stride": 16}, gated=True),
-    "bypass": TrainingConfig("resnet26", {"width": 0.125, "skipped": "bypass"}, gated=True),
+    "resnet26": _config("resnet26"),
+    "efficientnet_lite0": _config("efficientnet_lite0"),
+    "skip": _config("resnet26", skipped="skip", output_stride=16),
+    "bypass": _config("resnet26", skipped="bypass"),
+    "layer": _config("resnet26", skipped="layer"),
+    "layer lite0": _config("efficientnet_lite0", skipped="layer"),
+    "weighted": _config("resnet26", "weighted"),
+    "average": _config("resnet26", "average", skipped="skip"),
+    "ungated": _config("resnet26", "weighted", gated=False),
+    "ungated pag": _config("resnet26", gated=False),
+    "truncated": _config("efficientnet_lite0", "weighted", gated=False, encoder_blocks=12),
 }
+UNGATED = [name for name, config in NETWORKS.items() if not config.gated]
 
 
 @dataclass(frozen=True)
@@ -56,7 +70,7 @@ def exported(
             run = tmp_path_factory.mktemp("runs") / name
             _write_run(run, NETWORKS[name], randomise)
             folder = tmp_path_factory.mktemp("weights") / name
-            identity = Identity(name, "1.2.3", "A random network.")
+            identity = Identity(name.replace(" ", "_"), "1.2.3", "A random network.")
             manifest = export([run / "checkpoint.pt"], folder, identity)
             path = run / "checkpoint.pt"
             done[name] = Exported(path, folder, manifest, load_exportable(path))

@@ -57,6 +57,12 @@ def test_the_served_rows_are_those_the_graph_computes_with() -> None:
     assert TABLE.served()[0][1] == pytest.approx([0.25 * SAFETY, 0.0], abs=1e-12)
 
 
+def test_without_gates_there_is_budget_1_alone() -> None:
+    table = equal_ratios(NetworkCost((LayerCost("stem", 200, None),), {}))
+    assert table.floor == 1.0 and table.served() == [(1.0, [])]
+    assert table.lookup(torch.tensor([0.3, 1.0])) == {}
+
+
 def test_a_table_may_favour_one_gate() -> None:
     table = BudgetTable(("a", "b"), np.array([0.325, 1.0]), np.array([[0.25, 0.0], [1.0, 1.0]]))
     half = table.lookup(torch.tensor([0.6625]))

@@ -11,9 +11,10 @@ from model_export.data.classes import NYU40
 from model_export.export.export import Identity, add_metrics, export
 from model_export.export.exportable import gate_strides
 from service.manifest import load_manifest, verify_files
+from tests.model_export.export.conftest import UNGATED
 
 
-@pytest.mark.parametrize("name", ["resnet26", "efficientnet_lite0", "skip"])
+@pytest.mark.parametrize("name", ["resnet26", "efficientnet_lite0", "skip", "layer", "ungated", "truncated"])
 def test_the_service_accepts_the_folder(exported, name: str) -> None:
     network = exported(name)
     manifest = load_manifest(network.folder)
@@ -25,7 +26,16 @@ def test_the_service_accepts_the_folder(exported, name: str) -> None:
     assert manifest.tasks.semantics.labels_model == "labels.onnx"
 
 
-@pytest.mark.parametrize("name", ["resnet26", "efficientnet_lite0", "skip"])
+@pytest.mark.parametrize("name", UNGATED)
+def test_a_network_without_gates_has_one_budget(exported, name: str) -> None:
+    manifest = load_manifest(exported(name).folder)
+    assert (manifest.budget.floor, manifest.budget.default, manifest.budget.gates) == (1.0, 1.0, ())
+    assert [(row.budget, row.ratios) for row in manifest.budget.table] == [(1.0, ())]
+    assert manifest.multiply_adds.always == manifest.multiply_adds.total
+    assert manifest.share(0.2, 480, 640) == manifest.share(1.0, 480, 640) == 1.0
+
+
+@pytest.mark.parametrize("name", ["resnet26", "efficientnet_lite0", "skip", "layer"])
 def test_the_manifest_s_cost_is_the_network_s(exported, name: str) -> None:
     network = exported(name)
     manifest, cost = network.manifest, network.exportable.cost
@@ -34,7 +44,9 @@ def test_the_manifest_s_cost_is_the_network_s(exported, name: str) -> None:
     assert {gate.name: gate.stride for gate in manifest.budget.gates} == gate_strides(
         network.exportable.network
     )
-    assert {gate.coarse_stride for gate in manifest.budget.gates} == ({0} if name == "skip" else {2})
+    assert {gate.coarse_stride for gate in manifest.budget.gates} == (
+        {0} if name in ("skip", "layer") else {2}
+    )
     assert [
         (row.budget, list(row.ratios)) for row in manifest.budget.table
     ] == network.exportable.table.served()
@@ -70,4 +82,4 @@ def test_figures_are_added_split_by_split_and_shown_on_the_card(exported, tmp_pa
     assert manifest.metrics.splits["val"][0].share == pytest.approx(0.7, abs=1e-3)
     assert manifest.metrics.splits["test"][0].budget == pytest.approx(manifest.budget.floor), "it was served"
     card = (folder / "card.md").read_text()
-    assert "| 0.7 | 0.700 | 0.125 |" in card and "### test" in card and "Random weights." in card
+    assert "| 0.7 | 0.700 | 1 | 0.125 |" in card and "### test" in card and "Random weights." in card

@@ -22,13 +22,12 @@ from numpy.typing import NDArray
 from perforated_conv import DOMAIN
 
 from model_export.evaluation.evaluate import OnnxPredictor
-from model_export.export.exportable import OUTPUTS, ExportableParser
+from model_export.export.exportable import OUTPUTS
 from model_export.export.graph import GraphBuilder
 from model_export.export.lowering import Lowering
 from model_export.export.onnx_model import to_onnx
-from model_export.networks.build import build
 from model_export.networks.pixels import normalise
-from tests.model_export.export.conftest import Exported, random_image
+from tests.model_export.export.conftest import NETWORKS, UNGATED, Exported, random_image
 
 Run = Callable[[NDArray[np.uint8], NDArray[np.float32]], dict[str, NDArray[Any]]]
 
@@ -40,7 +39,7 @@ def run_of(exported: Callable[[str], Exported]) -> Callable[[str], Run]:
     @cache
     def session_of(name: str) -> onnxruntime.InferenceSession:
         model = onnx.load(exported(name).model)
-        masks = {node.output[0] for node in model.graph.node if node.op_type == "GateMask"}
+        masks = {node.output[0] for node in model.graph.node if node.op_type in ("GateMask", "Expand")}
         masks |= {conv.mask for conv in convolutions(model) if conv.mask}
         dense = {conv.output for conv in convolutions(model) if not conv.mask} | {"image_normalised"}
         kinds = {3: onnx.TensorProto.BOOL, 4: onnx.TensorProto.FLOAT}
@@ -127,8 +126,8 @@ def spent(network: Exported, outputs: dict[str, NDArray[Any]], image: int) -> Fr
     return total
 
 
-@pytest.mark.parametrize("name", ["resnet26", "skip"])
-@settings(max_examples=30, deadline=None)
+@pytest.mark.parametrize("name", ["resnet26", "skip", "weighted", "average"])
+@settings(max_examples=10, deadline=None)
 @given(
     budget=st.floats(0.0625, 1, width=32) | st.sampled_from([0.4, 0.5, 0.6, 0.7, 0.8, 0.9]),
     size=st.tuples(st.integers(1, 3), st.integers(1, 3)),
@@ -168,7 +167,7 @@ def test_at_the_table_s_rows_the_manifest_s_share_is_exact(exported, run_of, bud
     assert network.manifest.share(budget, 64, 96) == pytest.approx(used, abs=1e-12)
 
 
-@pytest.mark.parametrize("name", ["resnet26", "efficientnet_lite0"])
+@pytest.mark.parametrize("name", ["resnet26", "efficientnet_lite0", "layer", "weighted"])
 def test_each_image_of_a_batch_has_its_own_budget_and_is_as_if_alone(exported, run_of, name: str) -> None:
     images = np.stack([random_image(64, 96, seed) for seed in range(3)])
     wanted = budgets(0.65, 1.0, 0.8)
@@ -191,7 +190,7 @@ def test_the_size_is_free_in_multiples_of_32(exported, run_of) -> None:
             assert outputs[name].shape == shape and outputs[name].dtype == np.float32
 
 
-@pytest.mark.parametrize("name", ["resnet26", "efficientnet_lite0", "skip", "bypass"])
+@pytest.mark.parametrize("name", NETWORKS)
 def test_budget_1_and_above_is_the_network_without_gates(exported, run_of, images, name: str) -> None:
     network = exported(name).exportable.network
     pixels = torch.from_numpy(np.stack(images)).float()
@@ -285,16 +284,12 @@ def test_the_operators_are_in_the_file_as_nodes_with_their_bodies(exported) -> N
 def test_what_cannot_be_exported_is_refused(exported) -> None:
     exportable = exported("resnet26").exportable
     gate = exportable.network.gates()["decoder.0"]
-    pool = exportable.network.multipools()[0]
     try:
         gate.mode = "threshold"
         with pytest.raises(NotImplementedError, match=r"decoder\.0\.gate.*threshold"):
             to_onnx(exportable, "wrong")
-        gate.mode, pool.mode = "top_k", "weighted"
-        with pytest.raises(NotImplementedError, match="weighted"):
-            to_onnx(exportable, "wrong")
     finally:
-        gate.mode, pool.mode = "top_k", "pag"
+        gate.mode = "top_k"
 
 
 def test_every_gate_has_a_mask_in_the_graph(exported) -> None:
@@ -304,6 +299,25 @@ def test_every_gate_has_a_mask_in_the_graph(exported) -> None:
     assert list(lowering.masks) == list(network.gates())
 
 
-def test_a_network_without_gates_is_refused() -> None:
-    with pytest.raises(ValueError, match="gated=True"):
-        ExportableParser(build("resnet26", width=0.125, gated=False))
+@pytest.mark.parametrize("name", UNGATED)
+def test_without_gates_every_budget_gives_the_same_maps_all_computed(exported, run_of, images, name) -> None:
+    run = run_of(name)
+    full = run(np.stack(images), budgets(1.0, 1.0))
+    assert (full["computed"] == 1).all() and full["computed"].shape == (2, 8, 12)
+    below = run(np.stack(images), budgets(0.0, 0.5))
+    for output in OUTPUTS:
+        np.testing.assert_array_equal(below[output], full[output])
+    with torch.no_grad():
+        pixels = normalise(torch.from_numpy(np.stack(images)))
+        dense = exported(name).exportable.network(pixels)
+    np.testing.assert_allclose(full["depth"], dense.log_depth[:, 0].exp(), rtol=1e-3, atol=1e-3)
+
+
+def test_a_layer_is_computed_whole_or_not_at_all_image_by_image(exported, run_of, images) -> None:
+    run, gates = run_of("layer"), exported("layer").exportable.network.gates()
+    outputs = run(np.stack([*images, images[0]]), budgets(0.6, 0.6, 1.0))
+    runs = np.stack([outputs[f"{name}.gate"].mean((1, 2)) for name in gates], 1)
+    assert set(np.unique(runs)) == {0, 1}
+    assert (runs[2] == 1).all()
+    want = runs @ [exported("layer").exportable.weights[name] for name in gates]
+    np.testing.assert_allclose(outputs["computed"].mean((1, 2)), want, atol=1e-6)

@@ -12,10 +12,11 @@ from onnx import numpy_helper
 
 from model_export.export.exportable import OUTPUTS
 from model_export.export.verify import VerificationError, compare, verify
+from tests.model_export.export.conftest import NETWORKS
 
 
 @pytest.mark.usefixtures("native")
-@pytest.mark.parametrize("name", ["resnet26", "efficientnet_lite0", "skip", "bypass"])
+@pytest.mark.parametrize("name", NETWORKS)
 def test_torch_reference_bodies_and_library_agree(exported, images, name: str) -> None:
     lines: list[str] = []
     network = exported(name)
