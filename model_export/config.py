@@ -128,7 +128,9 @@ def _ungated(**changes: Any) -> TrainingConfig:
 
 
 def _truncated(blocks: int) -> TrainingConfig:
-    return _ungated(options={"gated": False, "encoder_blocks": blocks})
+    # The layer after the cut is new, so its statistics are too.
+    options = {"gated": False, "encoder_blocks": blocks}
+    return _ungated(options=options, freeze_all_statistics=False)
 
 
 def _gated(**changes: Any) -> TrainingConfig:

@@ -42,7 +42,6 @@ CONTENDERS = (
     Contender("layer_skip", "lite0_layer_skip", tuple((1.0, b) for b in (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4))),
     Contender("truncated_14", "lite0_truncated_14"),
     Contender("truncated_12", "lite0_truncated_12"),
-    Contender("ratio_70", "lite0_ratio_70", ((1.0, 0.7394),)),
     Contender("ratio_50", "lite0_ratio_50", ((1.0, 0.5657),)),
     Contender("ratio_30", "lite0_ratio_30", ((1.0, 0.3919),)),
     Contender("multipool_average", "lite0_multipool_average"),
