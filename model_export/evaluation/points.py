@@ -13,6 +13,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from service import sizes
+
 Floats = npt.NDArray[np.float32]
 Image = npt.NDArray[np.uint8]
 
@@ -44,20 +46,15 @@ class Point:
 
 
 @dataclass(frozen=True)
-class Fit:
+class Fit(sizes.Fit):
     """Sizes (height, width) of an image: its own, as fed, and as fed with padding."""
-
-    source: tuple[int, int]
-    fed: tuple[int, int]
-    padded: tuple[int, int]
 
     @classmethod
     def of(cls, source: tuple[int, int], scale: float, multiple: int) -> Fit:
         """At `scale` of its size per side, padded to multiples."""
-        height, width = (max(1, round(side * scale)) for side in source)
-        return cls(
-            source, (height, width), (-(-height // multiple) * multiple, -(-width // multiple) * multiple)
-        )
+        working_pixels = multiple * max(source) ** 2  # so many that the image's own size is its working size
+        plan = sizes.plan_fit(*source, working_pixels, multiple, scale)
+        return cls(plan.source, plan.fed, plan.padded)
 
     def feed(self, image: Image) -> Image:
         """The padded image: area-averaged down, its bottom and right edge replicated."""

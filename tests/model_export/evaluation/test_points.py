@@ -44,7 +44,8 @@ def test_images_and_maps_go_the_way_that_they_go_in_the_service(height, width, s
     assert np.array_equal(fit.feed(image)[None], geometry.fit(image, plan))
     output = rng.normal(size=(fit.padded[0] // 8, fit.padded[1] // 8, 3)).astype(np.float32)
     sampling = geometry.plan_sampling(plan, "input", 8)
-    assert np.array_equal(fit.resample(output), geometry.resample(output, sampling))
+    # The same scale comes from a quotient and from its inverse, which differ in the last bit.
+    np.testing.assert_allclose(fit.resample(output), geometry.resample(output, sampling), atol=1e-5)
 
 
 @settings(max_examples=50, deadline=None)
