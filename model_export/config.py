@@ -35,7 +35,7 @@ WHOLE_IMAGES = (
     View((384, 512), (0.65, 1.3), 3, 3),
     View((320, 416), (0.55, 1.1), 4, 4),
 )
-# The same at half the work, for the passes of a second stage.
+# The same and a smaller one at half the work, for the passes of a second stage.
 FEW_WHOLE_IMAGES = (
     View((480, 640), (0.85, 1.6), 1, 1),
     View((384, 512), (0.65, 1.3), 2, 1),

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from model_export.networks.gates import Gate, LayerGate
+from model_export.networks.gates import BlockGate, LayerGate
 from model_export.networks.layers import PerforatedConv2d
 from model_export.networks.parser import DenseParser
 from model_export.networks.pooling import MultiPool
@@ -133,7 +133,7 @@ class _Counter:
         self.layers.append(LayerCost(name, multiply_adds, gate))
 
     def _gate_hook(self, name: str) -> Any:
-        def hook(gate: Gate | LayerGate, _: Any, mask: Tensor) -> None:
+        def hook(gate: BlockGate, _: Any, mask: Tensor) -> None:
             self.kept.append(mask)
             self.gate_of_mask[id(mask)] = name
             decisions = 1 if isinstance(gate, LayerGate) else mask.numel()

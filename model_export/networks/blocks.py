@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from model_export.networks.gates import Gate, LayerGate
+from model_export.networks.gates import BlockGate, Gate, LayerGate
 from model_export.networks.layers import PerforatedConv2d
 from model_export.networks.pooling import MultiPool
 
@@ -27,7 +27,7 @@ def _fills(skipped: str) -> tuple[str, str]:
     return ("interpolate", "interpolate") if skipped == "interpolate" else ("zero", "zero")
 
 
-def _gate(in_channels: int, stride: int, skipped: str) -> Gate | LayerGate:
+def _gate(in_channels: int, stride: int, skipped: str) -> BlockGate:
     if skipped == "layer":
         return LayerGate(in_channels, stride=stride)
     return Gate(in_channels, stride=stride, coarse_stride=2 if skipped == "interpolate" else 0)

@@ -30,7 +30,45 @@ class GateRecord:
         return GateRecord(self.ratio.detach().clone(), self.soft_share.detach().clone())
 
 
-class Gate(nn.Module):
+class BlockGate(nn.Module):
+    """What gates of pixels and of layers share: the score's weights, the ratio's offset, the relaxed choice.
+
+    Args:
+        in_channels: channels of the block's input.
+        stride: of the block.
+        temperature: of the relaxed Bernoulli that carries the gradient.
+    """
+
+    coarse_stride = 0
+
+    def __init__(self, in_channels: int, stride: int, temperature: float) -> None:
+        super().__init__()
+        self.stride, self.temperature = stride, temperature
+        self.weight = nn.Parameter(torch.randn(1, in_channels, 1, 1) * 0.1 / in_channels**0.5)
+        self.bias = nn.Parameter(torch.zeros(1))
+        self.offset_scale = nn.Parameter(torch.ones(1))
+        self.record: GateRecord | None = None
+
+    def _offset(self, ratio: Tensor) -> Tensor:
+        """a(rho), [N, 1, 1]."""
+        return (self.offset_scale * torch.logit(ratio.clamp(0.01, 0.99)))[:, None, None]
+
+    def _relaxed(self, logit: Tensor) -> tuple[Tensor, Tensor]:
+        """Noise on the logit, the difference of two Gumbels, and the soft choice under it."""
+        noise = torch.empty_like(logit).uniform_(1e-5, 1 - 1e-5).logit()
+        return noise, torch.sigmoid((logit + noise) / self.temperature)
+
+    def floor(self) -> float:
+        """The share of pixels that is computed whatever the ratio, on even-sized maps."""
+        return 0.0
+
+
+def _straight_through(hard: Tensor, soft: Tensor) -> Tensor:
+    """The hard choice [N, H, W] as mask [N, 1, H, W], with the soft one's gradient."""
+    return (hard.to(soft.dtype) + soft - soft.detach())[:, None]
+
+
+class Gate(BlockGate):
     """A 1x1 convolution scores each pixel of a block's input; the best-scored share is computed.
 
     The talk's two logits (compute, bypass) matter only by their difference, which is the score. The share
@@ -47,13 +85,8 @@ class Gate(nn.Module):
     def __init__(
         self, in_channels: int, *, stride: int = 1, coarse_stride: int = 0, temperature: float = 1.0
     ):
-        super().__init__()
-        self.stride, self.coarse_stride, self.temperature = stride, coarse_stride, temperature
-        self.mode = "top_k"
-        self.weight = nn.Parameter(torch.randn(1, in_channels, 1, 1) * 0.1 / in_channels**0.5)
-        self.bias = nn.Parameter(torch.zeros(1))
-        self.offset_scale = nn.Parameter(torch.ones(1))
-        self.record: GateRecord | None = None
+        super().__init__(in_channels, stride, temperature)
+        self.coarse_stride, self.mode = coarse_stride, "top_k"
 
     def score(self, x: Tensor) -> Tensor:
         """Scores [N, Ho, Wo] of the pixels, float32, from the block's input [N, C, H, W]."""
@@ -70,14 +103,9 @@ class Gate(nn.Module):
         if not self.training:
             return self._hard(score, ratio)[:, None]
         logit = score + self._offset(ratio)
-        noise = torch.empty_like(logit).uniform_(1e-5, 1 - 1e-5).logit()  # difference of two Gumbels
-        soft = torch.sigmoid((logit + noise) / self.temperature)
+        noise, soft = self._relaxed(logit)
         self.record = GateRecord(ratio, self._soft_share(torch.sigmoid(logit)))
-        hard = self._hard(score + noise, ratio).to(soft.dtype)
-        return (hard + soft - soft.detach())[:, None]
-
-    def _offset(self, ratio: Tensor) -> Tensor:
-        return (self.offset_scale * torch.logit(ratio.clamp(0.01, 0.99)))[:, None, None]
+        return _straight_through(self._hard(score + noise, ratio), soft)
 
     def _hard(self, score: Tensor, ratio: Tensor) -> Tensor:
         if self.mode == "top_k":
@@ -95,11 +123,11 @@ class Gate(nn.Module):
         return grid_mask(score.shape[1], score.shape[2], score.device)
 
     def floor(self) -> float:
-        """The share of pixels that is computed whatever the ratio, on even-sized maps."""
+        """A quarter where the even grid is always computed."""
         return 1.0 / GRID_STRIDE**2 if self.coarse_stride else 0.0
 
 
-class LayerGate(nn.Module):
+class LayerGate(BlockGate):
     """Runs or skips a whole block, image by image: layer skipping, the talk's baseline for pixel-wise gates.
 
     The score is a 1x1 convolution of the mean over all pixels; the block runs where score + a(rho) > 0, so
@@ -111,30 +139,18 @@ class LayerGate(nn.Module):
         temperature: of the relaxed Bernoulli that carries the gradient.
     """
 
-    coarse_stride = 0
     mode = "threshold"
 
     def __init__(self, in_channels: int, *, stride: int = 1, temperature: float = 1.0) -> None:
-        super().__init__()
-        self.stride, self.temperature = stride, temperature
-        self.weight = nn.Parameter(torch.randn(1, in_channels, 1, 1) * 0.1 / in_channels**0.5)
-        self.bias = nn.Parameter(torch.zeros(1))
-        self.offset_scale = nn.Parameter(torch.ones(1))
-        self.record: GateRecord | None = None
+        super().__init__(in_channels, stride, temperature)
 
     def forward(self, x: Tensor, ratio: Tensor) -> Tensor:
         """Mask [N, 1, Ho, Wo], the same at every pixel of an image: float in training, else bool."""
-        score = F.conv2d(x.mean((2, 3), keepdim=True).float(), self.weight, self.bias)
-        logit = score + (self.offset_scale * torch.logit(ratio.clamp(0.01, 0.99)))[:, None, None, None]
+        score = F.conv2d(x.mean((2, 3), keepdim=True).float(), self.weight, self.bias)[:, 0]
+        logit = score + self._offset(ratio)
         size = [-(-side // self.stride) for side in x.shape[2:]]
         if not self.training:
-            return ((logit > 0) | (ratio >= 1)[:, None, None, None]).expand(-1, -1, *size)
-        noise = torch.empty_like(logit).uniform_(1e-5, 1 - 1e-5).logit()
-        soft = torch.sigmoid((logit + noise) / self.temperature)
+            return ((logit > 0) | (ratio >= 1)[:, None, None])[:, None].expand(-1, -1, *size)
+        noise, soft = self._relaxed(logit)
         self.record = GateRecord(ratio, torch.sigmoid(logit).flatten())
-        hard = (logit + noise > 0).to(soft.dtype)
-        return (hard + soft - soft.detach()).expand(-1, -1, *size)
-
-    def floor(self) -> float:
-        """Nothing has to be computed."""
-        return 0.0
+        return _straight_through(logit + noise > 0, soft).expand(-1, -1, *size)

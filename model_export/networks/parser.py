@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from model_export.networks.blocks import Bottleneck
 from model_export.networks.efficientnet_lite import EfficientNetLite0
-from model_export.networks.gates import Gate, LayerGate
+from model_export.networks.gates import BlockGate
 from model_export.networks.heads import TaskHeads
 from model_export.networks.layers import PerforatedConv2d
 from model_export.networks.pooling import MultiPool
@@ -84,11 +84,9 @@ class DenseParser(nn.Module):
             block.gate_name = name  # type: ignore[assignment]
 
     def _gated_blocks(self) -> list[tuple[str, nn.Module]]:
-        return [
-            (n, m) for n, m in self.named_modules() if isinstance(getattr(m, "gate", None), (Gate, LayerGate))
-        ]
+        return [(n, m) for n, m in self.named_modules() if isinstance(getattr(m, "gate", None), BlockGate)]
 
-    def gates(self) -> dict[str, Gate | LayerGate]:
+    def gates(self) -> dict[str, BlockGate]:
         """Gate of each gated block by the block's name, in the order of execution."""
         return {name: block.gate for name, block in self._gated_blocks()}  # type: ignore[misc]
 
