@@ -147,10 +147,42 @@ class Unavailable(ServiceError):
 
 
 class Overloaded(Unavailable):
-    """The admission limit is reached."""
+    """The admission limit is reached: what waits would take longer than is allowed."""
 
     slug = "overloaded"
     title = "The server is busy"
+
+
+class DeadlineUnreachable(ServiceError):
+    """A deadline that even an idle server would miss at the least budget allowed; refused before any work."""
+
+    slug = "deadline-unreachable"
+    title = "The deadline cannot be met"
+
+    def __init__(self, deadline: float, needed: float) -> None:
+        detail = (
+            f"An idle server needs about {needed:.0f} ms for this image at the least budget allowed, "
+            f"{deadline:.0f} ms are left: raise deadline_ms, lower min_budget, or ask for size=model."
+        )
+        super().__init__(detail, needed_milliseconds=round(needed, 1))
+
+
+class DeadlineExceeded(ServiceError):
+    """The deadline, or the server's own limit on time, passed before the answer was made."""
+
+    slug = "deadline-exceeded"
+    title = "The deadline has passed"
+
+
+class Unauthorized(ServiceError):
+    """No key, or a wrong one, where keys are asked for."""
+
+    slug = "unauthorized"
+    title = "An API key is needed"
+
+    def __init__(self) -> None:
+        super().__init__("Send a key of this server as 'Authorization: Bearer KEY' or 'X-API-Key: KEY'.")
+        self.headers = {"WWW-Authenticate": "Bearer"}
 
 
 class NotReady(Unavailable):
@@ -177,6 +209,7 @@ class InferenceFailed(ServiceError):
 STATUS: dict[type[ServiceError], int] = {
     EmptyBody: 400,
     MalformedRequest: 400,
+    Unauthorized: 401,
     UnknownModel: 404,
     NotAcceptable: 406,
     RequestTimeout: 408,
@@ -187,10 +220,13 @@ STATUS: dict[type[ServiceError], int] = {
     InvalidParameter: 422,
     UndecodableImage: 422,
     UnknownTask: 422,
+    Overloaded: 429,
     Cancelled: 499,
     InferenceFailed: 500,
     ServiceError: 500,
+    DeadlineUnreachable: 503,
     Unavailable: 503,
+    DeadlineExceeded: 504,
 }
 
 

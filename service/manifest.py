@@ -269,6 +269,27 @@ def verify_files(folder: Path, manifest: ModelManifest) -> None:
         raise ManifestError(folder, problems)
 
 
+def read_files(folder: Path, manifest: ModelManifest) -> dict[str, bytes]:
+    """Contents of every file named in `manifest`; ManifestError unless each is the one that is named.
+
+    What was checked is what is returned: a file that is replaced meanwhile is never half old and half new.
+    """
+    contents: dict[str, bytes] = {}
+    problems: list[str] = []
+    for name, entry in manifest.files.items():
+        try:
+            data = contents[name] = (folder / name).read_bytes()
+        except OSError as error:
+            problems.append(_missing(name, error.strerror))
+            continue
+        found = FileEntry.model_construct(sha256=hashlib.sha256(data).hexdigest(), bytes=len(data))
+        if found != entry:
+            problems.append(_changed(name, found, entry))
+    if problems:
+        raise ManifestError(folder, problems)
+    return contents
+
+
 def file_entry(path: Path) -> FileEntry:
     """Digest and size of the file at `path`."""
     with path.open("rb") as stream:
@@ -332,14 +353,20 @@ def _file_problem(path: Path, entry: FileEntry) -> str | None:
     try:
         found = file_entry(path)
     except (OSError, ValidationError) as error:
-        return f"{path.name}: {getattr(error, 'strerror', None) or 'empty file'}; fetch or export it again"
-    if found != entry:
-        return (
-            f"{path.name}: sha256 {found.sha256[:12]}... ({found.bytes} bytes) is not the manifest's "
-            f"{entry.sha256[:12]}... ({entry.bytes} bytes); the file is cut off or another one: "
-            "fetch or export it again"
-        )
-    return None
+        return _missing(path.name, getattr(error, "strerror", None))
+    return None if found == entry else _changed(path.name, found, entry)
+
+
+def _missing(name: str, reason: str | None) -> str:
+    return f"{name}: {reason or 'empty file'}; fetch or export it again"
+
+
+def _changed(name: str, found: FileEntry, entry: FileEntry) -> str:
+    return (
+        f"{name}: sha256 {found.sha256[:12]}... ({found.bytes} bytes) is not the manifest's "
+        f"{entry.sha256[:12]}... ({entry.bytes} bytes); the file is cut off or another one: "
+        "fetch or export it again"
+    )
 
 
 def _describe(item: Any) -> str:

@@ -14,58 +14,99 @@ from prometheus_client import (
 )
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
+SHORT_SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.25, 1.0)
 SHARES = tuple(tenth / 10 for tenth in range(1, 11))
+ERRORS = (-1.0, -0.5, -0.25, -0.1, -0.05, 0.0, 0.05, 0.1, 0.25, 0.5, 1.0)
+BATCHES = (1.0, 2.0, 4.0, 8.0, 16.0)
 
 
 class Metrics:
     """The metrics of one application."""
 
     def __init__(self) -> None:
-        registry = self.registry = CollectorRegistry()
+        self.registry = CollectorRegistry()
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
-            collector(registry=registry)
-        self.request_seconds = Histogram(
+            collector(registry=self.registry)
+        self._declare_work()
+        self._declare_load()
+        self._declare_failures()
+        self._declare_budget()
+        self._declare_models()
+
+    def _declare_work(self) -> None:
+        self.request_seconds = self._histogram(
             "http_server_request_duration_seconds",
             "Time from a request's head to its answer's end.",
+            SECONDS,
             ("method", "route", "status"),
-            buckets=SECONDS,
-            registry=registry,
         )
-        self.stage_seconds = Histogram(
+        self.stage_seconds = self._histogram(
             "pag_stage_duration_seconds",
             "Time of decode, preprocess, queue, inference, postprocess, encode.",
+            SECONDS,
             ("stage",),
-            buckets=SECONDS,
-            registry=registry,
         )
-        self.queue_depth = Gauge(
-            "pag_queue_depth", "Requests that wait for an inference worker.", registry=registry
+        self.batch_size = self._histogram("pag_batch_size", "Images of one inference.", BATCHES)
+        self.prediction_error = self._histogram(
+            "pag_prediction_error_ratio",
+            "(measured - predicted) / predicted time, by stage; total is from the start of work to its end.",
+            ERRORS,
+            ("stage",),
         )
-        self.inflight = Gauge(
-            "pag_inflight_requests", "Requests admitted and not answered.", registry=registry
+
+    def _declare_load(self) -> None:
+        self.queue_depth = self._gauge("pag_queue_depth", "Requests that wait for the engine.")
+        self.inflight = self._gauge("pag_inflight_requests", "Requests admitted and not answered.")
+        self.backlog_seconds = self._gauge(
+            "pag_backlog_seconds", "Predicted time until the engine has done all that waits."
         )
-        self.rejected = Counter(
-            "pag_rejected", "Requests refused, by problem.", ("reason",), registry=registry
+        self.brownout_level = self._gauge(
+            "pag_brownout_level", "1 minus the ceiling that load sets on budgets: 0 is no brown-out."
         )
-        self.cancelled = Counter(
-            "pag_cancelled", "Requests whose caller left, by stage.", ("stage",), registry=registry
+
+    def _declare_failures(self) -> None:
+        self.rejected = self._counter("pag_rejected", "Requests refused, by problem.", ("reason",))
+        self.cancelled = self._counter("pag_cancelled", "Requests whose caller left, by stage.", ("stage",))
+        self.deadline_missed = self._counter(
+            "pag_deadline_missed", "Requests whose deadline passed, by the stage it stopped.", ("stage",)
         )
-        self.budget_requested = Histogram(
-            "pag_budget_requested", "Budget asked for.", buckets=SHARES, registry=registry
+        self.abandoned_seconds = self._histogram(
+            "pag_abandoned_compute_seconds",
+            "Time from a caller's departure, or the deadline, to the end of the compute for it.",
+            SHORT_SECONDS,
         )
-        self.budget_used = Histogram("pag_budget_used", "Budget served.", buckets=SHARES, registry=registry)
-        self.multiply_adds = Counter(
+
+    def _declare_budget(self) -> None:
+        self.budget_requested = self._histogram("pag_budget_requested", "Budget asked for.", SHARES)
+        self.budget_used = self._histogram("pag_budget_used", "Budget served.", SHARES)
+        self.budget_reason = self._counter("pag_budget_reason", "Why a budget was used.", ("reason",))
+        self.multiply_adds = self._counter(
             "pag_multiply_adds",
             "Multiply-adds of the full networks, spent or saved by the budget.",
             ("kind",),
-            registry=registry,
         )
-        self.model_info = Gauge(
-            "pag_model_info",
-            "Always 1; the labels name a loaded model.",
-            ("name", "version"),
-            registry=registry,
+        self.pixels = self._counter(
+            "pag_pixels", "Pixels at the gates of the networks, kept (computed) or skipped.", ("kind",)
         )
+
+    def _declare_models(self) -> None:
+        self.model_info = self._gauge(
+            "pag_model_info", "Always 1; the labels name a loaded model.", ("name", "version")
+        )
+        self.reloads = self._counter(
+            "pag_reloads", "Changes of the weights folder taken over, or refused.", ("outcome",)
+        )
+
+    def _histogram(
+        self, name: str, help_text: str, buckets: tuple[float, ...], labels: tuple[str, ...] = ()
+    ) -> Histogram:
+        return Histogram(name, help_text, labels, buckets=buckets, registry=self.registry)
+
+    def _counter(self, name: str, help_text: str, labels: tuple[str, ...] = ()) -> Counter:
+        return Counter(name, help_text, labels, registry=self.registry)
+
+    def _gauge(self, name: str, help_text: str, labels: tuple[str, ...] = ()) -> Gauge:
+        return Gauge(name, help_text, labels, registry=self.registry)
 
     def render(self) -> bytes:
         """All metrics in Prometheus' text format."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PREFIX = "PAG_"
@@ -47,19 +47,64 @@ class Settings(BaseSettings):
     body_timeout: float = Field(
         default=30.0, gt=0, description="Seconds within which a body must have arrived."
     )
-    max_pending: int = Field(
-        default=32,
-        ge=1,
-        description="Requests admitted at a time, waiting or running; one more is refused with 503.",
+    timeout: float = Field(
+        default=30.0, gt=0, description="Seconds within which any request is answered, else 504."
     )
-    workers: int = Field(default=1, ge=1, description="Inferences that run at a time.")
+    max_pending: int = Field(
+        default=64,
+        ge=1,
+        description="Requests held in memory at a time, arriving, waiting or running; one more is refused "
+        "with 429.",
+    )
+    max_wait: float = Field(
+        default=1.0,
+        gt=0,
+        description="Longest predicted wait for the engine, in seconds; a request that would wait longer is "
+        "refused with 429.",
+    )
+    brownout: bool = Field(default=True, description="Lower budgets when requests wait, before refusing any.")
+    brownout_wait: float = Field(
+        default=0.15, gt=0, description="Wait for the engine, in seconds, that the brown-out keeps to."
+    )
+    brownout_floor: float = Field(
+        default=0.2, gt=0, le=1, description="Least budget that the brown-out goes down to."
+    )
     threads: int = Field(
+        default=0, ge=0, description="Threads of the network; 0: the usable CPUs (affinity, cgroup)."
+    )
+    workers: int = Field(
         default=0,
         ge=0,
-        description="Threads of one inference; 0: the usable CPUs (affinity, cgroup) over the workers.",
+        description="Inferences that share the threads when several requests wait; a lone one has all "
+        "threads. 0: one per thread, at most 4.",
+    )
+    max_batch: int = Field(
+        default=0,
+        ge=0,
+        description="Images of one inference at most; 0: 1 on a CPU, where batches gain nothing, 8 on a GPU.",
     )
     codec_threads: int = Field(
         default=0, ge=0, description="Threads that decode and encode; 0: the usable CPUs."
+    )
+    max_images: int = Field(default=16, ge=1, description="Images in one request to /v2, at most.")
+    reload_seconds: float = Field(
+        default=2.0, ge=0, description="Pause between looks for changed model folders; 0: never look."
+    )
+    api_keys: SecretStr = Field(
+        default=SecretStr(""),
+        description="Comma-separated keys, one of which each request must carry (Authorization: Bearer, or "
+        "X-API-Key); unset: none is asked for. Health and /metrics stay open.",
+    )
+    cors_origins: str = Field(
+        default="",
+        description="Comma-separated origins whose pages may call this server; unset: none.",
+    )
+    tracing: Literal["off", "otlp"] = Field(
+        default="off",
+        description="otlp: spans go where OTEL_EXPORTER_OTLP_ENDPOINT says; needs the extra 'tracing'.",
+    )
+    send_timeout: float = Field(
+        default=30.0, gt=0, description="Seconds that a client may take to accept more of an answer."
     )
     native_operator: Literal["auto", "off", "require"] = Field(
         default="auto",
@@ -100,6 +145,6 @@ def settings_table() -> str:
     """Markdown table of all environment variables, their defaults and their documentation."""
     rows = ["| variable | default | meaning |", "|---|---|---|"]
     for name, field in Settings.model_fields.items():
-        default = "(unset)" if field.default is None else str(field.default)
+        default = "(unset)" if field.default is None else str(field.default) or "(unset)"
         rows.append(f"| `{environment_name(name)}` | `{default}` | {field.description} |")
     return "\n".join(rows)

@@ -19,7 +19,7 @@ from service.budget import OperatingPoint, operating_point
 from service.engine.cancellation import Cancellation
 from service.engine.registry import ModelRegistry
 from service.engine.session import ModelSession
-from service.engine.threads import usable_cpus
+from service.engine.threads import usable_cpus, workers_of
 from service.engine.work import STAGES, Options, Parsed, timed
 from service.errors import Cancelled, NotReady, Overloaded, UnknownTask
 from service.imaging import decode as decoding
@@ -44,7 +44,7 @@ class Engine:
         self.state: Literal["warming up", "ready", "failed", "stopping"] = "warming up"
         self._settings = settings
         self._metrics = metrics
-        self._inference = ThreadPoolExecutor(settings.workers, "inference")
+        self._inference = ThreadPoolExecutor(workers_of(settings), "inference")
         self._codecs = ThreadPoolExecutor(codecs, "codec")
         # A codec thread waits for these, so they are not codec threads themselves.
         self._maps = ThreadPoolExecutor(codecs, "maps")
@@ -156,7 +156,7 @@ class Engine:
         def infer() -> dict[str, NDArray[np.float32]]:
             self._waiting.discard(cancellation)
             with timed(seconds, "inference"):
-                return options.session.run(image, point.network_budget, outputs, cancellation)
+                return options.session.run(image, [point.network_budget], outputs, cancellation)[0]
 
         self._waiting.add(cancellation)
         try:
@@ -261,7 +261,7 @@ def _run_once(session: ModelSession) -> None:
     for budget in sorted({manifest.budget.floor, *(row.budget for row in manifest.budget.scales), 1.0}):
         point = operating_point(manifest, budget, *WARM_UP_IMAGE)
         image = np.full((1, *point.fit.padded, 3), 127, np.uint8)
-        maps = session.run(image, point.network_budget, outputs, Cancellation())
+        maps = session.run(image, [point.network_budget], outputs, Cancellation())[0]
     if manifest.tasks.semantics is not None:
         task = manifest.tasks.semantics
         sampling = geometry.plan_sampling(point.fit, "input", task.stride)

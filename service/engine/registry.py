@@ -8,7 +8,6 @@ from pathlib import Path
 import structlog
 
 from service.engine.session import ModelSession, load_session
-from service.engine.threads import usable_cpus
 from service.errors import InvalidParameter, StartupError, UnknownModel
 from service.manifest import (
     MANIFEST_NAME,
@@ -16,6 +15,7 @@ from service.manifest import (
     ManifestError,
     ModelManifest,
     load_manifest,
+    read_files,
     verify_files,
 )
 from service.settings import Settings
@@ -72,10 +72,13 @@ def find_models(settings: Settings) -> dict[Path, ModelManifest]:
 
 def load_models(settings: Settings) -> ModelRegistry:
     """All models below `settings.weights`, loaded but not warmed up."""
-    threads = settings.threads or max(1, usable_cpus() // settings.workers)
     models: dict[str, ModelSession] = {}
     for folder, manifest in find_models(settings).items():
-        session = models[manifest.name] = load_session(folder, manifest, settings, threads)
+        try:
+            contents = read_files(folder, manifest)
+        except ManifestError as error:
+            raise StartupError(str(error)) from error
+        session = models[manifest.name] = load_session(folder, manifest, contents, settings)
         log.info(
             "model_loaded",
             model=manifest.name,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import structlog
 from numpy.typing import NDArray
 
 from service.engine.cancellation import Cancellation
+from service.engine.threads import threads_of, workers_of
 from service.errors import InferenceFailed, StartupError
 from service.imaging.geometry import Sampling
 from service.imaging.labels import resample_labels
@@ -35,21 +37,28 @@ class Runtime:
     max_isa: str | None
     precision: str | None
     threads: int
+    shared_threads: int
 
 
 class ModelSession:
-    """A loaded network; `run` may be called from several threads."""
+    """A loaded network; `run` may be called from several threads.
+
+    A lone inference takes all threads. Several at a time are done sooner with a few threads each, as none
+    waits for the others' cores: `shared` is the same network with so many.
+    """
 
     def __init__(
         self,
         manifest: ModelManifest,
-        session: onnxruntime.InferenceSession,
+        alone: onnxruntime.InferenceSession,
+        shared: onnxruntime.InferenceSession,
         runtime: Runtime,
         labels: onnxruntime.InferenceSession | None = None,
     ) -> None:
         self.manifest = manifest
         self.runtime = runtime
-        self._session = session
+        self._alone = alone
+        self._shared = shared
         self._labels = labels
 
     @property
@@ -58,13 +67,22 @@ class ModelSession:
         return self._labels is not None
 
     def run(
-        self, image: NDArray[np.uint8], budget: float, outputs: Sequence[str], cancellation: Cancellation
-    ) -> dict[str, NDArray[np.float32]]:
-        """Named outputs of one image uint8 [1,H,W,3], batch axis dropped; Cancelled if the caller left."""
+        self,
+        images: NDArray[np.uint8],
+        budgets: Sequence[float],
+        outputs: Sequence[str],
+        cancellation: Cancellation,
+        *,
+        shared: bool = False,
+    ) -> list[dict[str, NDArray[np.float32]]]:
+        """Named outputs of each image of uint8 [N,H,W,3], which has a budget of its own.
+
+        Raises Cancelled if `cancellation` is used meanwhile. `shared` leaves threads to other inferences.
+        """
         spec = self.manifest.input
-        feeds: dict[str, NDArray[Any]] = {spec.image: image, spec.budget: np.array([budget], np.float32)}
-        values = self._run(self._session, outputs, feeds, cancellation)
-        return {name: value[0] for name, value in zip(outputs, values, strict=True)}
+        feeds: dict[str, NDArray[Any]] = {spec.image: images, spec.budget: np.array(budgets, np.float32)}
+        values = self._run(self._shared if shared else self._alone, outputs, feeds, cancellation)
+        return [dict(zip(outputs, each, strict=True)) for each in zip(*values, strict=True)]
 
     def labels(
         self, logits: NDArray[np.float32], sampling: Sampling, cancellation: Cancellation
@@ -99,31 +117,59 @@ class ModelSession:
         return values
 
 
-def load_session(folder: Path, manifest: ModelManifest, settings: Settings, threads: int) -> ModelSession:
-    """Session of the verified `folder`; StartupError names the folder and the fix."""
+def load_session(
+    folder: Path, manifest: ModelManifest, contents: Mapping[str, bytes], settings: Settings
+) -> ModelSession:
+    """Session of the `contents` of the files in `folder`; StartupError names the folder and the fix."""
     _check_provider(settings.provider)
     library = _native_library(settings)
+    threads, workers = threads_of(settings), workers_of(settings)
+    runtime = Runtime(
+        settings.provider,
+        library is not None,
+        settings.max_isa,
+        settings.precision,
+        threads,
+        max(1, threads // workers),
+    )
+    opening = partial(_open_network, folder, contents[MODEL_NAME])
     try:
-        session = _open(folder / MODEL_NAME, settings.provider, threads, library)
+        alone, shared = opening(runtime, library)
     except StartupError as error:
         if library is None or settings.native_operator == "require":
             raise
         log.warning("native_operator_unusable", library=str(library), error=str(error))
-        library = None
-        session = _open(folder / MODEL_NAME, settings.provider, threads, None)
-    _check_graph(folder, manifest, session)
-    runtime = Runtime(settings.provider, library is not None, settings.max_isa, settings.precision, threads)
-    return ModelSession(manifest, session, runtime, _open_labels(folder, manifest, runtime, library))
+        library, runtime = None, replace(runtime, native_operator=False)
+        alone, shared = opening(runtime, None)
+    _check_graph(folder, manifest, alone)
+    labels = _open_labels(folder, manifest, contents, runtime, library)
+    return ModelSession(manifest, alone, shared, runtime, labels)
 
 
-def _open_labels(folder: Path, manifest: ModelManifest, runtime: Runtime, library: Path | None) -> Any:
+def _open_network(folder: Path, model: bytes, runtime: Runtime, library: Path | None) -> tuple[Any, Any]:
+    """Session for a lone inference and session for several at a time."""
+    alone = _open(folder / MODEL_NAME, model, runtime.provider, runtime.threads, library)
+    # On a GPU the threads of the CPU are no matter, and the weights should lie there once.
+    if runtime.shared_threads == runtime.threads or runtime.provider != "cpu":
+        return alone, alone
+    return alone, _open(folder / MODEL_NAME, model, runtime.provider, runtime.shared_threads, library)
+
+
+def _open_labels(
+    folder: Path,
+    manifest: ModelManifest,
+    contents: Mapping[str, bytes],
+    runtime: Runtime,
+    library: Path | None,
+) -> Any:
     """Session of the labels model, or None: labels are then interpolated by the service itself."""
     task = manifest.tasks.semantics
     if library is None or task is None or task.labels_model is None:
         return None
+    path, model = folder / task.labels_model, contents[task.labels_model]
     try:
         # Its threads have work once per image, for a moment: meanwhile the CPUs are for others.
-        return _open(folder / task.labels_model, runtime.provider, runtime.threads, library, spinning=False)
+        return _open(path, model, runtime.provider, runtime.threads, library, spinning=False)
     except StartupError as error:
         log.warning("labels_model_unusable", library=str(library), error=str(error))
         return None
@@ -146,7 +192,9 @@ def _native_library(settings: Settings) -> Path | None:
     return library
 
 
-def _open(model: Path, provider: str, threads: int, library: Path | None, *, spinning: bool = True) -> Any:
+def _open(
+    path: Path, model: bytes, provider: str, threads: int, library: Path | None, *, spinning: bool = True
+) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -157,7 +205,7 @@ def _open(model: Path, provider: str, threads: int, library: Path | None, *, spi
             options.register_custom_ops_library(str(library))
         return onnxruntime.InferenceSession(model, options, providers=PROVIDERS[provider])
     except Exception as error:
-        raise StartupError(f"ONNX Runtime cannot load {model}: {error}") from error
+        raise StartupError(f"ONNX Runtime cannot load {path}: {error}") from error
 
 
 def _check_provider(provider: str) -> None:

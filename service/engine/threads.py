@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from service.settings import Settings
+
 CGROUP = Path("/sys/fs/cgroup")
+MOST_WORKERS = 4
 
 
 def usable_cpus(cgroup: Path = CGROUP) -> int:
@@ -13,6 +16,16 @@ def usable_cpus(cgroup: Path = CGROUP) -> int:
     cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     quota = _quota(cgroup)
     return cpus if quota is None else max(1, min(cpus, int(quota)))
+
+
+def threads_of(settings: Settings) -> int:
+    """Threads that all inferences together may use."""
+    return settings.threads or usable_cpus()
+
+
+def workers_of(settings: Settings) -> int:
+    """Inferences at a time: never more than threads, so that each has one at least."""
+    return min(settings.workers or MOST_WORKERS, threads_of(settings))
 
 
 def _quota(cgroup: Path) -> float | None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from concurrent.futures import Executor
-from contextlib import asynccontextmanager, suppress
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
@@ -20,6 +18,7 @@ from service.problems import documented
 from service.routes.accept import choose
 from service.routes.answers import JSON, NPZ, PNG, RENDERERS, ZIP, headers_of, render_overlay
 from service.routes.body import FIELD, FORM, read_image
+from service.routes.disconnect import cancelled_on_disconnect
 from service.schemas.parse import ParseMeta, ParseQuery
 from service.settings import Settings
 
@@ -58,7 +57,8 @@ def build_router(engine: Engine, settings: Settings) -> APIRouter:
         engine.check_capacity()
         data = await read_image(request, settings.max_body_bytes, settings.body_timeout)
         request_id = request.scope["request_id"]
-        async with _cancelled_on_disconnect(request) as cancellation:
+        cancellation = Cancellation()
+        async with cancelled_on_disconnect(request, cancellation):
             parsed, body = await engine.parse(
                 data, options, lambda done, pool: render(done, request_id, pool), cancellation
             )
@@ -98,22 +98,3 @@ def _hint(overlay: bool, options: Options) -> str:
     if len(options.tasks) > 1:
         return f"{PNG} holds one map: ask for tasks={options.tasks[0]}, say, or for output=overlay."
     return ""
-
-
-@asynccontextmanager
-async def _cancelled_on_disconnect(request: Request) -> AsyncIterator[Cancellation]:
-    """A cancellation that is used when the client closes the connection within the context."""
-    cancellation = Cancellation()
-
-    async def watch() -> None:
-        while (await request.receive())["type"] != "http.disconnect":
-            pass
-        cancellation.cancel()
-
-    watcher = asyncio.create_task(watch())
-    try:
-        yield cancellation
-    finally:
-        watcher.cancel()
-        with suppress(asyncio.CancelledError):
-            await watcher

@@ -22,7 +22,7 @@ from service.engine.session import ModelSession, load_session
 from service.errors import Cancelled
 from service.imaging.geometry import plan_sampling
 from service.imaging.labels import resample_labels
-from service.manifest import ManifestError, file_entry, load_manifest
+from service.manifest import ManifestError, file_entry, load_manifest, read_files
 from service.settings import Settings
 from service.sizes import plan_fit
 from tests.contract.op_nodes import LIBRARY, Array, needs_library
@@ -52,7 +52,9 @@ def add_labels_model(folder: Path, content: bytes | None = None) -> Path:
 
 
 def loaded(folder: Path, **knobs: Any) -> ModelSession:
-    return load_session(folder, load_manifest(folder), Settings(weights=folder.parent, **knobs), threads=2)
+    manifest = load_manifest(folder)
+    settings = Settings(weights=folder.parent, threads=2, **knobs)
+    return load_session(folder, manifest, read_files(folder, manifest), settings)
 
 
 @pytest.fixture(scope="module")

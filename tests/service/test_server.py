@@ -99,7 +99,7 @@ def test_the_settings_are_documented(capsys: pytest.CaptureFixture[str]) -> None
     main(["--settings"])
     table = capsys.readouterr().out
     assert table.count("\n| `") == len(Settings.model_fields)
-    assert "| `PAG_MAX_PENDING` | `32` |" in table
+    assert "| `PAG_MAX_PENDING` | `64` |" in table
     assert "| `PERFORATED_CONV_MAX_ISA` | `(unset)` |" in table
     assert all(field.description for field in Settings.model_fields.values())
 
@@ -147,7 +147,7 @@ def test_a_full_server_refuses_and_stays_healthy(slow_client: httpx.Client) -> N
         until(lambda: inflight(slow_client))
         answer = slow_client.post("/parse", content=PHOTO)
         assert slow_client.get("/livez").status_code == slow_client.get("/readyz").status_code == 200
-    assert_problem(answer, 503, "overloaded", "1 requests are pending")
+    assert_problem(answer, 429, "overloaded", "1 requests are pending")
     assert int(answer.headers["retry-after"]) >= 1
     assert 'pag_rejected_total{reason="overloaded"} 1.0' in slow_client.get("/metrics").text
     until(lambda: not inflight(slow_client))
