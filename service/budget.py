@@ -9,7 +9,7 @@ from service.knob import SHARE_TOLERANCE, network_budget
 from service.manifest import ModelManifest
 from service.sizes import Fit
 
-Reason = Literal["client", "floor"]
+Reason = Literal["client", "default", "floor", "deadline", "brownout"]
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,8 @@ class OperatingPoint:
         network_budget: what the graph is fed, share of the full network at the size of `fit`.
         share: spent of the full network at the working size, at most `used_budget`.
         multiply_adds: spent.
+        pixels: at all gates together, computed and in all.
+        limit: what set the budget that was allowed: "client", "default", "deadline" or "brownout".
     """
 
     requested_budget: float
@@ -33,11 +35,13 @@ class OperatingPoint:
     network_budget: float
     share: float
     multiply_adds: int
+    pixels: tuple[int, int]
+    limit: Reason = "client"
 
     @property
     def reason(self) -> Reason:
         """Why this budget is used."""
-        return "floor" if self.used_budget > self.requested_budget else "client"
+        return "floor" if self.used_budget > self.requested_budget else self.limit
 
 
 def operating_point(manifest: ModelManifest, budget: float, height: int, width: int) -> OperatingPoint:
@@ -65,4 +69,5 @@ def operating_point(manifest: ModelManifest, budget: float, height: int, width: 
         network_budget=left,
         share=area * manifest.share(left, *part.padded),
         multiply_adds=manifest.multiply_adds_at(left, *part.padded),
+        pixels=manifest.gate_pixels(left, *part.padded),
     )

@@ -241,6 +241,15 @@ class ModelManifest(Section):
             spent += gate.multiply_adds * _computed_share(gate, ratio, height, width)
         return spent / self.multiply_adds.total
 
+    def gate_pixels(self, budget: float, height: int, width: int) -> tuple[int, int]:
+        """Pixels of all gates together that the graph fed `budget` computes at one padded size, and all."""
+        computed = total = 0
+        for gate, ratio in zip(self.budget.gates, self.ratios_for(budget), strict=True):
+            pixels = (height // gate.stride) * (width // gate.stride)
+            computed += round(pixels * _computed_share(gate, ratio, height, width))
+            total += pixels
+        return computed, total
+
     def multiply_adds_at(self, budget: float, height: int, width: int) -> int:
         """Multiply-adds that the graph fed `budget` spends at the padded size `height` x `width`."""
         reference_height, reference_width = self.multiply_adds.reference_size
