@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from service.errors import EmptyBody, ImageTooLarge, ImageTooSmall, UndecodableImage, UnsupportedImage
+from service.errors import (
+    EmptyBody,
+    ImageTooLarge,
+    ImageTooSmall,
+    ServiceError,
+    UndecodableImage,
+    UnsupportedImage,
+)
 
 MIN_SIDE = 16
 ORIENTATION_TAG = 0x0112
@@ -24,6 +33,15 @@ FORMATS = (*MAGIC, "WEBP")
 
 # Our own limit, kept in `open_image`, stands in for Pillow's, which only warns up to 179 megapixels.
 Image.MAX_IMAGE_PIXELS = None
+
+
+@dataclass(frozen=True)
+class Header:
+    """What the first bytes of an image say: its format and its upright size in pixels."""
+
+    format: str
+    height: int
+    width: int
 
 
 @dataclass(frozen=True)
@@ -49,24 +67,54 @@ def sniff(data: bytes) -> str:
     raise UnsupportedImage(FORMATS)
 
 
+def open_header(data: bytes, max_pixels: int) -> Header:
+    """Format and upright size of the image `data`, without decoding a pixel.
+
+    Raises EmptyBody, UnsupportedImage, ImageTooLarge, ImageTooSmall or UndecodableImage.
+    """
+    with _opened(data, max_pixels) as (image, name):
+        height, width = _upright_size(image)
+        return Header(name, height, width)
+
+
 def decode(data: bytes, max_pixels: int, enough_pixels: int | None = None) -> Photograph:
     """Decode `data`, turn it upright by its EXIF orientation and convert it to 8-bit RGB.
 
     A JPEG of more than `enough_pixels` may be decoded at 1/2, 1/4 or 1/8 of its size, never to fewer than
     those. Of animations the first frame is taken; alpha is laid over white; ICC profiles are not applied.
+    Raises as `open_header` does.
     """
+    with _opened(data, max_pixels) as (image, name):
+        return _load(image, name, enough_pixels)
+
+
+@contextmanager
+def _opened(data: bytes, max_pixels: int) -> Iterator[tuple[Image.Image, str]]:
+    """The image, opened and within the limits, and its format; decoders' errors within become ours."""
     if not data:
         raise EmptyBody("The body is empty; send an image as the body or as the multipart field 'file'.")
     name = sniff(data)
     try:
         with Image.open(io.BytesIO(data), formats=[name]) as image:
             _check_size(image, max_pixels)
-            return _load(image, name, enough_pixels)
-    except (ImageTooLarge, ImageTooSmall, UndecodableImage, MemoryError):
+            yield image, name
+    except (ServiceError, MemoryError):
         raise
     # Decoders meet hostile bytes with whatever exception their parser runs into.
     except Exception as error:
         raise UndecodableImage(f"The {name} image is truncated or corrupt: {error}.") from error
+
+
+def _upright_size(image: Image.Image) -> tuple[int, int]:
+    width, height = image.size
+    # Pillow decodes a PNG to look for EXIF behind its pixels; a TIFF's size is already the upright one.
+    if image.format == "PNG":
+        exif = Image.Exif()
+        exif.load(image.info.get("exif", b""))
+    else:
+        exif = image.getexif()
+    turned = image.format != "TIFF" and exif.get(ORIENTATION_TAG) in (5, 6, 7, 8)
+    return (width, height) if turned else (height, width)
 
 
 def _check_size(image: Image.Image, max_pixels: int) -> None:

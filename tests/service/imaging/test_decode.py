@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from service.errors import EmptyBody, ImageTooLarge, ImageTooSmall, UndecodableImage, UnsupportedImage
-from service.imaging.decode import decode
+from service.imaging.decode import decode, open_header
 from tests.service.conftest import encoded, picture
 
 LIMIT = 32_000_000
@@ -54,7 +54,9 @@ def test_exif_orientation_turns_the_photograph_upright(kind: str, orientation: i
     stored = upright.transpose(undo[orientation]) if orientation in undo else upright
     exif = Image.Exif()
     exif[0x0112] = orientation
-    photograph = decode(encoded(stored, kind, exif=exif), LIMIT)
+    data = encoded(stored, kind, exif=exif)
+    header, photograph = open_header(data, LIMIT), decode(data, LIMIT)
+    assert (header.format, header.height, header.width) == (kind, 48, 80)
     assert (photograph.height, photograph.width) == photograph.pixels.shape[:2] == (48, 80)
     # Lossy formats move values by up to 25 here; a wrong turn moves them by far more on average.
     assert np.abs(photograph.pixels.astype(int) - np.asarray(upright)).mean() < 5
