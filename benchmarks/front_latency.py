@@ -25,7 +25,8 @@ from benchmarks.runtimes import LEVELS, Level, NativeLibrary
 from benchmarks.timing import Bystanders, Run, Timings, measure
 from model_export.evaluation.points import Fit, Point
 from model_export.report.study import ReportError, Study, check_files, read_content, read_study
-from service.manifest import MODEL_NAME, load_manifest
+from service.manifest import MODEL_NAME
+from service.model_files import load_manifest
 
 SIZE = (480, 640)
 

@@ -23,7 +23,8 @@ from benchmarks.split_through_service import parse
 from model_export.report import colours
 from service.budget import operating_point
 from service.imaging.geometry import fit
-from service.manifest import MODEL_NAME, ModelManifest, load_manifest
+from service.manifest import MODEL_NAME, ModelManifest
+from service.model_files import load_manifest
 
 Pixels = NDArray[np.uint8]
 BUDGETS = (1.0, 0.7, 0.4)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from service.knob import SHARE_TOLERANCE, BudgetSpec, Gate, network_budget
 from service.section import Byte, Count, Positive, Section
@@ -19,16 +17,6 @@ from service.sizes import Fit, plan_fit
 MANIFEST_NAME = "manifest.json"
 MODEL_NAME = "model.onnx"
 LABELS_MODEL_NAME = "labels.onnx"
-
-
-class ManifestError(ValueError):
-    """A model folder whose manifest is absent, malformed or contradicts itself or its files."""
-
-    def __init__(self, folder: Path, problems: list[str]) -> None:
-        self.folder = folder
-        self.problems = problems
-        listing = "".join(f"\n  - {problem}" for problem in problems)
-        super().__init__(f"model folder {folder} cannot be used:{listing}")
 
 
 class FileEntry(Section):
@@ -257,55 +245,6 @@ class ModelManifest(Section):
         return round(self.share(budget, height, width) * self.multiply_adds.total * scale)
 
 
-def load_manifest(folder: Path) -> ModelManifest:
-    """Manifest of the model in `folder`; ManifestError names the folder, the key and the fix."""
-    path = folder / MANIFEST_NAME
-    try:
-        text = path.read_bytes()
-    except OSError as error:
-        fix = f"put the exported {MANIFEST_NAME} there"
-        raise ManifestError(folder, [f"{MANIFEST_NAME}: {error.strerror}; {fix}"]) from error
-    try:
-        return ModelManifest.model_validate_json(text)
-    except ValidationError as error:
-        raise ManifestError(folder, [_describe(item) for item in error.errors()]) from error
-
-
-def verify_files(folder: Path, manifest: ModelManifest) -> None:
-    """Raise ManifestError unless every file named in `manifest` lies in `folder` unchanged."""
-    problems = [p for name, entry in manifest.files.items() if (p := _file_problem(folder / name, entry))]
-    if problems:
-        raise ManifestError(folder, problems)
-
-
-def read_files(folder: Path, manifest: ModelManifest) -> dict[str, bytes]:
-    """Contents of every file named in `manifest`; ManifestError unless each is the one that is named.
-
-    What was checked is what is returned: a file that is replaced meanwhile is never half old and half new.
-    """
-    contents: dict[str, bytes] = {}
-    problems: list[str] = []
-    for name, entry in manifest.files.items():
-        try:
-            data = contents[name] = (folder / name).read_bytes()
-        except OSError as error:
-            problems.append(_missing(name, error.strerror))
-            continue
-        found = FileEntry.model_construct(sha256=hashlib.sha256(data).hexdigest(), bytes=len(data))
-        if found != entry:
-            problems.append(_changed(name, found, entry))
-    if problems:
-        raise ManifestError(folder, problems)
-    return contents
-
-
-def file_entry(path: Path) -> FileEntry:
-    """Digest and size of the file at `path`."""
-    with path.open("rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()
-    return FileEntry(sha256=digest, bytes=path.stat().st_size)
-
-
 def json_schema() -> dict[str, Any]:
     """JSON schema of the manifest, for editors and for writers in other languages."""
     return ModelManifest.model_json_schema()
@@ -356,28 +295,3 @@ def _scale_problems(manifest: ModelManifest) -> Iterator[str]:
                 f"budget {row.budget} at scale {row.scale} leaves the gates {left:.4f}, "
                 f"below their floor {floor:.4f}"
             )
-
-
-def _file_problem(path: Path, entry: FileEntry) -> str | None:
-    try:
-        found = file_entry(path)
-    except (OSError, ValidationError) as error:
-        return _missing(path.name, getattr(error, "strerror", None))
-    return None if found == entry else _changed(path.name, found, entry)
-
-
-def _missing(name: str, reason: str | None) -> str:
-    return f"{name}: {reason or 'empty file'}; fetch or export it again"
-
-
-def _changed(name: str, found: FileEntry, entry: FileEntry) -> str:
-    return (
-        f"{name}: sha256 {found.sha256[:12]}... ({found.bytes} bytes) is not the manifest's "
-        f"{entry.sha256[:12]}... ({entry.bytes} bytes); the file is cut off or another one: "
-        "fetch or export it again"
-    )
-
-
-def _describe(item: Any) -> str:
-    place = ".".join(str(part) for part in item["loc"]) or MANIFEST_NAME
-    return f"{place}: {item['msg']}"

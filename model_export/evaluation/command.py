@@ -28,7 +28,8 @@ from model_export.export.exportable import ExportableParser
 from model_export.networks.parser import SIZE_MULTIPLE
 from model_export.training.train import commit
 from service.budget import operating_point
-from service.manifest import MODEL_NAME, ModelManifest, load_manifest
+from service.manifest import MODEL_NAME, ModelManifest
+from service.model_files import load_manifest
 
 BUDGETS = (0.4, 0.5, 0.6, 0.7, 0.85, 1.0)
 PRINTED = ("miou40", "miou13", "pixel_accuracy", "delta1", "delta1_aligned", "normal_mean_degrees")

@@ -29,14 +29,8 @@ from model_export.training import checkpoint
 from model_export.training.log import read_log
 from model_export.training.train import make_network
 from service.budget import operating_point
-from service.manifest import (
-    LABELS_MODEL_NAME,
-    MANIFEST_NAME,
-    MODEL_NAME,
-    ModelManifest,
-    file_entry,
-    load_manifest,
-)
+from service.manifest import LABELS_MODEL_NAME, MANIFEST_NAME, MODEL_NAME, ModelManifest
+from service.model_files import file_entry, load_manifest
 
 PROTOCOL = (
     "NYUv2-600: 390 train / 30 val / 180 test images with labels (not the official 795/654 split), full "

@@ -22,7 +22,8 @@ from model_export.report.classes import worst_images
 from model_export.report.colours import Floats, Pixels
 from model_export.report.samples import Results
 from service.budget import operating_point
-from service.manifest import MODEL_NAME, ModelManifest, load_manifest
+from service.manifest import MODEL_NAME, ModelManifest
+from service.model_files import load_manifest
 
 PHOTOGRAPHS = ("coffee", "astronaut", "chelsea", "rocket")
 """Of scikit-image: Rachel Michetti, CC0; NASA, public domain; Stefan van der Walt, CC0; SpaceX, CC0."""

@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import structlog
 
 from service.engine.session import ModelSession, load_session
 from service.errors import InvalidParameter, StartupError, UnknownModel
-from service.manifest import (
-    MANIFEST_NAME,
-    MODEL_NAME,
-    ManifestError,
-    ModelManifest,
-    load_manifest,
-    read_files,
-    verify_files,
-)
+from service.manifest import MANIFEST_NAME, MODEL_NAME, ModelManifest
+from service.model_files import ManifestError, model_folders, read_model
 from service.settings import Settings
 
 log = structlog.get_logger(__name__)
 
 
 class ModelRegistry:
-    """Loaded models by name; at least one."""
+    """Loaded models by name; at least one.
+
+    They may change while others read: a reader keeps what it was given, the next gets what is there now.
+    """
 
     def __init__(self, models: dict[str, ModelSession], default: str | None) -> None:
         self._models = models
@@ -32,6 +28,23 @@ class ModelRegistry:
 
     def __iter__(self) -> Iterator[ModelSession]:
         return iter(self._models.values())
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._models
+
+    def replace(self, session: ModelSession) -> None:
+        """Answer with `session` from now on; the one of the same name is freed with its last request.
+
+        A further model leaves the default as it is, so that no client has to name what it did not before.
+        """
+        self._models = {**self._models, session.manifest.name: session}
+
+    def remove(self, name: str) -> None:
+        """Forget the model `name`, which must not be the default one: there must be others."""
+        if name == self.default or len(self._models) == 1:
+            raise ValueError(f"{name} is the default model, or the last one")
+        self._models = {other: session for other, session in self._models.items() if other != name}
+        self.default = self.default or _only(self._models)
 
     def get(self, name: str | None) -> ModelSession:
         """The model `name`, or the default one; UnknownModel if there is none."""
@@ -52,55 +65,57 @@ def find_models(settings: Settings) -> dict[Path, ModelManifest]:
 
     StartupError names what is absent or broken, and the fix.
     """
-    manifests: dict[Path, ModelManifest] = {}
-    for folder in _model_folders(settings.weights):
-        try:
-            manifest = load_manifest(folder)
-            verify_files(folder, manifest)
-        except ManifestError as error:
-            raise StartupError(str(error)) from error
-        manifests[folder] = manifest
-    names = [manifest.name for manifest in manifests.values()]
+    manifests = {folder: _read(folder)[0] for folder in _folders(settings.weights)}
+    _check_names([manifest.name for manifest in manifests.values()], settings)
+    return manifests
+
+
+def load_models(settings: Settings) -> ModelRegistry:
+    """All models below `settings.weights`, loaded but not warmed up."""
+    sessions: list[ModelSession] = []
+    for folder in find_models(settings):
+        manifest, contents = _read(folder)
+        sessions.append(load_session(folder, manifest, contents, settings))
+        log.info(
+            "model_loaded",
+            model=manifest.name,
+            version=manifest.version,
+            folder=str(folder),
+            native_labels=sessions[-1].native_labels,
+        )
+    # The folders may have changed since they were checked.
+    _check_names([session.manifest.name for session in sessions], settings)
+    models = {session.manifest.name: session for session in sessions}
+    return ModelRegistry(models, settings.model or _only(models))
+
+
+def _only(models: Mapping[str, ModelSession]) -> str | None:
+    return next(iter(models)) if len(models) == 1 else None
+
+
+def _read(folder: Path) -> tuple[ModelManifest, dict[str, bytes]]:
+    try:
+        return read_model(folder)
+    except ManifestError as error:
+        raise StartupError(str(error)) from error
+
+
+def _check_names(names: Sequence[str], settings: Settings) -> None:
     if len(set(names)) < len(names):
         raise StartupError(f"two model folders in {settings.weights} have the same name: {', '.join(names)}")
     if settings.model is not None and settings.model not in names:
         raise StartupError(
             f"PAG_MODEL={settings.model} is not in {settings.weights}: there are {', '.join(names)}"
         )
-    return manifests
 
 
-def load_models(settings: Settings) -> ModelRegistry:
-    """All models below `settings.weights`, loaded but not warmed up."""
-    models: dict[str, ModelSession] = {}
-    for folder, manifest in find_models(settings).items():
-        try:
-            contents = read_files(folder, manifest)
-        except ManifestError as error:
-            raise StartupError(str(error)) from error
-        session = models[manifest.name] = load_session(folder, manifest, contents, settings)
-        log.info(
-            "model_loaded",
-            model=manifest.name,
-            version=manifest.version,
-            folder=str(folder),
-            native_labels=session.native_labels,
-        )
-    default = settings.model or (next(iter(models)) if len(models) == 1 else None)
-    return ModelRegistry(models, default)
-
-
-def _model_folders(weights: Path) -> list[Path]:
+def _folders(weights: Path) -> list[Path]:
     if not weights.is_dir():
         raise StartupError(
             f"weights folder {weights.absolute()} does not exist: create it with one folder per model, "
             "or point PAG_WEIGHTS at it"
         )
-    folders = sorted(
-        folder
-        for folder in weights.iterdir()
-        if folder.is_dir() and any((folder / name).is_file() for name in (MANIFEST_NAME, MODEL_NAME))
-    )
+    folders = model_folders(weights)
     if not folders:
         raise StartupError(
             f"no model in {weights.absolute()}: put a folder with {MODEL_NAME} and {MANIFEST_NAME} there, "

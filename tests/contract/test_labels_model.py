@@ -22,7 +22,7 @@ from service.engine.session import ModelSession, load_session
 from service.errors import Cancelled
 from service.imaging.geometry import plan_sampling
 from service.imaging.labels import resample_labels
-from service.manifest import ManifestError, file_entry, load_manifest, read_files
+from service.model_files import ManifestError, file_entry, load_manifest, read_files
 from service.settings import Settings
 from service.sizes import plan_fit
 from tests.contract.op_nodes import LIBRARY, Array, needs_library

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.manifest import ManifestError, ModelManifest, json_schema, load_manifest, verify_files
+from service.manifest import ModelManifest, json_schema
+from service.model_files import ManifestError, load_manifest, read_files
 from tests.service.tiny_model import manifest_document, write_model
 
 budgets = st.floats(0.001, 1.0)
@@ -26,7 +27,7 @@ def read(document: dict[str, Any]) -> ModelManifest:
 def test_a_written_folder_reads_back(tmp_path: Path) -> None:
     folder = write_model(tmp_path)
     manifest = load_manifest(folder)
-    verify_files(folder, manifest)
+    read_files(folder, manifest)
     assert manifest.tasks.names() == ("semantics", "depth", "normals")
     assert manifest.metrics.splits["val"][0].miou40 == 0.3
 
@@ -194,10 +195,10 @@ def test_changed_or_missing_files_are_found(tmp_path: Path) -> None:
     with (folder / "model.onnx").open("ab") as stream:
         stream.write(b"x")
     with pytest.raises(ManifestError, match="cut off or another one"):
-        verify_files(folder, manifest)
+        read_files(folder, manifest)
     (folder / "model.onnx").unlink()
     with pytest.raises(ManifestError, match=r"model\.onnx: No such file"):
-        verify_files(folder, manifest)
+        read_files(folder, manifest)
 
 
 def test_more_figures_may_stand_in_the_metrics() -> None:

@@ -10,7 +10,7 @@ import pytest
 from model_export.data.classes import NYU40
 from model_export.export.export import Identity, add_metrics, export
 from model_export.export.exportable import gate_strides
-from service.manifest import load_manifest, verify_files
+from service.model_files import load_manifest, read_files
 from tests.model_export.export.conftest import UNGATED
 
 
@@ -18,7 +18,7 @@ from tests.model_export.export.conftest import UNGATED
 def test_the_service_accepts_the_folder(exported, name: str) -> None:
     network = exported(name)
     manifest = load_manifest(network.folder)
-    verify_files(network.folder, manifest)
+    read_files(network.folder, manifest)
     assert manifest == network.manifest
     assert (manifest.name, manifest.version) == (name, "1.2.3")
     assert manifest.tasks.names() == ("semantics", "depth", "normals")

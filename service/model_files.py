@@ -1,0 +1,126 @@
+"""A model folder on disk: read whole and verified, so that nothing half-written is ever loaded."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from service.manifest import MANIFEST_NAME, MODEL_NAME, FileEntry, ModelManifest
+
+Fingerprint = tuple[object, ...]
+ATTEMPTS = 5
+
+
+class ManifestError(ValueError):
+    """A model folder whose manifest is absent, malformed or contradicts itself or its files."""
+
+    def __init__(self, folder: Path, problems: list[str]) -> None:
+        self.folder = folder
+        self.problems = problems
+        listing = "".join(f"\n  - {problem}" for problem in problems)
+        super().__init__(f"model folder {folder} cannot be used:{listing}")
+
+
+def model_folders(weights: Path) -> list[Path]:
+    """Folders in `weights` that hold a model, whole or not, by name.
+
+    Those whose name starts with a dot are somebody's work in progress.
+    """
+    return sorted(
+        folder
+        for folder in weights.iterdir()
+        if not folder.name.startswith(".")
+        and any((folder / name).is_file() for name in (MANIFEST_NAME, MODEL_NAME))
+    )
+
+
+def read_model(folder: Path) -> tuple[ModelManifest, dict[str, bytes]]:
+    """Manifest and verified files of the model in `folder`; ManifestError if it is not whole."""
+    for _ in range(ATTEMPTS):
+        before = fingerprint(folder)
+        try:
+            manifest = load_manifest(folder)
+            return manifest, read_files(folder, manifest)
+        except ManifestError as error:
+            problem = error
+        # Another model took the folder's place between the reads: the manifest of one, the graph of the next.
+        if fingerprint(folder) == before:
+            break
+    raise problem
+
+
+def load_manifest(folder: Path) -> ModelManifest:
+    """Manifest of the model in `folder`; ManifestError names the folder, the key and the fix."""
+    path = folder / MANIFEST_NAME
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        fix = f"put the exported {MANIFEST_NAME} there"
+        raise ManifestError(folder, [f"{MANIFEST_NAME}: {error.strerror}; {fix}"]) from error
+    try:
+        return ModelManifest.model_validate_json(text)
+    except ValidationError as error:
+        raise ManifestError(folder, [_describe(item) for item in error.errors()]) from error
+
+
+def read_files(folder: Path, manifest: ModelManifest) -> dict[str, bytes]:
+    """Contents of every file named in `manifest`; ManifestError unless each is the one that is named.
+
+    What was checked is what is returned: a file that is replaced meanwhile is never half old and half new.
+    """
+    contents: dict[str, bytes] = {}
+    problems: list[str] = []
+    for name, entry in manifest.files.items():
+        try:
+            data = contents[name] = (folder / name).read_bytes()
+        except OSError as error:
+            problems.append(f"{name}: {error.strerror}; fetch or export it again")
+            continue
+        found = hashlib.sha256(data).hexdigest()
+        if (found, len(data)) != (entry.sha256, entry.bytes):
+            problems.append(_changed(name, found, len(data), entry))
+    if problems:
+        raise ManifestError(folder, problems)
+    return contents
+
+
+def file_entry(path: Path) -> FileEntry:
+    """Digest and size of the file at `path`."""
+    with path.open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    return FileEntry(sha256=digest, bytes=path.stat().st_size)
+
+
+def fingerprint(folder: Path) -> Fingerprint:
+    """Equal to an earlier one unless a file in `folder` changed, or another took its place; reads none."""
+    try:
+        names = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
+    except OSError:
+        return ()
+    # Of a folder of links, as Kubernetes mounts them, only the target tells that it was exchanged.
+    return (str((folder / MANIFEST_NAME).resolve()), *(_status(folder / name) for name in names))
+
+
+def _status(path: Path) -> Fingerprint:
+    try:
+        status = path.stat()
+    except OSError:
+        return (path.name,)
+    # The time of change tells what a copy with its old time of modification hides.
+    return (path.name, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+
+
+def _changed(name: str, sha256: str, size: int, entry: FileEntry) -> str:
+    return (
+        f"{name}: sha256 {sha256[:12]}... ({size} bytes) is not the manifest's "
+        f"{entry.sha256[:12]}... ({entry.bytes} bytes); the file is cut off or another one: "
+        "fetch or export it again"
+    )
+
+
+def _describe(item: Any) -> str:
+    place = ".".join(str(part) for part in item["loc"]) or MANIFEST_NAME
+    return f"{place}: {item['msg']}"
