@@ -22,9 +22,13 @@ class ModelRegistry:
     They may change while others read: a reader keeps what it was given, the next gets what is there now.
     """
 
-    def __init__(self, models: dict[str, ModelSession], default: str | None) -> None:
+    def __init__(
+        self, models: dict[str, ModelSession], default: str | None, origins: Mapping[Path, str]
+    ) -> None:
         self._models = models
         self.default = default
+        self.origins = origins
+        """The folder that each model was loaded from at the start, and its name."""
 
     def __iter__(self) -> Iterator[ModelSession]:
         return iter(self._models.values())
@@ -72,21 +76,25 @@ def find_models(settings: Settings) -> dict[Path, ModelManifest]:
 
 def load_models(settings: Settings) -> ModelRegistry:
     """All models below `settings.weights`, loaded but not warmed up."""
-    sessions: list[ModelSession] = []
-    for folder in find_models(settings):
-        manifest, contents = _read(folder)
-        sessions.append(load_session(folder, manifest, contents, settings))
-        log.info(
-            "model_loaded",
-            model=manifest.name,
-            version=manifest.version,
-            folder=str(folder),
-            native_labels=sessions[-1].native_labels,
-        )
+    sessions = {folder: _load(folder, settings) for folder in find_models(settings)}
+    origins = {folder: session.manifest.name for folder, session in sessions.items()}
     # The folders may have changed since they were checked.
-    _check_names([session.manifest.name for session in sessions], settings)
-    models = {session.manifest.name: session for session in sessions}
-    return ModelRegistry(models, settings.model or _only(models))
+    _check_names(list(origins.values()), settings)
+    models = {session.manifest.name: session for session in sessions.values()}
+    return ModelRegistry(models, settings.model or _only(models), origins)
+
+
+def _load(folder: Path, settings: Settings) -> ModelSession:
+    manifest, contents = _read(folder)
+    session = load_session(folder, manifest, contents, settings)
+    log.info(
+        "model_loaded",
+        model=manifest.name,
+        version=manifest.version,
+        folder=str(folder),
+        native_labels=session.native_labels,
+    )
+    return session
 
 
 def _only(models: Mapping[str, ModelSession]) -> str | None:
