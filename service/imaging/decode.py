@@ -1,15 +1,20 @@
-"""Bytes to a photograph: uint8 [H,W,3] RGB, upright, with limits kept before any pixel is decoded."""
+"""Bytes to a photograph: uint8 [H,W,3] RGB, upright, with limits kept before any pixel is decoded.
+
+Decoders see only what the first picture needs (see `formats`): no text, profile, thumbnail or later frame
+reaches them, and a file's size and orientation are read in one place for the header and the pixels alike.
+"""
 
 from __future__ import annotations
 
-import io
-from collections.abc import Iterator
+import logging
+import warnings
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
 
 from service.errors import (
     EmptyBody,
@@ -19,9 +24,11 @@ from service.errors import (
     UndecodableImage,
     UnsupportedImage,
 )
+from service.imaging.formats import bmp, gif, jpeg, png, tiff, webp
+from service.imaging.formats.still import Still
+from service.imaging.pixels import jpeg_pixels, pillow_pixels
 
 MIN_SIDE = 16
-ORIENTATION_TAG = 0x0112
 MAGIC = {
     "JPEG": (b"\xff\xd8\xff",),
     "PNG": (b"\x89PNG\r\n\x1a\n",),
@@ -30,9 +37,29 @@ MAGIC = {
     "BMP": (b"BM",),
 }
 FORMATS = (*MAGIC, "WEBP")
+READERS: dict[str, Callable[[bytes], Still]] = {
+    "JPEG": jpeg.read,
+    "PNG": png.read,
+    "GIF": gif.read,
+    "TIFF": tiff.read,
+    "BMP": bmp.read,
+    "WEBP": webp.read,
+}
+# What each EXIF orientation asks for: the stored axes swapped, then the rows and the columns reversed.
+TURNS = {
+    2: (False, False, True),
+    3: (False, True, True),
+    4: (False, True, False),
+    5: (True, False, False),
+    6: (True, False, True),
+    7: (True, True, True),
+    8: (True, True, False),
+}
+HINT = "Write it again with another program, or send it as PNG or JPEG."
 
-# Our own limit, kept in `open_image`, stands in for Pillow's, which only warns up to 179 megapixels.
-Image.MAX_IMAGE_PIXELS = None
+# Pillow raises what matters; what it would tell a person at a terminal is noise in a server's log.
+logging.getLogger("PIL").setLevel(logging.CRITICAL)
+warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
 @dataclass(frozen=True)
@@ -72,9 +99,7 @@ def open_header(data: bytes, max_pixels: int) -> Header:
 
     Raises EmptyBody, UnsupportedImage, ImageTooLarge, ImageTooSmall or UndecodableImage.
     """
-    with _opened(data, max_pixels) as (image, name):
-        height, width = _upright_size(image)
-        return Header(name, height, width)
+    return _open(data, max_pixels)[0]
 
 
 def decode(data: bytes, max_pixels: int, enough_pixels: int | None = None) -> Photograph:
@@ -84,68 +109,47 @@ def decode(data: bytes, max_pixels: int, enough_pixels: int | None = None) -> Ph
     those. Of animations the first frame is taken; alpha is laid over white; ICC profiles are not applied.
     Raises as `open_header` does.
     """
-    with _opened(data, max_pixels) as (image, name):
-        return _load(image, name, enough_pixels)
+    header, still = _open(data, max_pixels)
+    with _refusing(header.format):
+        pixels = jpeg_pixels(still, enough_pixels) if header.format == "JPEG" else None
+        if pixels is None:
+            pixels = pillow_pixels(still, header.format)
+    return Photograph(_upright(pixels, still.orientation), header.height, header.width, header.format)
 
 
-@contextmanager
-def _opened(data: bytes, max_pixels: int) -> Iterator[tuple[Image.Image, str]]:
-    """The image, opened and within the limits, and its format; decoders' errors within become ours."""
+def _open(data: bytes, max_pixels: int) -> tuple[Header, Still]:
     if not data:
         raise EmptyBody("The body is empty; send an image as the body or as the multipart field 'file'.")
     name = sniff(data)
-    try:
-        with Image.open(io.BytesIO(data), formats=[name]) as image:
-            _check_size(image, max_pixels)
-            yield image, name
-    except (ServiceError, MemoryError):
-        raise
-    # Decoders meet hostile bytes with whatever exception their parser runs into.
-    except Exception as error:
-        raise UndecodableImage(f"The {name} image is truncated or corrupt: {error}.") from error
-
-
-def _upright_size(image: Image.Image) -> tuple[int, int]:
-    width, height = image.size
-    # Pillow decodes a PNG to look for EXIF behind its pixels; a TIFF's size is already the upright one.
-    if image.format == "PNG":
-        exif = Image.Exif()
-        exif.load(image.info.get("exif", b""))
-    else:
-        exif = image.getexif()
-    turned = image.format != "TIFF" and exif.get(ORIENTATION_TAG) in (5, 6, 7, 8)
-    return (width, height) if turned else (height, width)
-
-
-def _check_size(image: Image.Image, max_pixels: int) -> None:
-    width, height = image.size
+    with _refusing(name):
+        still = READERS[name](data)
+    height, width = still.height, still.width
+    if TURNS.get(still.orientation, (False,))[0]:
+        height, width = width, height
     if width * height > max_pixels:
         raise ImageTooLarge(height, width, max_pixels)
     if min(width, height) < MIN_SIDE:
         raise ImageTooSmall(height, width, MIN_SIDE)
+    return Header(name, height, width), still
 
 
-def _load(image: Image.Image, name: str, enough_pixels: int | None) -> Photograph:
-    width, height = image.size
-    if enough_pixels is not None and name == "JPEG":
-        factor = max(1.0, (width * height / enough_pixels) ** 0.5)
-        image.draft(None, (int(width / factor) + 1, int(height / factor) + 1))
-    image.load()
-    if image.getexif().get(ORIENTATION_TAG, 1) in (5, 6, 7, 8):
-        height, width = width, height
-    pixels = _to_rgb(ImageOps.exif_transpose(image))
-    return Photograph(pixels, height, width, name)
+@contextmanager
+def _refusing(name: str) -> Iterator[None]:
+    """Decoders meet hostile bytes with whatever exception their parser runs into: all become ours."""
+    try:
+        yield
+    except (ServiceError, MemoryError):
+        raise
+    except Exception as error:
+        raise UndecodableImage(f"The {name} image is truncated or corrupt: {error}. {HINT}") from error
 
 
-def _to_rgb(image: Image.Image) -> NDArray[np.uint8]:
-    if image.mode.startswith("I"):
-        # Pillow clips deep grey values to 255; their high byte is what an 8-bit screen shows.
-        grey = (np.clip(np.asarray(image), 0, 65535) // 256).astype(np.uint8)
-        return np.repeat(grey[..., None], 3, axis=2)
-    if image.mode == "F":
-        raise UndecodableImage("Images of floating-point values have no defined white; send 8 or 16 bits.")
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        white = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(white, image)
-    return np.array(image.convert("RGB"))
+def _upright(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
+    if orientation not in TURNS:
+        return pixels
+    swapped, down, across = TURNS[orientation]
+    if swapped:
+        pixels = np.asarray(cv2.transpose(pixels), np.uint8)
+    if down or across:
+        pixels = np.asarray(cv2.flip(pixels, -1 if down and across else int(across)), np.uint8)
+    return pixels

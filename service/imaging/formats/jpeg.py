@@ -1,0 +1,107 @@
+"""JPEG: tables and scans; of the application segments only those that say how colours are stored."""
+
+from __future__ import annotations
+
+import re
+
+from service.imaging.formats.still import Malformed, Still, exif_orientation, slices, unpack
+
+SOF = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
+SEQUENTIAL = (0xC0, 0xC1, 0xC9)
+SOS, EOI, EXIF, JFIF, ADOBE = 0xDA, 0xD9, 0xE1, 0xE0, 0xEE
+TABLES = {0xC4, 0xCC, 0xDB, 0xDD}
+ALONE = {0x01, *range(0xD0, 0xD9)}
+MAX_SEGMENTS = 1024
+# Progressive encoders write about ten; each costs a pass over the whole picture, however short it is.
+MAX_SCANS = 64
+# In compressed data 0xFF stands before 0, a restart or, as a fill byte, 0xFF: all else is a marker.
+MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
+
+
+def read(data: bytes) -> Still:
+    """Picture of the JPEG file `data`."""
+    size: tuple[int, int] | None = None
+    orientation, spans, place = 0, [(0, 2)], 2
+    for _ in range(MAX_SEGMENTS):
+        start, marker, stop = _segment(data, place)
+        if marker in SOF:
+            size = _size(data, start)
+        if marker == SOS:
+            if size is None:
+                raise Malformed("its pixels come before their size")
+            return Still(*size, orientation or 1, slices(data, [*spans, (start, len(data))]))
+        if marker == EXIF and not orientation and data.startswith(b"Exif\0", start + 4):
+            orientation = exif_orientation(memoryview(data)[start + 4 : stop])
+        if marker in SOF | TABLES or _says_colours(data, marker, start):
+            spans.append((start, stop))
+        place = stop
+    raise Malformed(f"it has more than {MAX_SEGMENTS} segments before its pixels")
+
+
+def check_scans(still: bytes) -> None:
+    """Refuse a file (as `read` leaves it) of more than MAX_SCANS scans; costs a search through the file."""
+    scans, place = 0, 2
+    for _ in range(MAX_SEGMENTS):
+        found = MARKER.search(still, place)
+        if found is None or still[found.start() + 1] == EOI:
+            return
+        _, marker, place = _segment(still, found.start())
+        scans += marker == SOS
+        if scans > MAX_SCANS:
+            raise Malformed(f"it has more than {MAX_SCANS} scans")
+    raise Malformed(f"it has more than {MAX_SEGMENTS} segments")
+
+
+def has_one_scan(still: bytes) -> bool:
+    """Whether the first scan holds the whole picture: sequential, with every component."""
+    place, components = 2, 0
+    while True:
+        start, marker, place = _segment(still, place)
+        if marker in SOF:
+            if marker not in SEQUENTIAL:
+                return False
+            components = unpack("B", still, start + 9)[0]
+        if marker == SOS:
+            return unpack("B", still, start + 4)[0] == components
+
+
+def _segment(data: bytes, place: int) -> tuple[int, int, int]:
+    """Start, marker and end of the next segment; bytes between segments are skipped, as decoders do."""
+    while True:
+        start = data.find(b"\xff", place)
+        if start < 0 or start + 1 >= len(data):
+            raise Malformed("it ends before its pixels")
+        marker = data[start + 1]
+        if marker in (0x00, 0xFF):
+            place = start + 1
+            continue
+        break
+    if marker == EOI:
+        raise Malformed("it ends before its pixels")
+    if marker in ALONE:
+        return start, marker, start + 2
+    (length,) = unpack(">H", data, start + 2)
+    return start, marker, start + 2 + max(length, 2)
+
+
+def _size(data: bytes, start: int) -> tuple[int, int]:
+    height, width = unpack(">HH", data, start + 5)
+    if height == 0:
+        raise Malformed("its height stands behind its pixels (DNL), which is not read")
+    return height, width
+
+
+def _says_colours(data: bytes, marker: int, start: int) -> bool:
+    if marker == JFIF:
+        return data.startswith(b"JFIF\0", start + 4)
+    return marker == ADOBE and data.startswith(b"Adobe", start + 4)
+
+
+def is_plain(still: bytes) -> bool:
+    """Whether the picture has one component or three of eight bits: grey, YCbCr or RGB."""
+    place = 2
+    while True:
+        start, marker, place = _segment(still, place)
+        if marker in SOF:
+            precision, components = unpack("B", still, start + 4)[0], unpack("B", still, start + 9)[0]
+            return precision == 8 and components in (1, 3)

@@ -1,0 +1,30 @@
+"""PNG: the critical chunks and the transparency; text, profiles and animations are left out."""
+
+from __future__ import annotations
+
+from service.imaging.formats.still import Malformed, Still, exif_orientation, slices, unpack
+
+KEPT = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"}
+SIGNATURE_BYTES = 8
+CHUNK_FRAME = 12  # length, name and checksum
+# Encoders write 8 KiB of pixels per chunk or more; a file may not make work of empty chunks.
+MAX_CHUNKS = 16384
+
+
+def read(data: bytes) -> Still:
+    """First picture of the PNG file `data`."""
+    length, width, height = unpack(">I4xII", data, SIGNATURE_BYTES)
+    if data[12:16] != b"IHDR" or length != 13:
+        raise Malformed("its first chunk is not IHDR")
+    orientation, spans, place = 1, [(0, SIGNATURE_BYTES)], SIGNATURE_BYTES
+    for _ in range(MAX_CHUNKS):
+        if place + 8 > len(data):
+            return Still(height, width, orientation, slices(data, spans))
+        (length,) = unpack(">I", data, place)
+        name, stop = data[place + 4 : place + 8], min(place + CHUNK_FRAME + length, len(data))
+        if name in KEPT:
+            spans.append((place, stop))
+        elif name == b"eXIf":
+            orientation = exif_orientation(memoryview(data)[place + 8 : stop - 4])
+        place = len(data) if name == b"IEND" else stop
+    raise Malformed(f"it has more than {MAX_CHUNKS} chunks")
