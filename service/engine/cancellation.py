@@ -1,44 +1,48 @@
-"""Stops work whose caller has left, also in the middle of an inference."""
+"""Stops work that nobody waits for, also in the middle of an inference."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import onnxruntime
 
-from service.errors import Cancelled
+from service.errors import Cancelled, DeadlineExceeded, ServiceError
 
 
-class Cancellation:
-    """One request's stop signal; `cancel` may be called from any thread, any number of times."""
+class Stoppable:
+    """Work that may be told to stop; from any thread, any number of times."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._cancelled = False
+        self._error: Callable[[], ServiceError] | None = None
         self._running: onnxruntime.RunOptions | None = None
+        self._listeners: list[Callable[[], object]] = []
+        self.stopped_at: float | None = None
 
     @property
-    def cancelled(self) -> bool:
-        """Whether the caller has left."""
-        return self._cancelled
-
-    def cancel(self) -> None:
-        """Stop at the next stage, or at the next node of the network if it runs."""
-        with self._lock:
-            self._cancelled = True
-            if self._running is not None:
-                self._running.terminate = True
+    def stopped(self) -> bool:
+        """Whether nobody waits any more."""
+        return self._error is not None
 
     def check(self) -> None:
-        """Raise Cancelled if the caller has left."""
-        if self._cancelled:
-            raise Cancelled("The caller left before the work was done.")
+        """Raise Cancelled or DeadlineExceeded if nobody waits any more."""
+        if self._error is not None:
+            raise self._error()
+
+    def on_stop(self, listener: Callable[[], object]) -> None:
+        """Call `listener` in the thread that stops the work; at once if it is stopped."""
+        with self._lock:
+            if self._error is None:
+                self._listeners.append(listener)
+                return
+        listener()
 
     @contextmanager
     def run_options(self) -> Iterator[onnxruntime.RunOptions]:
-        """Options of one run, which `cancel` terminates while the context lasts."""
+        """Options of one run, which a stop terminates at the network's next node while the context lasts."""
         # Terminated options stay terminated, so each run gets its own.
         options = onnxruntime.RunOptions()
         # Heads of tasks that nobody asked for are not run.
@@ -51,3 +55,44 @@ class Cancellation:
         finally:
             with self._lock:
                 self._running = None
+
+    def _stop(self, error: Callable[[], ServiceError]) -> None:
+        with self._lock:
+            if self._error is not None:
+                return
+            self._error = error
+            self.stopped_at = time.perf_counter()
+            if self._running is not None:
+                self._running.terminate = True
+            listeners, self._listeners = self._listeners, []
+        for listener in listeners:
+            listener()
+
+
+class Cancellation(Stoppable):
+    """One request's stop signal."""
+
+    def cancel(self) -> None:
+        """Stop: the caller has left."""
+        self._stop(lambda: Cancelled("The caller left before the work was done."))
+
+    def expire(self) -> None:
+        """Stop: the deadline has passed."""
+        self._stop(lambda: DeadlineExceeded("The deadline passed before the answer was made."))
+
+
+class Together(Stoppable):
+    """Stop signal of a batch: used when every member's has been, so that no member harms another."""
+
+    def __init__(self, members: Sequence[Stoppable]) -> None:
+        super().__init__()
+        self._waiting = len(members)
+        for member in members:
+            member.on_stop(self._one_less)
+
+    def _one_less(self) -> None:
+        with self._lock:
+            self._waiting -= 1
+            last = self._waiting == 0
+        if last:
+            self._stop(lambda: Cancelled("Every caller of the batch left before the work was done."))

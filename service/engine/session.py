@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,8 @@ import perforated_conv
 import structlog
 from numpy.typing import NDArray
 
-from service.engine.cancellation import Cancellation
+from service.budget import operating_point
+from service.engine.cancellation import Stoppable
 from service.engine.threads import threads_of, workers_of
 from service.errors import InferenceFailed, StartupError
 from service.imaging.geometry import Sampling
@@ -57,6 +58,8 @@ class ModelSession:
     ) -> None:
         self.manifest = manifest
         self.runtime = runtime
+        # Asked for many times per request; sizes and budgets repeat.
+        self.point = lru_cache(maxsize=4096)(partial(operating_point, manifest))
         self._alone = alone
         self._shared = shared
         self._labels = labels
@@ -71,7 +74,7 @@ class ModelSession:
         images: NDArray[np.uint8],
         budgets: Sequence[float],
         outputs: Sequence[str],
-        cancellation: Cancellation,
+        cancellation: Stoppable,
         *,
         shared: bool = False,
     ) -> list[dict[str, NDArray[np.float32]]]:
@@ -85,7 +88,7 @@ class ModelSession:
         return [dict(zip(outputs, each, strict=True)) for each in zip(*values, strict=True)]
 
     def labels(
-        self, logits: NDArray[np.float32], sampling: Sampling, cancellation: Cancellation
+        self, logits: NDArray[np.float32], sampling: Sampling, cancellation: Stoppable
     ) -> NDArray[np.uint8]:
         """Label map uint8 [H,W] of logits float32 [h,w,C]; Cancelled if the caller left."""
         if self._labels is None:
@@ -104,7 +107,7 @@ class ModelSession:
         session: onnxruntime.InferenceSession,
         outputs: Sequence[str],
         feeds: dict[str, NDArray[Any]],
-        cancellation: Cancellation,
+        cancellation: Stoppable,
     ) -> list[NDArray[Any]]:
         with cancellation.run_options() as options:
             try:

@@ -9,6 +9,7 @@ from service.settings import Settings
 
 CGROUP = Path("/sys/fs/cgroup")
 MOST_WORKERS = 4
+GPU_BATCH = 8
 
 
 def usable_cpus(cgroup: Path = CGROUP) -> int:
@@ -26,6 +27,16 @@ def threads_of(settings: Settings) -> int:
 def workers_of(settings: Settings) -> int:
     """Inferences at a time: never more than threads, so that each has one at least."""
     return min(settings.workers or MOST_WORKERS, threads_of(settings))
+
+
+def codecs_of(settings: Settings) -> int:
+    """Threads that decode and encode."""
+    return settings.codec_threads or usable_cpus()
+
+
+def batch_of(settings: Settings) -> int:
+    """Images of one inference at most."""
+    return settings.max_batch or (1 if settings.provider == "cpu" else GPU_BATCH)
 
 
 def _quota(cgroup: Path) -> float | None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from concurrent.futures import Executor
+from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
@@ -41,7 +43,7 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
         "description": "The maps, as the Accept header chooses.",
         "content": dict.fromkeys((ZIP, NPZ, PNG), BINARY),
     },
-    **documented(400, 404, 406, 408, 413, 415, 422, 500, 503),
+    **documented(400, 401, 404, 406, 408, 413, 415, 422, 429, 500, 503, 504),
 }
 
 
@@ -52,22 +54,24 @@ def build_router(engine: Engine, settings: Settings) -> APIRouter:
     @router.post("/parse", responses=ANSWERS, openapi_extra={"requestBody": REQUEST_BODY})
     async def parse(request: Request, query: Annotated[ParseQuery, Query()]) -> Response:
         """Semantic classes, metric depth and surface normals of a photograph."""
-        options = _options(engine, query)
+        arrived = time.perf_counter()
+        options = _options(engine, query, arrived)
         media_type, render = _representation(request, query, options)
-        engine.check_capacity()
-        data = await read_image(request, settings.max_body_bytes, settings.body_timeout)
+        options = replace(options, answer=media_type + query.output)
         request_id = request.scope["request_id"]
-        cancellation = Cancellation()
-        async with cancelled_on_disconnect(request, cancellation):
-            parsed, body = await engine.parse(
-                data, options, lambda done, pool: render(done, request_id, pool), cancellation
-            )
+        with engine.held():
+            data = await read_image(request, settings.max_body_bytes, settings.body_timeout)
+            cancellation = Cancellation()
+            async with cancelled_on_disconnect(request, cancellation):
+                parsed, body = await engine.parse(
+                    data, options, lambda done, pool: render(done, request_id, pool), cancellation
+                )
         return Response(body, headers=headers_of(parsed), media_type=media_type)
 
     return router
 
 
-def _options(engine: Engine, query: ParseQuery) -> Options:
+def _options(engine: Engine, query: ParseQuery, arrived: float) -> Options:
     tasks = None
     if query.tasks is not None:
         tasks = [name.strip() for name in query.tasks.split(",")]
@@ -77,7 +81,13 @@ def _options(engine: Engine, query: ParseQuery) -> Options:
             "output=overlay shows the semantics alone: leave tasks out, or tasks=semantics."
         )
     return engine.resolve(
-        query.model, ["semantics"] if overlay else tasks, query.budget, query.size, photograph=overlay
+        query.model,
+        ["semantics"] if overlay else tasks,
+        query.budget,
+        query.size,
+        photograph=overlay,
+        min_budget=query.min_budget,
+        deadline=None if query.deadline_ms is None else arrived + query.deadline_ms / 1000,
     )
 
 

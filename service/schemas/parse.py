@@ -27,6 +27,26 @@ class ParseQuery(BaseModel):
             "the model's floor the floor is served. Default: the server's or the model's.",
         ),
     ] = None
+    min_budget: Annotated[
+        float | None,
+        Field(
+            gt=0,
+            le=1,
+            allow_inf_nan=False,
+            description="Least budget that load or a deadline may lower this request to; where less would "
+            "be needed it is refused. min_budget=budget opts out of both. Default: the model's floor.",
+        ),
+    ] = None
+    deadline_ms: Annotated[
+        float | None,
+        Field(
+            gt=0,
+            le=3_600_000,
+            allow_inf_nan=False,
+            description="Milliseconds from the request's arrival within which the answer is of use: the "
+            "largest budget predicted to meet it is chosen. Missed: 504; hopeless: 503 or 429 at once.",
+        ),
+    ] = None
     tasks: Annotated[
         str | None,
         Field(description="Comma-separated maps to compute and return. Default: all of the model."),
@@ -52,7 +72,8 @@ class BudgetMeta(BaseModel):
     requested: float
     used: float
     reason: Reason = Field(
-        description="client: as asked or by default; floor: raised to the least that the model serves, which "
+        description="client: as asked; default: none was asked for; deadline: lowered to meet deadline_ms; "
+        "brownout: lowered because many wait; floor: raised to the least that the model serves, which "
         "padding makes more than its floor for some small photographs."
     )
     scale: float = Field(description="Working resolution: share of the photograph's working size, per side.")

@@ -47,14 +47,17 @@ def shapes(parsed: Parsed, pool: Executor) -> dict[str, tuple[int, ...]]:
     return {name: values.shape for name, values in parsed.maps.items()}
 
 
-def start(engine: Engine, cancellation: Cancellation) -> asyncio.Task[Any]:
-    return asyncio.create_task(engine.parse(PHOTO, engine.resolve(), shapes, cancellation))
+def start(engine: Engine, cancellation: Cancellation, **asked: Any) -> asyncio.Task[Any]:
+    async def parse() -> tuple[Parsed, dict[str, tuple[int, ...]]]:
+        with engine.held():
+            return await engine.parse(PHOTO, engine.resolve(**asked), shapes, cancellation)
+
+    return asyncio.create_task(parse())
 
 
-async def until_inference(metrics: Metrics) -> None:
-    """Wait until a request is admitted and neither decoded nor queued any more."""
-    value = metrics.registry.get_sample_value
-    while value("pag_budget_used_count") == 0 or value("pag_queue_depth") != 0:
+async def until_inference(metrics: Metrics, count: int = 1) -> None:
+    """Wait until `count` inferences have begun."""
+    while (metrics.registry.get_sample_value("pag_batch_size_count") or 0) < count:
         await asyncio.sleep(0.001)
 
 
@@ -157,6 +160,6 @@ def test_an_early_cancellation_computes_nothing(weights: Path) -> None:
             cancellation.cancel()
             with pytest.raises(Cancelled):
                 await start(engine, cancellation)
-            assert metrics.registry.get_sample_value("pag_cancelled_total", {"stage": "decode"}) == 1
+            assert metrics.registry.get_sample_value("pag_cancelled_total", {"stage": "queue"}) == 1
 
     asyncio.run(scenario())

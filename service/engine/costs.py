@@ -1,0 +1,177 @@
+"""Predicts how long each stage of a request takes; learns from every request, starts from the warm-up."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from service.budget import OperatingPoint
+from service.engine.work import Options
+from service.metrics import Metrics
+
+# Of one thread, before anything was measured; the first requests of each kind correct them.
+DECODE_SECONDS_PER_PIXEL = {"JPEG": 1.2e-8, "WEBP": 3e-8, "PNG": 6e-8}
+OTHER_SECONDS_PER_PIXEL = 4e-8
+FINISH_SECONDS_PER_PIXEL = 8e-8
+FINISH_SECONDS = 1e-3
+INFERENCE_SECONDS_PER_MULTIPLY_ADD = 1e-11
+
+SLOWEST_GAIN = 0.1
+LARGEST_RATIO = 20.0
+RESIDUALS = 256
+MARGIN_QUANTILE = 0.975
+
+
+@dataclass
+class Factor:
+    """Measured over expected time of one kind of work, a moving mean."""
+
+    value: float = 1.0
+    count: int = 0
+
+    def learn(self, ratio: float) -> None:
+        """Take one measurement in; the first few weigh more than later ones."""
+        self.count += 1
+        gain = max(SLOWEST_GAIN, 1 / (self.count + 1))
+        self.value += gain * (min(max(ratio, 1 / LARGEST_RATIO), LARGEST_RATIO) - self.value)
+
+
+class Curve:
+    """Seconds of one network's inference against its multiply-adds: lines between measured points."""
+
+    def __init__(self, points: Sequence[tuple[float, float]]) -> None:
+        self._points = sorted(points)
+
+    def seconds(self, multiply_adds: float) -> float:
+        """Seconds at `multiply_adds`; beyond the points in proportion to the nearest one's rate."""
+        points = self._points
+        if not points:
+            return multiply_adds * INFERENCE_SECONDS_PER_MULTIPLY_ADD
+        if multiply_adds >= points[-1][0]:
+            return points[-1][1] * multiply_adds / points[-1][0]
+        for (low, fast), (high, slow) in pairwise(points):
+            if low <= multiply_adds <= high:
+                return fast + (slow - fast) * (multiply_adds - low) / max(high - low, 1.0)
+        # Calls have a price of their own, so the least measured time is not undercut by much.
+        return points[0][1] * (0.5 + 0.5 * multiply_adds / points[0][0])
+
+
+class Margin:
+    """What predictions have lately been exceeded by: all but the worst few of them."""
+
+    def __init__(self) -> None:
+        self._residuals: deque[float] = deque(maxlen=RESIDUALS)
+        self.seconds = 0.0
+
+    def learn(self, residual: float) -> None:
+        """Take in a measured time less the predicted one."""
+        self._residuals.append(residual)
+        # Every fourth suffices: the quantile moves slowly.
+        if len(self._residuals) % 4 == 0 or len(self._residuals) == RESIDUALS:
+            self.seconds = max(0.0, float(np.quantile(self._residuals, MARGIN_QUANTILE)))
+
+
+class Costs:
+    """Seconds of decode, inference, finish (postprocess and encode) and wait, as far as is known now."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+        self._factors: dict[Hashable, Factor] = {}
+        self._curves: dict[tuple[str, str, bool], Curve] = {}
+        self.margin = Margin()
+
+    def seed(self, options: Options, shared: bool, points: Sequence[tuple[float, float]]) -> None:
+        """Take multiply-adds and seconds of the warm-up as the network's curve."""
+        self._curves[_network(options, shared)] = Curve(points)
+
+    def decode(self, kind: str, pixels: int) -> float:
+        """Seconds to decode a photograph of `pixels` in the format `kind`; 0 for pixels sent as such."""
+        return self._factor(("decode", kind)).value * _decode_seconds(kind, pixels)
+
+    def inference(self, options: Options, point: OperatingPoint, shared: bool) -> float:
+        """Seconds of the network at `point`, alone or sharing the threads."""
+        factor = self._factor(_inference_key(options, point, shared))
+        return factor.value * self._inference_seconds(options, point, shared)
+
+    def finish(self, options: Options, point: OperatingPoint) -> float:
+        """Seconds from the network's end to the rendered answer."""
+        return self._factor(_finish_key(options)).value * _finish_seconds(options, point)
+
+    def wait(self, work: float) -> float:
+        """Seconds until the engine has done `work`, predicted seconds of all threads together."""
+        return self._factor("wait").value * work
+
+    def learn_decode(self, kind: str, pixels: int, seconds: float) -> None:
+        """Take in a measured decoding."""
+        self._learn("decode", ("decode", kind), _decode_seconds(kind, pixels), seconds)
+
+    def learn_inference(self, options: Options, point: OperatingPoint, shared: bool, seconds: float) -> None:
+        """Take in a measured inference, per image."""
+        expected = self._inference_seconds(options, point, shared)
+        self._learn("inference", _inference_key(options, point, shared), expected, seconds)
+
+    def learn_finish(self, options: Options, point: OperatingPoint, seconds: float) -> None:
+        """Take in a measured end."""
+        self._learn("encode", _finish_key(options), _finish_seconds(options, point), seconds)
+
+    def learn_wait(self, work: float, seconds: float) -> None:
+        """Take in a measured wait for `work` to be done; a short one says nothing of a long one."""
+        if work > 0.02:
+            self._learn("queue", "wait", work, seconds)
+
+    def learn_total(self, predicted: float, seconds: float) -> None:
+        """Take in the time from the choice of a budget to the end."""
+        self.margin.learn(seconds - predicted)
+        if predicted > 0:
+            self._metrics.prediction_error.labels("total").observe((seconds - predicted) / predicted)
+
+    def _factor(self, key: Hashable) -> Factor:
+        factor = self._factors.get(key)
+        if factor is None:
+            factor = self._factors[key] = Factor()
+        return factor
+
+    def _learn(self, stage: str, key: Hashable, expected: float, seconds: float) -> None:
+        if expected <= 0:
+            return
+        factor = self._factor(key)
+        predicted = factor.value * expected
+        self._metrics.prediction_error.labels(stage).observe((seconds - predicted) / predicted)
+        factor.learn(seconds / expected)
+
+    def _inference_seconds(self, options: Options, point: OperatingPoint, shared: bool) -> float:
+        curve = self._curves.get(_network(options, shared))
+        return (curve or Curve(())).seconds(point.multiply_adds)
+
+
+def _network(options: Options, shared: bool) -> tuple[str, str, bool]:
+    manifest = options.session.manifest
+    return manifest.name, manifest.version, shared
+
+
+def _inference_key(options: Options, point: OperatingPoint, shared: bool) -> Hashable:
+    # Half octaves: contention stretches a short inference more than a long one.
+    return ("inference", *_network(options, shared), round(2 * math.log2(point.multiply_adds)))
+
+
+def _finish_key(options: Options) -> Hashable:
+    return ("finish", options.session.manifest.name, options.answer, options.tasks, options.size)
+
+
+def _decode_seconds(kind: str, pixels: int) -> float:
+    if kind == RAW:
+        return 0.0
+    return pixels * DECODE_SECONDS_PER_PIXEL.get(kind, OTHER_SECONDS_PER_PIXEL)
+
+
+def _finish_seconds(options: Options, point: OperatingPoint) -> float:
+    height, width = point.fit.target(options.size)
+    return FINISH_SECONDS + FINISH_SECONDS_PER_PIXEL * height * width
+
+
+RAW = "RGB"

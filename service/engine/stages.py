@@ -1,0 +1,119 @@
+"""The stages of one image as plain functions: decode, fit, infer, bring back, render. No queues here."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from service.engine.cancellation import Stoppable, Together
+from service.engine.work import Job, Options, Parsed, timed
+from service.imaging import decode as decoding
+from service.imaging import geometry
+from service.sizes import Fit, Size
+
+Maps = dict[str, NDArray[np.float32]]
+
+
+def decode(job: Job, max_pixels: int, budget: float) -> decoding.Photograph:
+    """The photograph of `job`, at no more than the pixels that `budget` needs."""
+    with timed(job.seconds, "decode"):
+        if not isinstance(job.source, bytes):
+            return decoding.Photograph(job.source, job.height, job.width, job.format)
+        options = job.options
+        whole = options.photograph and options.size == "input"
+        return decoding.decode(job.source, max_pixels, None if whole else _enough_pixels(options, budget))
+
+
+def infer(jobs: Sequence[Job], shared: bool) -> list[Maps]:
+    """Raw outputs of each of `jobs`, which share model, outputs and padded size."""
+    first = jobs[0].options
+    images = [_fit(job) for job in jobs]
+    batch = images[0] if len(images) == 1 else np.concatenate(images)
+    budgets = [job.point.network_budget for job in jobs if job.point is not None]
+    stop: Stoppable = jobs[0].cancellation
+    if len(jobs) > 1:
+        stop = Together([job.cancellation for job in jobs])
+    start = time.perf_counter()
+    try:
+        return first.session.run(batch, budgets, outputs_of(first), stop, shared=shared)
+    finally:
+        took = time.perf_counter() - start
+        for job in jobs:
+            job.seconds["inference"] = took
+
+
+def finish(job: Job, raw: Maps, pool: Executor) -> tuple[Parsed, Any]:
+    """Maps at the size asked for, and what the door's `render` makes of them."""
+    options, point, photograph = job.options, job.point, job.photograph
+    assert point is not None and photograph is not None
+    with timed(job.seconds, "postprocess"):
+        maps = _bring_back(job, raw, pool)
+        kept = _at_size(photograph.pixels, point.fit, options.size) if options.photograph else None
+    parsed = Parsed(
+        options.session.manifest,
+        maps,
+        kept,
+        point,
+        job.format,
+        options.size,
+        job.seconds,
+        job.cancellation,
+    )
+    job.cancellation.check()
+    return parsed, job.render(parsed, pool)
+
+
+def outputs_of(options: Options) -> list[str]:
+    """Outputs of the graph that the tasks need."""
+    return options.session.manifest.tasks.outputs(options.tasks)
+
+
+def _fit(job: Job) -> NDArray[np.uint8]:
+    assert job.photograph is not None and job.point is not None
+    with timed(job.seconds, "preprocess"):
+        return geometry.fit(job.photograph.pixels, job.point.fit)
+
+
+def _bring_back(job: Job, raw: Maps, pool: Executor) -> dict[str, NDArray[Any]]:
+    options, point = job.options, job.point
+    assert point is not None
+
+    def one(name: str) -> NDArray[Any]:
+        job.cancellation.check()
+        task = getattr(options.session.manifest.tasks, name)
+        sampling = geometry.plan_sampling(point.fit, options.size, task.stride)
+        if name == "semantics":
+            return options.session.labels(raw[task.output], sampling, job.cancellation)
+        return RESAMPLE[name](OF_SCALED[name](raw[task.output], point.scale), sampling)
+
+    return dict(zip(options.tasks, pool.map(one, options.tasks), strict=True))
+
+
+OF_SCALED: dict[str, Callable[[NDArray[np.float32], float], NDArray[np.float32]]] = {
+    "depth": geometry.depth_of_scaled,
+    "normals": geometry.normals_of_scaled,
+}
+RESAMPLE: dict[str, Callable[[NDArray[np.float32], geometry.Sampling], NDArray[Any]]] = {
+    "depth": geometry.resample,
+    "normals": geometry.resample_normals,
+}
+
+
+def _at_size(pixels: NDArray[np.uint8], plan: Fit, size: Size) -> NDArray[np.uint8]:
+    height, width = plan.target(size)
+    if pixels.shape[:2] == (height, width):
+        return pixels
+    return np.asarray(cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _enough_pixels(options: Options, budget: float) -> int:
+    # An image that cannot be served at its row's scale is worked on at a smaller one, which needs fewer.
+    manifest = options.session.manifest
+    return math.ceil(manifest.input.working_pixels * manifest.budget.scales_at(budget)[0] ** 2)

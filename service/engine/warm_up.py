@@ -1,0 +1,49 @@
+"""Runs a model at several budgets, so that no request pays for first-time work and costs are known."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+
+from service.budget import OperatingPoint
+from service.engine.cancellation import Cancellation
+from service.engine.costs import Costs
+from service.engine.stages import outputs_of
+from service.engine.work import Options
+from service.imaging import geometry
+
+IMAGE = (480, 640)
+RUNS = 2
+
+
+def warm_up(options: Options, costs: Costs) -> None:
+    """Run the session of `options` at its floor, each scale and 1, alone and shared; tell `costs`."""
+    manifest = options.session.manifest
+    rows = (row.budget for row in manifest.budget.scales)
+    budgets = sorted({manifest.budget.floor, *rows, 0.5, 0.75, 1.0})
+    points = [options.session.point(budget, *IMAGE) for budget in budgets if budget >= manifest.budget.floor]
+    for shared in (False, True):
+        measured = [(float(point.multiply_adds), _seconds(options, point, shared)) for point in points]
+        costs.seed(options, shared, measured)
+    _labels(options, points[-1])
+
+
+def _seconds(options: Options, point: OperatingPoint, shared: bool) -> float:
+    """Time of the quickest run: the first one also sets memory aside."""
+    image = np.full((1, *point.fit.padded, 3), 127, np.uint8)
+    times = []
+    for _ in range(RUNS):
+        start = time.perf_counter()
+        options.session.run(image, [point.network_budget], outputs_of(options), Cancellation(), shared=shared)
+        times.append(time.perf_counter() - start)
+    return min(times)
+
+
+def _labels(options: Options, point: OperatingPoint) -> None:
+    task = options.session.manifest.tasks.semantics
+    if task is None:
+        return
+    rows, columns = (side // task.stride for side in point.fit.padded)
+    logits = np.zeros((rows, columns, len(task.classes)), np.float32)
+    options.session.labels(logits, geometry.plan_sampling(point.fit, "input", task.stride), Cancellation())
