@@ -8,23 +8,26 @@ from contextlib import asynccontextmanager, suppress
 
 import cv2
 from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
 
-from service import problems
+from service import auth, cors, problems, tracing
 from service.engine.engine import Engine
 from service.engine.registry import load_models
-from service.engine.reload import watching
 from service.metrics import Metrics
 from service.middleware import ObservedRequests
 from service.routes import health, metrics, models, parse
 from service.settings import Settings
+from service.stopping import RefusedWhenStopping, Stopping
+from service.version import VERSION
 
-VERSION = "0.1.0"
 DESCRIPTION = "Semantic classes, metric depth and surface normals at a compute budget chosen per request."
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """Application whose lifespan loads all models, or raises StartupError, and warms them up meanwhile."""
-    counters = Metrics()
+    """Application whose lifespan loads all models and warms them up meanwhile; StartupError if it cannot."""
+    counters, stopping = Metrics(), Stopping()
+    keys, origins = auth.keys_of(settings), cors.origins_of(settings)
+    spans = tracing.open_spans(settings, VERSION)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -40,16 +43,32 @@ def create_app(settings: Settings) -> FastAPI:
             app.include_router(router)
         warm_up = asyncio.create_task(engine.warm_up())
         try:
-            async with watching(settings, engine, counters):
-                yield
+            yield
         finally:
             warm_up.cancel()
             with suppress(asyncio.CancelledError):
                 await warm_up
             await asyncio.to_thread(engine.close)
+            if spans is not None:
+                await asyncio.to_thread(spans.close)
 
-    app = FastAPI(title="PAG dense parsing", version=VERSION, description=DESCRIPTION, lifespan=lifespan)
-    app.add_middleware(ObservedRequests, metrics=counters)
-    problems.install(app, counters)
+    # The documentation's scripts come from here, not from another server: it works without the internet.
+    app = FastAPIOffline(
+        title="PAG dense parsing",
+        version=VERSION,
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        redoc_url=None,
+        static_url="/docs/static",
+    )
+    app.state.stopping, app.state.metrics = stopping, counters
+    # The last one added is the outermost: every refusal carries ids, and what a page needs to read it.
+    if keys:
+        app.add_middleware(auth.ApiKeys, keys=keys)
+    app.add_middleware(RefusedWhenStopping, stopping=stopping, metrics=counters)
+    if origins:
+        cors.install(app, origins)
+    app.add_middleware(ObservedRequests, metrics=counters, spans=spans, stopping=stopping)
+    problems.install(app, counters, auth.describe if keys else None)
     app.include_router(metrics.build_router(counters))
     return app

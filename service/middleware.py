@@ -1,7 +1,8 @@
-"""Around every request: its id, its log line, its duration, and an answer where our code fails."""
+"""Around every request: its ids, its log line, its duration, and an answer where our code fails or ends."""
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 import uuid
@@ -10,57 +11,104 @@ import structlog
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from service import tracing
+from service.errors import NotReady
 from service.metrics import Metrics
-from service.problems import internal_problem
+from service.problems import internal_problem, service_problem
+from service.stopping import Stopping
+from service.tracing import Served, Spans
 
 GIVEN_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 QUIET = {"/livez", "/readyz", "/healthz", "/health", "/metrics"}
+QUIET_BELOW = "/v2/health/"
 
 log = structlog.get_logger(__name__)
 
 
 class ObservedRequests:
-    """Takes over a well-formed X-Request-ID or makes one; counts and logs each request once."""
+    """Takes over X-Request-ID and traceparent or makes them; counts and logs each request once."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, spans: Spans | None, stopping: Stopping) -> None:
         self._app = app
         self._metrics = metrics
+        self._spans = spans
+        self._stopping = stopping
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI entry."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        scope["request_id"] = request_id = _request_id(scope)
-        start = time.perf_counter()
-        status = 0
-
-        async def send_with_id(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
-            await send(message)
-
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
+        scope["request_id"] = _request_id(scope)
+        scope["trace"] = tracing.begin(scope["headers"], sampled=self._spans is not None)
+        observed = _Observed(scope, send)
+        ids = {"request_id": scope["request_id"], "trace_id": scope["trace"].trace_id}
+        with structlog.contextvars.bound_contextvars(**ids):
             try:
-                await self._app(scope, receive, send_with_id)
-            except Exception:
-                log.exception("request_failed", path=scope["path"])
-                if status:
-                    raise
-                await internal_problem(Request(scope))(scope, receive, send_with_id)
+                await self._answered(observed, receive)
             finally:
-                self._record(scope, status, time.perf_counter() - start)
+                self._record(observed)
 
-    def _record(self, scope: Scope, status: int, seconds: float) -> None:
+    async def _answered(self, observed: _Observed, receive: Receive) -> None:
+        scope = observed.scope
+        try:
+            await self._app(scope, receive, observed.send)
+        except asyncio.CancelledError:
+            # Time for running requests is up: an answer says so, and swallows the order to end.
+            if observed.status or not self._stopping.begun:
+                raise
+            error = NotReady("The server stopped before this request was answered.", retry_after=1)
+            await service_problem(Request(scope), error)(scope, receive, observed.send)
+        except Exception:
+            log.exception("request_failed", path=scope["path"])
+            if observed.status:
+                raise
+            await internal_problem(Request(scope))(scope, receive, observed.send)
+
+    def _record(self, observed: _Observed) -> None:
+        scope, status, seconds = observed.scope, observed.status, time.perf_counter() - observed.begun
         route = getattr(scope.get("route"), "path", "unmatched")
         # Methods are the client's words too: count only those that have a route.
         method = scope["method"] if route != "unmatched" else "any"
         self._metrics.request_seconds.labels(method, route, str(status)).observe(seconds)
-        level = log.debug if scope["path"] in QUIET else log.info
+        quiet = scope["path"] in QUIET or scope["path"].startswith(QUIET_BELOW)
+        level = log.debug if quiet else log.info
         milliseconds = round(1000 * seconds, 1)
         level("request", method=scope["method"], path=scope["path"], status=status, milliseconds=milliseconds)
+        if self._spans is not None and scope["trace"].sampled and not quiet:
+            self._spans.record(observed.served(seconds))
+
+
+class _Observed:
+    """One request as it is answered; adds its ids to the head of the answer."""
+
+    def __init__(self, scope: Scope, send: Send) -> None:
+        self.scope = scope
+        self.status = 0
+        self.begun = time.perf_counter()
+        self._answered = self.begun
+        self._headers: list[tuple[bytes, bytes]] = []
+        self._send = send
+
+    async def send(self, message: Message) -> None:
+        """ASGI send."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            self._answered = time.perf_counter()
+            self._headers = message["headers"] = [
+                *message.get("headers", ()),
+                (b"x-request-id", self.scope["request_id"].encode()),
+                (tracing.HEADER, self.scope["trace"].traceparent.encode()),
+            ]
+        await self._send(message)
+
+    def served(self, seconds: float) -> Served:
+        """What its spans are made of."""
+        ended = time.time_ns()
+        begun = ended - round(seconds * 1e9)
+        answered = begun + round((self._answered - self.begun) * 1e9)
+        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in self._headers}
+        return Served(self.scope, self.scope["trace"], self.status, begun, ended, answered, headers)
 
 
 def _request_id(scope: Scope) -> str:

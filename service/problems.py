@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -40,10 +40,23 @@ def problem(
         detail=detail,
         instance=request.url.path,
         request_id=request.scope.get("request_id", ""),
-        **(extra or {}),
+        **{**_trace(request), **(extra or {})},
     )
     content = json.dumps(body.model_dump(exclude_none=True), allow_nan=False)
     return Response(content, status, {**(headers or {}), "Vary": "Accept"}, MEDIA_TYPE)
+
+
+def service_problem(request: Request, error: ServiceError) -> Response:
+    """The answer to an error of the service's own family."""
+    return problem(
+        request,
+        status_of(error),
+        error.slug,
+        error.title,
+        detail=error.detail,
+        extra=error.extra,
+        headers=error.headers,
+    )
 
 
 def internal_problem(request: Request) -> Response:
@@ -52,22 +65,14 @@ def internal_problem(request: Request) -> Response:
     return problem(request, 500, ServiceError.slug, ServiceError.title, detail=detail)
 
 
-def install(app: FastAPI, metrics: Metrics) -> None:
-    """Answer all errors of `app` as problems and say so in its OpenAPI document."""
+def install(app: FastAPI, metrics: Metrics, describe: Callable[[dict[str, Any]], None] | None = None) -> None:
+    """Answer all errors of `app` as problems, also in its OpenAPI document; `describe` completes that."""
 
     async def on_service_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, ServiceError)
         if isinstance(error, Unavailable):
             metrics.rejected.labels(error.slug).inc()
-        return problem(
-            request,
-            status_of(error),
-            error.slug,
-            error.title,
-            detail=error.detail,
-            extra=error.extra,
-            headers=error.headers,
-        )
+        return service_problem(request, error)
 
     async def on_disconnect(request: Request, error: Exception) -> Response:
         metrics.cancelled.labels("upload").inc()
@@ -77,7 +82,12 @@ def install(app: FastAPI, metrics: Metrics) -> None:
     app.add_exception_handler(ClientDisconnect, on_disconnect)
     app.add_exception_handler(HTTPException, _on_http_exception)
     app.add_exception_handler(RequestValidationError, _on_validation_error)
-    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
+    app.openapi = lambda: _openapi(app, describe)  # type: ignore[method-assign]
+
+
+def _trace(request: Request) -> dict[str, Any]:
+    trace = request.scope.get("trace")
+    return {} if trace is None else {"trace_id": trace.trace_id}
 
 
 async def _on_http_exception(request: Request, error: Exception) -> Response:
@@ -97,7 +107,7 @@ async def _on_validation_error(request: Request, error: Exception) -> Response:
     return problem(request, 422, "invalid-parameter", title, detail=detail, extra={"errors": errors})
 
 
-def _openapi(app: FastAPI) -> dict[str, Any]:
+def _openapi(app: FastAPI, describe: Callable[[dict[str, Any]], None] | None) -> dict[str, Any]:
     if app.openapi_schema is None:
         document = get_openapi(
             title=app.title, version=app.version, description=app.description, routes=app.routes
@@ -108,6 +118,8 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
         definition = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
         schemas |= definition.pop("$defs")
         schemas["Problem"] = definition
+        if describe is not None:
+            describe(document)
         app.openapi_schema = document
     return app.openapi_schema
 

@@ -1,0 +1,87 @@
+"""API keys: a request without one of them is refused before its body is read."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Iterable
+from typing import Any
+
+from starlette.requests import Request
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from service.errors import StartupError, Unauthorized
+from service.problems import documented, service_problem
+from service.settings import Settings
+
+OPEN_PATHS = {"/livez", "/readyz", "/healthz", "/health", "/metrics", "/openapi.json", "/docs"}
+OPEN_BELOW = ("/v2/health/", "/docs/")
+SCHEMES = {
+    "bearer": {"type": "http", "scheme": "bearer"},
+    "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+}
+
+
+class ApiKeys:
+    """Lets through what carries a key, and what tells only how the service is."""
+
+    def __init__(self, app: ASGIApp, keys: tuple[str, ...]) -> None:
+        self._app = app
+        self._digests = [_digest(key.encode()) for key in keys]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI entry."""
+        if scope["type"] != "http" or is_open(scope["path"]) or self._has_key(scope["headers"]):
+            await self._app(scope, receive, send)
+            return
+        await service_problem(Request(scope), Unauthorized())(scope, receive, send)
+
+    def _has_key(self, headers: Iterable[tuple[bytes, bytes]]) -> bool:
+        # Each given key with each of ours, whatever the outcome: the time tells nothing of either.
+        matches = [
+            hmac.compare_digest(_digest(given), digest)
+            for given in _given_keys(headers)
+            for digest in self._digests
+        ]
+        return any(matches)
+
+
+def keys_of(settings: Settings) -> tuple[str, ...]:
+    """The keys of the settings; StartupError if something is set that holds none."""
+    text = settings.api_keys.get_secret_value()
+    keys = tuple(key for part in text.split(",") if (key := part.strip()))
+    if text and not keys:
+        raise StartupError("PAG_API_KEYS is set but holds no key: name at least one, or unset it")
+    if not text.isascii():
+        raise StartupError("PAG_API_KEYS holds characters that no header can carry: use ASCII alone")
+    return keys
+
+
+def is_open(path: str) -> bool:
+    """Whether a path needs no key: health, metrics, documentation."""
+    return path in OPEN_PATHS or path.startswith(OPEN_BELOW)
+
+
+def describe(document: dict[str, Any]) -> None:
+    """Say in an OpenAPI document which operations need a key."""
+    document["components"]["securitySchemes"] = SCHEMES
+    for path, operations in document["paths"].items():
+        if not is_open(path):
+            for operation in operations.values():
+                operation["security"] = [{name: []} for name in SCHEMES]
+                operation["responses"] |= {str(status): what for status, what in documented(401).items()}
+
+
+def _given_keys(headers: Iterable[tuple[bytes, bytes]]) -> list[bytes]:
+    keys = []
+    for name, value in headers:
+        if name == b"x-api-key":
+            keys.append(value.strip())
+        elif name == b"authorization" and value[:7].lower() == b"bearer ":
+            keys.append(value[7:].strip())
+    return keys
+
+
+def _digest(key: bytes) -> bytes:
+    # Of equal length, so that comparing tells nothing of a key's length.
+    return hashlib.sha256(key).digest()

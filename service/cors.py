@@ -1,0 +1,53 @@
+"""Pages of other origins: none may call this server unless the settings name their origin."""
+
+from __future__ import annotations
+
+import re
+
+from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
+
+from service.errors import StartupError
+from service.settings import Settings
+
+ORIGIN = re.compile(r"\*|[a-z][a-z0-9+.-]*://[^\s/?#]+")
+EXPOSED = (
+    "Inference-Header-Content-Length",
+    "PAG-Budget-Reason",
+    "PAG-Budget-Requested",
+    "PAG-Budget-Used",
+    "PAG-Maps",
+    "PAG-Model",
+    "PAG-Model-Version",
+    "PAG-Multiply-Adds",
+    "PAG-Scale",
+    "PAG-Share",
+    "Retry-After",
+    "Server-Timing",
+    "traceparent",
+    "X-Request-ID",
+)
+
+
+def origins_of(settings: Settings) -> tuple[str, ...]:
+    """The origins of the settings; StartupError for what no browser would send as one."""
+    origins = tuple(origin for part in settings.cors_origins.split(",") if (origin := part.strip()))
+    for origin in origins:
+        if not ORIGIN.fullmatch(origin):
+            raise StartupError(
+                f"PAG_CORS_ORIGINS: {origin!r} is no origin; write it as https://example.org, "
+                "without a path or a slash at its end"
+            )
+    return origins
+
+
+def install(app: FastAPI, origins: tuple[str, ...]) -> None:
+    """Let pages of `origins` call `app` and read what its answers say in headers."""
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=origins,
+        allow_methods=("GET", "POST"),
+        # Keys come in headers that a page must set itself, never in cookies: any header is safe.
+        allow_headers=("*",),
+        expose_headers=EXPOSED,
+    )

@@ -1,0 +1,53 @@
+"""`pag-service doctor`: what would keep this machine from serving, or from serving well, and the fix."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+
+from service import host_checks, setting_checks
+from service.finding import FAIL, OK, Finding
+from service.settings import Settings
+
+CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
+    host_checks.versions,
+    host_checks.cpus,
+    host_checks.kernels,
+    host_checks.native_operator,
+    host_checks.runtime,
+    setting_checks.models,
+    host_checks.memory,
+    host_checks.open_files,
+    host_checks.port,
+    setting_checks.access,
+    setting_checks.tracing_extra,
+    setting_checks.limits,
+)
+
+
+def main(settings: Settings, *, as_json: bool) -> int:
+    """Print all findings; the exit status: 1 if one is a failure."""
+    findings = examine(settings)
+    failed = any(finding.status == FAIL for finding in findings)
+    if as_json:
+        print(json.dumps({"ok": not failed, "findings": [asdict(finding) for finding in findings]}, indent=2))
+    else:
+        for finding in findings:
+            print(f"{finding.status:4}  {finding.name:16} {finding.detail}")
+            if finding.status != OK:
+                print(f"{'':6}{'':16} -> {finding.fix}")
+    return int(failed)
+
+
+def examine(settings: Settings) -> list[Finding]:
+    """All findings; a check that breaks is a failure, not the end of the others."""
+    findings: list[Finding] = []
+    for check in CHECKS:
+        try:
+            findings += check(settings)
+        except Exception as error:
+            name = check.__name__.replace("_", " ")
+            fix = "report this: a check should not break"
+            findings.append(Finding(name, FAIL, f"the check broke: {error!r}", fix))
+    return findings

@@ -1,0 +1,199 @@
+"""What the doctor looks at on the machine: CPUs, kernels, libraries, memory, files, the port."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import platform
+import resource
+import socket
+import sys
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import onnxruntime
+import perforated_conv
+
+from service.engine.session import PROVIDERS
+from service.engine.threads import CGROUP, threads_of, usable_cpus, workers_of
+from service.finding import FAIL, OK, WARN, Finding
+from service.settings import Settings
+
+CPU_INFO = Path("/proc/cpuinfo")
+# What the kernels ask of a CPU, least first: native/src/cpu_features.cc.
+LEVELS = {
+    "portable": set[str](),
+    "avx2": {"avx2", "fma"},
+    "avx512": {"avx512f", "avx512vl"},
+    "avx512_bf16": {"avx512bw", "avx512dq", "avx512_bf16"},
+    "amx": {"amx_tile", "amx_bf16"},
+}
+# Sockets, models, logs and pools beside the connections that requests come by.
+OTHER_FILES = 128
+MEBIBYTE = 2**20
+
+
+def versions(settings: Settings) -> Iterator[Finding]:
+    """The platform, and the fast event loop and parser."""
+    found = {name: _version(name) for name in ("pag-parse", "uvicorn", "uvloop", "httptools")}
+    absent = [name for name in ("uvloop", "httptools") if found[name] is None]
+    told = " ".join(f"{name} {number or 'absent'}" for name, number in found.items())
+    detail = f"{told}; Python {platform.python_version()} on {sys.platform} {platform.machine()}"
+    fix = f"pip install {' '.join(absent)}"
+    yield Finding("versions", WARN if absent else OK, detail, fix if absent else "")
+
+
+def cpus(settings: Settings) -> Iterator[Finding]:
+    """Threads and workers that the settings come to on the CPUs that may be used."""
+    usable, threads = usable_cpus(), threads_of(settings)
+    affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    quota = "a smaller quota" if usable < (affinity or usable) else "no smaller quota"
+    codecs = settings.codec_threads or usable
+    detail = (
+        f"{os.cpu_count()} on the host, {affinity} by affinity, {quota} of the group: {usable} usable; "
+        f"{threads} threads, {workers_of(settings)} workers, {codecs} codec threads"
+    )
+    if threads > usable:
+        fix = "unset PAG_THREADS, or grant as many CPUs: more threads than CPUs wait for each other"
+        yield Finding("cpus", WARN, detail, fix)
+    else:
+        yield Finding("cpus", OK, detail)
+
+
+def kernels(settings: Settings) -> Iterator[Finding]:
+    """Level of the kernels and precision of the native operator on this CPU."""
+    have = level_of(_cpu_flags())
+    names = list(LEVELS)
+    wish = settings.max_isa or have
+    level = min(have, wish, key=names.index)
+    chosen = "bf16" if names.index(level) >= names.index("avx512_bf16") else "f32"
+    detail = f"{level} (this CPU: {have}), precision {settings.precision or chosen}"
+    if names.index(wish) > names.index(have):
+        yield Finding(
+            "kernels", WARN, f"{detail}; {wish} is asked for", "unset PERFORATED_CONV_MAX_ISA: it only lowers"
+        )
+    else:
+        yield Finding("kernels", OK, detail)
+
+
+def native_operator(settings: Settings) -> Iterator[Finding]:
+    """The native operators are built and ONNX Runtime can load them."""
+    if settings.native_operator == "off" or settings.provider != "cpu":
+        yield Finding("native operators", OK, "not used: PAG_NATIVE_OPERATOR=off or a GPU")
+        return
+    problem = FAIL if settings.native_operator == "require" else WARN
+    library = perforated_conv.library_path()
+    if library is None:
+        fix = "install with a C++17 compiler and ONNX Runtime's C headers: CONTRIBUTING.md"
+        yield Finding("native operators", problem, "not built: budgets below 1 save little time", fix)
+        return
+    try:
+        onnxruntime.SessionOptions().register_custom_ops_library(str(library))
+    except Exception as error:
+        fix = "build it anew on this machine, against this version of ONNX Runtime"
+        yield Finding("native operators", problem, f"{library} cannot be loaded: {error}", fix)
+    else:
+        yield Finding("native operators", OK, f"{library} loads")
+
+
+def runtime(settings: Settings) -> Iterator[Finding]:
+    """ONNX Runtime has the execution provider of the settings."""
+    available = onnxruntime.get_available_providers()
+    detail = f"ONNX Runtime {onnxruntime.__version__}: {', '.join(available)}"
+    if PROVIDERS[settings.provider][0] not in available:
+        fix = "pip install 'pag-parse[gpu]' in place of [cpu], or set PAG_PROVIDER=cpu"
+        yield Finding("runtime", FAIL, f"{detail}; PAG_PROVIDER={settings.provider}", fix)
+    else:
+        yield Finding("runtime", OK, detail)
+
+
+def memory(settings: Settings) -> Iterator[Finding]:
+    """The bodies of all requests that are admitted fit in memory with room for the work on them."""
+    limit, held = memory_limit(), settings.max_pending * settings.max_body_bytes
+    pixels = 3 * settings.max_pixels * (settings.codec_threads or usable_cpus())
+    detail = (
+        f"limit {limit // MEBIBYTE} MiB; bodies take at most {held // MEBIBYTE} MiB (PAG_MAX_PENDING x "
+        f"PAG_MAX_BODY_BYTES), decoded photographs {pixels // MEBIBYTE} MiB at a time"
+    )
+    if 2 * (held + pixels) > limit:
+        fix = "lower PAG_MAX_PENDING, PAG_MAX_BODY_BYTES or PAG_MAX_PIXELS, or grant twice that memory"
+        yield Finding("memory", WARN, detail, fix)
+    else:
+        yield Finding("memory", OK, detail)
+
+
+def open_files(settings: Settings) -> Iterator[Finding]:
+    """Each connection is an open file."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = 2 * settings.max_pending + OTHER_FILES
+    if soft != resource.RLIM_INFINITY and soft < needed:
+        fix = f"ulimit -n {needed} or more (LimitNOFILE= of systemd, --ulimit nofile= of docker)"
+        yield Finding("open files", WARN, f"{soft} allowed, {needed} may be needed", fix)
+    else:
+        yield Finding("open files", OK, f"{soft} allowed")
+
+
+def port(settings: Settings) -> Iterator[Finding]:
+    """The port can be listened on."""
+    name = f"{settings.host}:{settings.port}"
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        with socket.create_server((settings.host, settings.port), family=family):
+            yield Finding("port", OK, f"{name} is free")
+    except OSError as error:
+        if _answers(settings):
+            fix = "none if that one is meant; a second one needs another PAG_PORT"
+            yield Finding("port", WARN, f"{name}: a service answers there already", fix)
+        else:
+            fix = "set PAG_PORT (and PAG_HOST) to one that is free here"
+            yield Finding("port", FAIL, f"{name} cannot be listened on: {error.strerror}", fix)
+
+
+def level_of(flags: set[str]) -> str:
+    """Best kernel level of a CPU with `flags`, as Linux names them."""
+    level = "portable"
+    for name, needed in LEVELS.items():
+        if not needed <= flags:
+            break
+        level = name
+    return level
+
+
+def memory_limit(cgroup: Path = CGROUP) -> int:
+    """Bytes that this process may use: the control group's limit, or what the machine has."""
+    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    for name in ("memory.max", "memory/memory.limit_in_bytes"):
+        try:
+            text = (cgroup / name).read_text().strip()
+        except OSError:
+            continue
+        return machine if text == "max" else min(machine, int(text))
+    return machine
+
+
+def _answers(settings: Settings) -> bool:
+    address = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)
+    connection = http.client.HTTPConnection(address, settings.port, timeout=1)
+    try:
+        connection.request("GET", "/livez")
+        return b'"status"' in connection.getresponse().read(200)
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def _cpu_flags(path: Path = CPU_INFO) -> set[str]:
+    try:
+        lines = path.read_text().splitlines()
+    except OSError:
+        return set()
+    return set(next((line.split(":", 1)[1].split() for line in lines if line.startswith("flags")), []))
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None

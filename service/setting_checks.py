@@ -1,0 +1,92 @@
+"""What the doctor looks at in the settings and what they point at."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator
+
+from service import auth, cors, tracing
+from service.engine.registry import find_models
+from service.errors import StartupError
+from service.finding import FAIL, OK, WARN, Finding
+from service.settings import Settings, environment_name
+from service.version import VERSION
+
+SHORTEST_KEY = 16
+LIMITS = (
+    "max_pixels",
+    "max_body_bytes",
+    "body_timeout",
+    "timeout",
+    "send_timeout",
+    "max_pending",
+    "max_wait",
+    "brownout",
+    "brownout_wait",
+    "brownout_floor",
+    "shutdown_seconds",
+)
+
+
+def models(settings: Settings) -> Iterator[Finding]:
+    """Each model folder: its manifest is valid and its files are those that it was made of."""
+    try:
+        found = find_models(settings)
+    except StartupError as error:
+        yield Finding("models", FAIL, str(error), "export or copy the folder anew, or take it away")
+        return
+    for folder, manifest in found.items():
+        yield Finding(
+            "model", OK, f"{manifest.name} {manifest.version} in {folder}: files as signed (sha256)"
+        )
+    if len(found) > 1 and settings.model is None:
+        names = ", ".join(manifest.name for manifest in found.values())
+        yield Finding(
+            "default model",
+            WARN,
+            f"none of {names} answers requests that name no model",
+            "set PAG_MODEL to one of them",
+        )
+
+
+def access(settings: Settings) -> Iterator[Finding]:
+    """Who may call: keys and origins."""
+    try:
+        keys, origins = auth.keys_of(settings), cors.origins_of(settings)
+    except StartupError as error:
+        yield Finding("access", FAIL, str(error), "correct that variable")
+        return
+    detail = f"{len(keys)} API keys; pages of {', '.join(origins) or 'no other origin'}"
+    if not keys and not _is_loopback(settings.host):
+        fix = "set PAG_API_KEYS, or let only trusted networks reach the port"
+        yield Finding("access", WARN, f"{detail}; {settings.host} is open to whoever reaches it", fix)
+    elif any(len(key) < SHORTEST_KEY for key in keys):
+        fix = "make keys by: python3 -c 'import secrets; print(secrets.token_urlsafe(32))'"
+        yield Finding("access", WARN, f"{detail}; one has fewer than {SHORTEST_KEY} characters", fix)
+    else:
+        yield Finding("access", OK, detail)
+
+
+def tracing_extra(settings: Settings) -> Iterator[Finding]:
+    """What sends spans is installed if it is switched on."""
+    try:
+        spans = tracing.open_spans(settings, VERSION)
+    except StartupError as error:
+        yield Finding("tracing", FAIL, str(error), "pip install 'pag-parse[tracing]', or PAG_TRACING=off")
+        return
+    if spans is not None:
+        spans.close()
+    yield Finding("tracing", OK, settings.tracing)
+
+
+def limits(settings: Settings) -> Iterator[Finding]:
+    """The limits in force, to be read by people."""
+    told = " ".join(f"{environment_name(name)}={getattr(settings, name)}" for name in LIMITS)
+    yield Finding("limits", OK, told)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,55 @@
+"""Told to stop: what runs is answered, what comes is refused, and readiness says so at once."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from service.errors import NotReady
+from service.metrics import Metrics
+from service.problems import service_problem
+from service.schemas.health import Readiness
+
+# Alive is not ready: a check of liveness must not have a server killed that still answers.
+ANSWERED = {"/livez", "/metrics", "/v2/health/live"}
+READINESS = {"/readyz", "/healthz", "/health"}
+CLOSE = {"Connection": "close"}
+
+
+class Stopping:
+    """Whether the process has been told to stop, and how many requests from before that still run."""
+
+    def __init__(self) -> None:
+        self.begun = False
+        self.running = 0
+
+
+class RefusedWhenStopping:
+    """Counts what runs; refuses new requests once the process is told to stop."""
+
+    def __init__(self, app: ASGIApp, stopping: Stopping, metrics: Metrics) -> None:
+        self._app = app
+        self._stopping = stopping
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI entry."""
+        if scope["type"] != "http" or (self._stopping.begun and scope["path"] in ANSWERED):
+            await self._app(scope, receive, send)
+        elif self._stopping.begun:
+            await self._refusal(scope)(scope, receive, send)
+        else:
+            self._stopping.running += 1
+            try:
+                await self._app(scope, receive, send)
+            finally:
+                self._stopping.running -= 1
+
+    def _refusal(self, scope: Scope) -> Response:
+        if scope["path"] in READINESS:
+            return JSONResponse(Readiness(status="stopping", models=[]).model_dump(), 503, CLOSE)
+        error = NotReady("The server is stopping.", retry_after=1)
+        error.headers |= CLOSE
+        self._metrics.rejected.labels(error.slug).inc()
+        return service_problem(Request(scope), error)
