@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
@@ -20,19 +21,30 @@ async def read_image(request: Request, limit: int, timeout: float) -> bytes:
 
     Raises EmptyBody, MalformedRequest, BodyTooLarge or RequestTimeout.
     """
+    is_form = request.headers.get("content-type", "").lower().startswith(FORM)
+    data = await _read(request, _form_file if is_form else Request.body, limit, timeout)
+    if not data:
+        raise EmptyBody(f"No image: send it as the body, or as the multipart field '{FIELD}'.")
+    return data
+
+
+async def read_body(request: Request, limit: int, timeout: float) -> bytes:
+    """The whole body, within the same bounds; raises BodyTooLarge or RequestTimeout."""
+    return await _read(request, Request.body, limit, timeout)
+
+
+async def _read(
+    request: Request, take: Callable[[Request], Awaitable[bytes]], limit: int, timeout: float
+) -> bytes:
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > limit:
         raise BodyTooLarge(limit)
     counted = Request(request.scope, _counting(request.receive, limit))
-    is_form = request.headers.get("content-type", "").lower().startswith(FORM)
     try:
         async with asyncio.timeout(timeout):
-            data = await (_form_file(counted) if is_form else counted.body())
+            return await take(counted)
     except TimeoutError as error:
         raise RequestTimeout(f"The body did not arrive within {timeout:g} seconds.") from error
-    if not data:
-        raise EmptyBody(f"No image: send it as the body, or as the multipart field '{FIELD}'.")
-    return data
 
 
 async def _form_file(request: Request) -> bytes:

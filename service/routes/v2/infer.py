@@ -1,0 +1,181 @@
+"""POST …/infer: each image of the request through the engine on its own, all at once."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from service.engine.cancellation import Cancellation
+from service.engine.engine import Engine
+from service.engine.session import ModelSession
+from service.engine.threads import batch_of, workers_of
+from service.engine.work import DEFAULT_PRIORITY, Options, Parsed
+from service.errors import InvalidParameter, Overloaded
+from service.routes.answers import describe_map, headers_of
+from service.routes.body import read_body
+from service.routes.disconnect import cancelled_on_disconnect
+from service.routes.v2.message import HEADER_LENGTH, InferMessage, read_message
+from service.routes.v2.outputs import Rendered, answer, check_json_size, render
+from service.routes.v2.tensors import Source, sizes_of, sources_of
+from service.schemas.v2 import AnswerParameters, InferRequest, InferResponse
+from service.settings import Settings
+
+Answer = tuple[Parsed, Rendered]
+
+
+async def infer(request: Request, session: ModelSession, engine: Engine, settings: Settings) -> Response:
+    """Answer a request for the model of `session`."""
+    arrived = time.perf_counter()
+    with engine.held():
+        message = await _receive(request, settings)
+        options = _options(engine, session, message.request, arrived)
+        binary = _forms(message.request, options)
+        sources = await asyncio.to_thread(_checked_sources, message, options, binary, settings)
+        # More at a time would only wait: for the engine that is load, on which it lowers budgets and refuses.
+        window = workers_of(settings) * batch_of(settings) + 1
+        each = _each(options, len(sources), window)
+        answers = await _parse_all(request, engine, sources, each, binary, window)
+    _check_stackable(answers)
+    parsed, images = zip(*answers, strict=True)
+    least = min(parsed, key=lambda each: each.point.used_budget)
+    return answer(_response(message.request, parsed, least), images, binary, _headers(least))
+
+
+async def _receive(request: Request, settings: Settings) -> InferMessage:
+    encoding = request.headers.get("content-encoding", "identity")
+    if encoding != "identity":
+        raise HTTPException(415, f"Content-Encoding {encoding[:60]} is not read: send the body as it is.")
+    body = await read_body(request, settings.max_body_bytes, settings.body_timeout)
+    # Numbers as text take a while, for which nobody else should wait.
+    return await asyncio.to_thread(read_message, body, request.headers.get(HEADER_LENGTH))
+
+
+def _options(engine: Engine, session: ModelSession, request: InferRequest, arrived: float) -> Options:
+    wanted, seconds = request.parameters, request.parameters.seconds
+    names = [output.name for output in request.outputs]
+    if len(set(names)) < len(names):
+        raise InvalidParameter("An output is asked for twice.")
+    return engine.resolve(
+        session.manifest.name,
+        names or None,
+        wanted.budget,
+        wanted.size,
+        min_budget=wanted.min_budget,
+        deadline=None if seconds is None else arrived + seconds,
+        priority=wanted.priority or DEFAULT_PRIORITY,
+        answer="v2",
+    )
+
+
+def _forms(request: InferRequest, options: Options) -> dict[str, bool]:
+    """Whether each output is binary, in the order of the answer."""
+    asked = {output.name: output.parameters.binary_data for output in request.outputs}
+    default = request.parameters.binary_data_output
+    stated = {name: asked.get(name) for name in options.tasks}
+    return {name: default if binary is None else binary for name, binary in stated.items()}
+
+
+def _checked_sources(
+    message: InferMessage, options: Options, binary: dict[str, bool], settings: Settings
+) -> Sequence[Source]:
+    """Images that can be answered in one tensor of bounded size, found out before any is decoded."""
+    sources = sources_of(message, settings)
+    sizes = sizes_of(sources, settings)
+    pixels = [height * width for height, width in sizes]
+    if options.size == "model":
+        pixels = [min(count, options.session.manifest.input.working_pixels) for count in pixels]
+    elif len(set(sizes)) > 1:
+        raise InvalidParameter(
+            "The images differ in size, and so would their maps: send them one by one, or with size=model if "
+            "they are of one shape."
+        )
+    if sum(pixels) > settings.max_pixels:
+        raise InvalidParameter(
+            f"The maps would have {sum(pixels)} pixels together; at most {settings.max_pixels} are made: "
+            "send fewer images at a time, or size=model."
+        )
+    check_json_size(sum(pixels), binary)
+    return sources
+
+
+def _each(options: Options, count: int, window: int) -> list[Options]:
+    """Options of every image; those that come first leave time before the deadline for those that follow."""
+    if options.deadline is None:
+        return [options] * count
+    now, turns = time.perf_counter(), math.ceil(count / window)
+    shares = [(place // window + 1) / turns for place in range(count)]
+    return [replace(options, deadline=now + share * (options.deadline - now)) for share in shares]
+
+
+async def _parse_all(
+    request: Request,
+    engine: Engine,
+    sources: Sequence[Source],
+    each: Sequence[Options],
+    binary: dict[str, bool],
+    window: int,
+) -> list[Answer]:
+    """Every image's answer, in order; if one fails or the client leaves, the others are stopped."""
+    cancellations = [Cancellation() for _ in sources]
+    places = asyncio.Semaphore(window)
+
+    async def one(source: Source, options: Options, cancellation: Cancellation) -> Answer:
+        async with places:
+            cancellation.check()
+            return await engine.parse(source, options, lambda done, _: render(done, binary), cancellation)
+
+    async with cancelled_on_disconnect(request, *cancellations):
+        try:
+            async with asyncio.TaskGroup() as group:
+                jobs = zip(sources, each, cancellations, strict=True)
+                tasks = [group.create_task(one(*job)) for job in jobs]
+        except ExceptionGroup as failures:
+            # The others' errors follow from the first.
+            raise failures.exceptions[0] from None
+    return [task.result() for task in tasks]
+
+
+def _check_stackable(answers: Sequence[Answer]) -> None:
+    sizes = {rendered.size for _, rendered in answers}
+    if len(sizes) == 1:
+        return
+    found = ", ".join(f"{height} x {width}" for height, width in sorted(sizes))
+    if len({parsed.point.fit.source for parsed, _ in answers}) == 1:
+        detail = f"Load lowered the budget, and so the size, of some images of this request alone: {found}."
+        raise Overloaded(f"{detail} Retry, or send them one by one or with size=input.", retry_after=1)
+    raise InvalidParameter(f"The maps differ in size: {found}. Send the images one by one.")
+
+
+def _response(request: InferRequest, parsed: Sequence[Parsed], least: Parsed) -> InferResponse:
+    used = ",".join(repr(each.point.used_budget) for each in parsed) if len(parsed) > 1 else None
+    point = least.point
+    return InferResponse(
+        model_name=least.manifest.name,
+        model_version=least.manifest.version,
+        id=request.id,
+        parameters=AnswerParameters(
+            budget_requested=point.requested_budget,
+            budget_used=point.used_budget,
+            budget_reason=point.reason,
+            share=point.share,
+            scale=point.scale,
+            budgets_used=used,
+        ),
+        outputs=[],
+    )
+
+
+def _headers(parsed: Parsed) -> dict[str, str]:
+    maps = {name: describe_map(parsed.manifest, name, canonical=True) for name in parsed.maps}
+    described = (f'{name}="dtype={meta.dtype},unit={meta.unit}"' for name, meta in maps.items())
+    headers = headers_of(parsed) | {"PAG-Maps": "; ".join(described)}
+    # No Accept header changes the form of this answer.
+    del headers["Vary"]
+    return headers

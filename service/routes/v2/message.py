@@ -1,0 +1,79 @@
+"""Takes a request of the protocol apart: its JSON, and the binary data behind it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pydantic_core
+from pydantic import ValidationError
+
+from service.errors import BodyTooLarge, InvalidParameter, MalformedRequest, ServiceError
+from service.schemas.v2 import InferParameters, InferRequest, InputTensor, in_words
+
+HEADER_LENGTH = "Inference-Header-Content-Length"
+IMAGE = "image"
+# Parsing so much takes some tens of milliseconds, in which no other request gets on.
+MAX_JSON_BYTES = 8 * 2**20
+
+
+class JsonTooLarge(BodyTooLarge):
+    """More JSON than is worth the time."""
+
+    def __init__(self) -> None:
+        detail = f"The JSON exceeds {MAX_JSON_BYTES} bytes; send the tensor as binary data behind it."
+        ServiceError.__init__(self, detail, limit=MAX_JSON_BYTES)
+
+
+@dataclass(frozen=True)
+class InferMessage:
+    """A request, and the bytes behind its JSON: a view of the body, not a copy.
+
+    A `raw` one has no JSON: it is one encoded photograph.
+    """
+
+    request: InferRequest
+    binary: memoryview
+    raw: bool = False
+
+
+def read_message(body: bytes, header_length: str | None) -> InferMessage:
+    """Request of a body whose first `header_length` bytes are JSON: all if None; 0: it is a photograph.
+
+    Raises MalformedRequest, JsonTooLarge or InvalidParameter.
+    """
+    view = memoryview(body)
+    if header_length is None:
+        return InferMessage(_read_request(body), view[:0])
+    length = _json_length(header_length, len(body))
+    if length == 0:
+        return InferMessage(_of_photograph(), view, raw=True)
+    return InferMessage(_read_request(body[:length]), view[length:])
+
+
+def _json_length(header_length: str, available: int) -> int:
+    if not (header_length.isascii() and header_length.isdigit() and len(header_length) < 20):
+        raise MalformedRequest(f"{HEADER_LENGTH} must be a number of bytes.")
+    length = int(header_length)
+    if length > available:
+        raise MalformedRequest(f"{HEADER_LENGTH} is {length}, but the body has {available} bytes.")
+    return length
+
+
+def _read_request(text: bytes) -> InferRequest:
+    if len(text) > MAX_JSON_BYTES:
+        raise JsonTooLarge
+    try:
+        document = pydantic_core.from_json(text, allow_inf_nan=False)
+    except ValueError as error:
+        raise MalformedRequest(f"The JSON cannot be read: {error}.") from error
+    if not isinstance(document, dict):
+        raise MalformedRequest("The JSON must be an object with the member inputs.")
+    try:
+        return InferRequest.model_validate(document)
+    except ValidationError as error:
+        raise InvalidParameter(in_words(error)) from error
+
+
+def _of_photograph() -> InferRequest:
+    tensor = InputTensor(name=IMAGE, shape=[1], datatype="BYTES")
+    return InferRequest(inputs=[tensor], parameters=InferParameters(binary_data_output=True))

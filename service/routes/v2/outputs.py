@@ -1,0 +1,123 @@
+"""From maps to output tensors, binary or JSON, and to the answer's body as pieces that are never joined."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+
+import numpy as np
+import pydantic_core
+from numpy.typing import NDArray
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from service.engine.work import Parsed
+from service.errors import InvalidParameter
+from service.imaging.encode import depth_metres
+from service.routes.v2.message import HEADER_LENGTH
+from service.schemas.v2 import BinarySize, Datatype, InferResponse, OutputTensor
+
+Buffer = bytes | memoryview
+DATATYPES: dict[str, Datatype] = {"semantics": "UINT8", "depth": "FP32", "normals": "FP32"}
+DTYPES = {"UINT8": "u1", "FP32": "<f4"}
+INNER: dict[str, tuple[int, ...]] = {"semantics": (), "depth": (), "normals": (3,)}
+# A number takes up to 20 bytes of text and some tens of nanoseconds in which no other thread runs.
+MAX_JSON_NUMBERS = 4_000_000
+PIECE_NUMBERS = 65536
+PIECE_BYTES = 2**20
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """Tensors of one image by output: their bytes, or their numbers as JSON without brackets."""
+
+    size: tuple[int, int]
+    tensors: dict[str, Buffer]
+
+
+def check_json_size(pixels: int, binary: Mapping[str, bool]) -> None:
+    """Raise InvalidParameter if outputs of `pixels` would be more JSON than is made."""
+    numbers = sum(pixels * math.prod(INNER[name]) for name, is_binary in binary.items() if not is_binary)
+    if numbers > MAX_JSON_NUMBERS:
+        raise InvalidParameter(
+            f"The outputs would be {numbers} numbers of JSON, at most {MAX_JSON_NUMBERS} are made: ask for "
+            "binary_data, fewer outputs, smaller or fewer images, or size=model."
+        )
+
+
+def render(parsed: Parsed, binary: Mapping[str, bool]) -> Rendered:
+    """Tensors of `parsed`, for a codec thread; `binary` says of each output whether it is."""
+    with parsed.timed("encode"):
+        tensors = {name: _tensor(name, parsed.maps[name], is_binary) for name, is_binary in binary.items()}
+    return Rendered(parsed.point.fit.target(parsed.size), tensors)
+
+
+def _tensor(name: str, values: NDArray[Any], binary: bool) -> Buffer:
+    canonical = depth_metres(values) if name == "depth" else values
+    array = np.ascontiguousarray(canonical, DTYPES[DATATYPES[name]])
+    return array.data.cast("B") if binary else _json_numbers(array.reshape(-1))
+
+
+def _json_numbers(values: NDArray[Any]) -> bytes:
+    # In pieces, as each call keeps all other threads from running. A double's text is exact for a float.
+    pieces = (values[start : start + PIECE_NUMBERS] for start in range(0, len(values), PIECE_NUMBERS))
+    return b",".join(pydantic_core.to_json(piece.tolist(), inf_nan_mode="null")[1:-1] for piece in pieces)
+
+
+def answer(
+    response: InferResponse, images: Sequence[Rendered], binary: Mapping[str, bool], headers: dict[str, str]
+) -> Response:
+    """The answer to a request: JSON, and behind it the binary outputs in their order."""
+    tensors = [_describe(name, images, is_binary) for name, is_binary in binary.items()]
+    head = [*_open(response)]
+    for place, tensor in enumerate(tensors):
+        head += [b","] if place else []
+        head += _text(tensor, images)
+    head += [b"]}"]
+    behind = [image.tensors[tensor.name] for tensor in tensors if tensor.parameters for image in images]
+    if not behind:
+        return PieceResponse(head, headers, "application/json")
+    length = {HEADER_LENGTH: str(sum(map(len, head)))}
+    return PieceResponse([*head, *behind], headers | length, "application/octet-stream")
+
+
+def _describe(name: str, images: Sequence[Rendered], binary: bool) -> OutputTensor:
+    size = BinarySize(binary_data_size=sum(len(image.tensors[name]) for image in images)) if binary else None
+    shape = [len(images), *images[0].size, *INNER[name]]
+    return OutputTensor(name=name, datatype=DATATYPES[name], shape=shape, parameters=size)
+
+
+def _open(response: InferResponse) -> list[Buffer]:
+    text = response.model_dump_json(exclude_none=True, exclude={"outputs"})
+    return [text[:-1].encode(), b',"outputs":[']
+
+
+def _text(tensor: OutputTensor, images: Sequence[Rendered]) -> list[Buffer]:
+    text = tensor.model_dump_json(exclude_none=True).encode()
+    if tensor.parameters:
+        return [text]
+    rows = chain.from_iterable((b",", image.tensors[tensor.name]) for image in images)
+    # The first comma is one too many.
+    return [text[:-1], b',"data":[', *list(rows)[1:], b"]}"]
+
+
+class PieceResponse(Response):
+    """Sends pieces one after the other, large ones in parts, so that maps are not copied into one body."""
+
+    def __init__(self, pieces: Sequence[Buffer], headers: Mapping[str, str], media_type: str) -> None:
+        self._pieces = pieces
+        length = {"Content-Length": str(sum(map(len, pieces)))}
+        super().__init__(None, 200, {**headers, **length}, media_type)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI entry."""
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        for piece in self._pieces:
+            view = memoryview(piece)
+            for start in range(0, len(view), PIECE_BYTES):
+                part = bytes(view[start : start + PIECE_BYTES])
+                await send({"type": "http.response.body", "body": part, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})

@@ -1,0 +1,95 @@
+"""The routes below /v2, bound to the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from fastapi import APIRouter, Depends
+from starlette.requests import Request
+from starlette.responses import Response
+
+from service.engine.engine import Engine
+from service.engine.session import ModelSession
+from service.errors import UnknownModel
+from service.routes.v2.infer import infer
+from service.routes.v2.metadata import describe_model, index_entry
+from service.routes.v2.openapi import INFER, INFER_ANSWERS, failing
+from service.schemas.v2 import (
+    ModelMetadata,
+    ModelReady,
+    RepositoryEntry,
+    ServerLive,
+    ServerMetadata,
+    ServerReady,
+)
+from service.settings import Settings
+
+SERVER = "pag-service"
+EXTENSIONS = ["binary_tensor_data", "parameters", "schedule_policy"]
+
+
+def build_router(engine: Engine, settings: Settings) -> APIRouter:
+    """All routes of the protocol."""
+
+    def newest(model: str) -> ModelSession:
+        return engine.registry.get(model)
+
+    def versioned(model: str, version: str) -> ModelSession:
+        session = engine.registry.get(model)
+        if session.manifest.version != version:
+            known = [f"{each.manifest.name} version {each.manifest.version}" for each in engine.registry]
+            raise UnknownModel(f"{model} version {version}", known)
+        return session
+
+    router = APIRouter(prefix="/v2", tags=["open inference protocol v2"])
+    _add_server(router, engine)
+    _add_model(router, "/models/{model}", newest, engine, settings)
+    _add_model(router, "/models/{model}/versions/{version}", versioned, engine, settings)
+    return router
+
+
+def _add_server(router: APIRouter, engine: Engine) -> None:
+    @router.get("", responses=failing(401))
+    async def server(request: Request) -> ServerMetadata:
+        """Name, version and extensions of the server."""
+        return ServerMetadata(name=SERVER, version=request.app.version, extensions=EXTENSIONS)
+
+    @router.get("/health/live", responses={503: {"model": ServerLive}})
+    async def live(response: Response) -> ServerLive:
+        """200 unless only a restart can help."""
+        alive = engine.state != "failed"
+        response.status_code = 200 if alive else 503
+        return ServerLive(live=alive)
+
+    @router.get("/health/ready", responses={503: {"model": ServerReady}})
+    async def ready(response: Response) -> ServerReady:
+        """200 once every model is loaded and warmed up, 503 before and while stopping."""
+        response.status_code = 200 if engine.state == "ready" else 503
+        return ServerReady(ready=engine.state == "ready")
+
+    @router.post("/repository/index", responses=failing(401))
+    async def index() -> list[RepositoryEntry]:
+        """All models; the body is not read."""
+        return [index_entry(session, engine) for session in engine.registry]
+
+
+def _add_model(
+    router: APIRouter, path: str, find: Callable[..., ModelSession], engine: Engine, settings: Settings
+) -> None:
+    found = Depends(find)
+
+    @router.get(path, responses=failing(401, 404, 422))
+    async def metadata(session: ModelSession = found) -> ModelMetadata:
+        """Inputs and outputs of a model."""
+        return describe_model(session)
+
+    @router.get(f"{path}/ready", responses=failing(401, 404, 422) | {503: {"model": ModelReady}})
+    async def model_ready(response: Response, session: ModelSession = found) -> ModelReady:
+        """200 once requests for the model are served."""
+        response.status_code = 200 if engine.state == "ready" else 503
+        return ModelReady(name=session.manifest.name, ready=engine.state == "ready")
+
+    @router.post(f"{path}/infer", responses=INFER_ANSWERS, openapi_extra=INFER)
+    async def inference(request: Request, session: ModelSession = found) -> Response:
+        """Semantic classes, metric depth and surface normals of the photographs in a tensor."""
+        return await infer(request, session, engine, settings)
