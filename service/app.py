@@ -15,7 +15,7 @@ from service.engine.engine import Engine
 from service.engine.registry import load_models
 from service.metrics import Metrics
 from service.middleware import ObservedRequests
-from service.routes import health, metrics, models, parse
+from service.routes import health, metrics, models, parse, v2
 from service.settings import Settings
 from service.stopping import RefusedWhenStopping, Stopping
 from service.version import VERSION
@@ -39,6 +39,7 @@ def create_app(settings: Settings) -> FastAPI:
             parse.build_router(engine, settings),
             models.build_router(registry),
             health.build_router(engine),
+            v2.build_router(engine, settings),
         ):
             app.include_router(router)
         warm_up = asyncio.create_task(engine.warm_up())
@@ -69,6 +70,7 @@ def create_app(settings: Settings) -> FastAPI:
     if origins:
         cors.install(app, origins)
     app.add_middleware(ObservedRequests, metrics=counters, spans=spans, stopping=stopping)
+    app.add_middleware(v2.ErrorsBelowV2)
     problems.install(app, counters, auth.describe if keys else None)
     app.include_router(metrics.build_router(counters))
     return app
