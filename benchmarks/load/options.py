@@ -16,8 +16,9 @@ from benchmarks.load.contenders import LITSERVE_VARIABLE, Host
 from benchmarks.load.photographs import write_photographs
 from benchmarks.load.pipeline import LIBRARY_VARIABLE, NPZ, ZIP
 from benchmarks.load.plan import Plan
+from service.sizes import Size
 
-ANSWERS = {"npz": (NPZ, "model"), "zip": (ZIP, "input")}
+ANSWERS: dict[str, tuple[str, Size]] = {"npz": (NPZ, "model"), "zip": (ZIP, "input")}
 
 
 def parser_of(doc: str | None) -> argparse.ArgumentParser:
@@ -64,7 +65,7 @@ class Requests:
 
     bodies: tuple[str, ...]
     accept: str
-    size: str
+    size: Size
     seed: int
 
     def plan(
