@@ -12,6 +12,8 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+from model_export.writing import write_text
+
 RESULTS = Path(__file__).parent / "results"
 PACKAGES = ("numpy", "onnxruntime", "openvino", "torch")
 
@@ -56,5 +58,5 @@ def save(name: str, result: dict[str, Any]) -> Path:
     path = RESULTS / f"{name}-{result['date'][:19].replace(':', '')}.json"
     leaf = r"[\[{][^\[\]{}]*[\]}]"
     text = re.sub(leaf, lambda found: " ".join(found[0].split()), json.dumps(result, indent=1))
-    path.write_text(text + "\n", encoding="utf-8")
+    write_text(path, text + "\n")
     return path

@@ -14,6 +14,8 @@ mpl.use("Agg")
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
+from model_export.writing import replacing
+
 STYLE: Any = {"font.size": 8, "axes.titlesize": 9, "axes.grid": True, "grid.alpha": 0.3, "savefig.dpi": 100}
 COLOURS = {"f32": "C1", "bf16": "C0"}
 
@@ -24,5 +26,6 @@ def panels(count: int, path: Path) -> Iterator[list[Axes]]:
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots(1, count, figsize=(4.4 * count, 3.6), layout="constrained", squeeze=False)
         yield list(axes[0])
-        figure.savefig(path)
+        with replacing(path) as partial:
+            figure.savefig(partial)
         plt.close(figure)

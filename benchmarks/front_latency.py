@@ -25,6 +25,7 @@ from benchmarks.runtimes import LEVELS, Level, NativeLibrary
 from benchmarks.timing import Bystanders, Run, Timings, measure
 from model_export.evaluation.points import Fit, Point
 from model_export.report.study import ReportError, Study, check_files, read_content, read_study
+from model_export.writing import write_text
 from service.manifest import MODEL_NAME
 from service.model_files import load_manifest
 
@@ -133,7 +134,7 @@ def main() -> None:
     print(f"Other processes took {bystanders.share():.0%} of the machine's time.")
     result = about | {"bystanders": bystanders.share()} | result_of(chosen, timings)
     path = given.results / study.latency
-    path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    write_text(path, json.dumps(result, indent=1) + "\n")
     print(path)
 
 

@@ -21,6 +21,7 @@ from benchmarks.running_service import RunningService, running_service
 from benchmarks.runtimes import session
 from benchmarks.split_through_service import parse
 from model_export.report import colours
+from model_export.writing import replacing
 from service.budget import operating_point
 from service.imaging.geometry import fit
 from service.manifest import MODEL_NAME, ModelManifest
@@ -96,7 +97,8 @@ def main() -> None:
         rows = [row(server, arguments.folder, photograph, budget) for budget in BUDGETS]
     picture = cv2.cvtColor(np.vstack(rows), cv2.COLOR_RGB2BGR)
     arguments.picture.parent.mkdir(parents=True, exist_ok=True)
-    cv2.imwrite(str(arguments.picture), picture, [cv2.IMWRITE_JPEG_QUALITY, 88])
+    with replacing(arguments.picture) as partial:
+        cv2.imwrite(str(partial), picture, [cv2.IMWRITE_JPEG_QUALITY, 88])
     print(arguments.picture)
 
 

@@ -26,6 +26,7 @@ from model_export.networks.parser import DenseParser
 from model_export.report import command as report
 from model_export.training import train
 from model_export.training.pseudo_labels import write_pseudo_labels
+from model_export.writing import write_text
 from service.manifest import MODEL_NAME
 
 VALIDATION_BUDGETS = (0.5, 1.0)
@@ -127,14 +128,14 @@ def _allocate(arguments: argparse.Namespace) -> None:
     network = export.load_network(arguments.checkpoint)
     split = open_split("val")
     table = allocated(network, NyuV2(cache_root() / "nyuv2", split.ids[: arguments.images]))
-    arguments.output.write_text(json.dumps(table.to_json(), indent=1) + "\n", encoding="utf-8")
+    write_text(arguments.output, json.dumps(table.to_json(), indent=1) + "\n")
     print(f"{arguments.output}: {len(table.budgets)} rows from budget {table.floor:.3f}")
 
 
 def _choose_scales(arguments: argparse.Namespace) -> None:
     points = json.loads(arguments.evaluation.read_text(encoding="utf-8"))["points"]
     rows = choose_scales(points)
-    arguments.output.write_text(json.dumps(rows) + "\n", encoding="utf-8")
+    write_text(arguments.output, json.dumps(rows) + "\n")
     for budget, scale in rows:
         print(f"from budget {budget:g} on: scale {scale:g}")
 

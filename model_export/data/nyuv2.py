@@ -23,6 +23,7 @@ from tqdm import tqdm
 
 from model_export.data.normals import FRAME, normals_from_depth8
 from model_export.data.sample import VOID, Sample, decode_normals, encode_normals
+from model_export.writing import write_text
 
 SPLITS = ("train", "val", "test", "train_unlabelled")
 HEIGHT, WIDTH = 480, 640
@@ -102,6 +103,7 @@ def build_cache(folder: Path, cache: Path, ids: Sequence[str] | None = None, pro
     ids = list(ids) if ids is not None else [id_ for split in SPLITS for id_ in read_split(folder, split)]
     scales = read_depth_scales(folder)
     cache.mkdir(parents=True, exist_ok=True)
+    (cache / "index.json").unlink(missing_ok=True)
     shapes = {name: (len(ids), HEIGHT, WIDTH, *((c,) if c else ())) for name, c in _CHANNELS.items()}
     arrays = {
         name: np.lib.format.open_memmap(cache / f"{name}.npy", "w+", np.uint8, shape)
@@ -122,7 +124,7 @@ def build_cache(folder: Path, cache: Path, ids: Sequence[str] | None = None, pro
         "metric": [scales[id_].metric for id_ in ids],
         "labelled": [(folder / "labels40" / f"{id_}.png").exists() for id_ in ids],
     }
-    (cache / "index.json").write_text(json.dumps(index))
+    write_text(cache / "index.json", json.dumps(index))
 
 
 def _decode(folder: Path, id_: str) -> dict[str, Bytes]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
 import math
 import re
@@ -17,6 +19,7 @@ from model_export.evaluation import bootstrap
 from model_export.evaluation.evaluate import Evaluation
 from model_export.evaluation.metrics import Statistics, figures_of, iou_per_class
 from model_export.evaluation.points import Point
+from model_export.writing import replacing, write_text
 
 FORM = 1
 
@@ -66,19 +69,45 @@ def _point(statistics: Statistics, point: Point, cost: Cost) -> dict[str, Any]:
 
 
 def save(folder: Path, name: str, evaluation: Evaluation, content: Mapping[str, Any]) -> Path:
-    """Writes NAME.json (content: of `described`) and NAME.npz into the folder; returns the former's path."""
+    """Writes NAME.json (content: of `described`) and NAME.npz into the folder; returns the former's path.
+
+    NAME.json is the moment at which both are new: until then NAME.npz waits under a name of its own.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    leaf = r"[\[{][^\[\]{}]*[\]}]"
-    text = re.sub(
-        leaf, lambda found: " ".join(found[0].split()), json.dumps(content, indent=1, allow_nan=False)
-    )
     path = folder / f"{name}.json"
-    path.write_text(text + "\n", encoding="utf-8")
+    _take_over_arrays(path)
+    arrays = _packed(evaluation)
+    digest = hashlib.sha256(arrays).hexdigest()
+    with replacing(_waiting(path, digest)) as partial:
+        partial.write_bytes(arrays)
+    leaf = r"[\[{][^\[\]{}]*[\]}]"
+    text = json.dumps({**content, "arrays_sha256": digest}, indent=1, allow_nan=False)
+    write_text(path, re.sub(leaf, lambda found: " ".join(found[0].split()), text) + "\n")
+    _take_over_arrays(path)
+    return path
+
+
+def _packed(evaluation: Evaluation) -> bytes:
     points = np.array([[point.scale, point.budget] for point in evaluation.points])
     arrays: dict[str, Any] = {"points": points, "images": np.array(evaluation.images)}
     arrays |= evaluation.statistics.arrays()
-    np.savez_compressed(path.with_suffix(".npz"), **arrays)
-    return path
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)
+    return buffer.getvalue()
+
+
+def _waiting(path: Path, digest: str) -> Path:
+    return path.with_name(f".{path.stem}.{digest[:16]}.npz")
+
+
+def _take_over_arrays(path: Path) -> None:
+    """Renames to NAME.npz the arrays that NAME.json names, and removes those of writers that were killed."""
+    if (arrays := arrays_of(path)) != path.with_suffix(".npz"):
+        arrays.replace(path.with_suffix(".npz"))
+    pattern = re.compile(re.escape(f".{path.stem}.") + r"[0-9a-f]{16}\.npz")
+    for left in path.parent.iterdir():
+        if pattern.fullmatch(left.name):
+            left.unlink(missing_ok=True)
 
 
 def load(path: Path) -> tuple[dict[str, Any], Evaluation]:
@@ -86,15 +115,15 @@ def load(path: Path) -> tuple[dict[str, Any], Evaluation]:
 
     Raises:
         FileNotFoundError: one of the two is absent; it is named.
-        ValueError: the file has another form, or the two tell of other points.
+        ValueError: the file has another form, or the two are not of one evaluation.
     """
-    for each in (path, path.with_suffix(".npz")):
-        if not each.is_file():
-            raise FileNotFoundError(f"no evaluation {each}: run python -m model_export evaluate --output")
-    content = json.loads(path.read_text(encoding="utf-8"))
+    content = json.loads(_read(path))
     if content.get("form") != FORM:
         raise ValueError(f"{path} has form {content.get('form')}, this code reads {FORM}: evaluate again")
-    with np.load(path.with_suffix(".npz")) as arrays:
+    packed = _read(arrays_of(path))
+    if content.get("arrays_sha256") not in (None, hashlib.sha256(packed).hexdigest()):
+        raise ValueError(f"{path} was written with another .npz: evaluate again")
+    with np.load(io.BytesIO(packed)) as arrays:
         points = tuple(Point(*map(float, row)) for row in arrays["points"])
         parts = {name: arrays[name] for name in Statistics.__dataclass_fields__}
         evaluation = Evaluation(points, tuple(arrays["images"].tolist()), Statistics(**parts))
@@ -103,6 +132,21 @@ def load(path: Path) -> tuple[dict[str, Any], Evaluation]:
     ]:
         raise ValueError(f"{path} and its .npz tell of other points: evaluate again")
     return content, evaluation
+
+
+def arrays_of(path: Path) -> Path:
+    """The file of the arrays of NAME.json, whose path is given: NAME.npz, unless its writer was killed."""
+    if path.is_file():
+        waiting = _waiting(path, json.loads(path.read_text(encoding="utf-8")).get("arrays_sha256", ""))
+        if waiting.is_file():
+            return waiting
+    return path.with_suffix(".npz")
+
+
+def _read(path: Path) -> bytes:
+    if not path.is_file():
+        raise FileNotFoundError(f"no evaluation {path}: run python -m model_export evaluate --output")
+    return path.read_bytes()
 
 
 def _rounded(value: Any) -> Any:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from model_export.writing import write_text
 from service.manifest import MetricsRow, ModelManifest
 
+CARD_NAME = "card.md"
 FIGURES = {
     "miou40": "mIoU 40",
     "miou13": "mIoU 13",
@@ -70,6 +72,5 @@ def _number(row: MetricsRow, name: str) -> str:
 def write(folder: Path, manifest: ModelManifest) -> None:
     """Writes folder/card.md; takes folder/notes.md in if it is there."""
     notes = folder / "notes.md"
-    (folder / "card.md").write_text(
-        render(manifest, notes.read_text(encoding="utf-8") if notes.is_file() else ""), encoding="utf-8"
-    )
+    text = render(manifest, notes.read_text(encoding="utf-8") if notes.is_file() else "")
+    write_text(folder / CARD_NAME, text)

@@ -6,6 +6,7 @@ import datetime
 import json
 import math
 import platform
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from model_export.data.classes import NYU40, palette
 from model_export.evaluation.cost import REFERENCE_SIZE
 from model_export.export import card
 from model_export.export.budget_table import BudgetTable
+from model_export.export.card import CARD_NAME
 from model_export.export.exportable import ExportableParser
 from model_export.export.labels_model import labels_model
 from model_export.export.onnx_model import to_onnx
@@ -28,6 +30,7 @@ from model_export.networks.pixels import PIXEL_MEAN, PIXEL_SCALE
 from model_export.training import checkpoint
 from model_export.training.log import read_log
 from model_export.training.train import make_network
+from model_export.writing import replacing_folder, write_text
 from service.budget import operating_point
 from service.manifest import LABELS_MODEL_NAME, MANIFEST_NAME, MODEL_NAME, ModelManifest
 from service.model_files import file_entry, load_manifest
@@ -81,21 +84,29 @@ def export(
     scales: (budget, scale of the image per side, from that budget on), ascending; the first is the floor.
     """
     exportable = load_exportable(checkpoints[-1], table)
-    folder.mkdir(parents=True, exist_ok=True)
-    onnx.save(to_onnx(exportable, identity.name), folder / MODEL_NAME)
-    onnx.save(labels_model(), folder / LABELS_MODEL_NAME)
-    manifest = ModelManifest.model_validate_json(
-        json.dumps(_manifest(exportable, folder, identity, _history(checkpoints), scales))
-    )
-    write(folder, manifest)
+    with replacing_folder(folder) as partial:
+        _keep_others(folder, partial)
+        onnx.save(to_onnx(exportable, identity.name), partial / MODEL_NAME)
+        onnx.save(labels_model(), partial / LABELS_MODEL_NAME)
+        manifest = ModelManifest.model_validate_json(
+            json.dumps(_manifest(exportable, partial, identity, _history(checkpoints), scales))
+        )
+        write(partial, manifest)
     return manifest
 
 
+def _keep_others(former: Path, folder: Path) -> None:
+    """Copies what an export does not write, such as notes.md."""
+    if former.is_dir():
+        written = shutil.ignore_patterns(MODEL_NAME, LABELS_MODEL_NAME, MANIFEST_NAME, CARD_NAME, ".*")
+        shutil.copytree(former, folder, ignore=written, dirs_exist_ok=True)
+
+
 def write(folder: Path, manifest: ModelManifest) -> None:
-    """Writes manifest.json and card.md."""
-    text = manifest.model_dump_json(indent=1, exclude_none=True)
-    (folder / MANIFEST_NAME).write_text(text + "\n", encoding="utf-8")
+    """Writes card.md and manifest.json; figures count once the manifest has them, so it is the last."""
     card.write(folder, manifest)
+    text = manifest.model_dump_json(indent=1, exclude_none=True)
+    write_text(folder / MANIFEST_NAME, text + "\n")
 
 
 def add_metrics(folder: Path, split: str, figures: dict[float, dict[str, float]]) -> ModelManifest:

@@ -21,6 +21,7 @@ from model_export.report import colours
 from model_export.report.classes import worst_images
 from model_export.report.colours import Floats, Pixels
 from model_export.report.samples import Results
+from model_export.writing import replacing
 from service.budget import operating_point
 from service.manifest import MODEL_NAME, ModelManifest
 from service.model_files import load_manifest
@@ -133,6 +134,7 @@ def _nearest(values: Floats, fit: Fit) -> Floats:
 def _save(pixels: Pixels, path: Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     bgr = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
-    if not cv2.imwrite(str(path), bgr, [cv2.IMWRITE_JPEG_QUALITY, QUALITY]):
-        raise OSError(f"cannot write {path}")
+    with replacing(path) as partial:
+        if not cv2.imwrite(str(partial), bgr, [cv2.IMWRITE_JPEG_QUALITY, QUALITY]):
+            raise OSError(f"cannot write {path}")
     return path

@@ -9,6 +9,7 @@ from pathlib import Path
 from model_export.report import classes, front, plots, talk
 from model_export.report.markdown import heading
 from model_export.report.samples import Results
+from model_export.writing import write_text
 
 INTERVALS = (
     "In brackets: 95 % intervals by bootstrap over the images. They tell how far a figure would move with "
@@ -28,7 +29,7 @@ def write(results: Results, folder: Path) -> Path:
     photographs = folder / "photographs.jpg"
     if photographs.is_file():
         parts += list(_gallery(os.path.relpath(photographs, page.parent)))
-    page.write_text("\n".join(parts), encoding="utf-8")
+    write_text(page, "\n".join(parts))
     return page
 
 

@@ -14,6 +14,7 @@ from matplotlib.axes import Axes
 
 from model_export.report.markdown import MAIN, Figure
 from model_export.report.samples import AXES, Axis, Results, Sample
+from model_export.writing import replacing
 
 STYLE: Any = {"font.size": 8, "axes.titlesize": 9, "axes.grid": True, "grid.alpha": 0.3, "savefig.dpi": 100}
 MARKERS = "os^vDP*X<>ph"
@@ -31,7 +32,8 @@ def _write(results: Results, axis: Axis, path: Path) -> Path:
             _panel(panel, results, axis, each)
         handles, labels = panels[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=4, fontsize=7)
-        figure.savefig(path, metadata={"Software": None})
+        with replacing(path) as partial:
+            figure.savefig(partial, metadata={"Software": None})
         plt.close(figure)
     return path
 

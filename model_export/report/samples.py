@@ -101,7 +101,7 @@ class Results:
         self.folder = folder
         self.study: Study = read_study(folder)
         names = self.study.evaluations()
-        arrays = [str(Path(name).with_suffix(".npz")) for name in names]
+        arrays = [str(stored.arrays_of(folder / name).relative_to(folder)) for name in names]
         failures = [self.study.failures] if self.study.failures else []
         check_files(folder, [*names, *arrays, self.study.latency, *failures])
         self.latency: dict[str, Any] = json.loads((folder / self.study.latency).read_text(encoding="utf-8"))

@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from model_export.writing import replacing
+
 
 class WeightAverage:
     """Exponential moving average of a network's parameters and buffers.
@@ -56,9 +58,8 @@ def save(path: Path, state: TrainingState, config: dict[str, Any]) -> None:
         "random": torch.get_rng_state(),
         "config": config,
     }
-    partial = path.with_suffix(".partial")
-    torch.save(content, partial)
-    partial.replace(path)
+    with replacing(path) as partial:
+        torch.save(content, partial)
 
 
 def read(path: Path) -> dict[str, Any]:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from model_export.writing import replacing
 
 
 class TrainingLog:
@@ -16,6 +19,7 @@ class TrainingLog:
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.path = folder / "log.jsonl"
+        _drop_unfinished_line(self.path)
 
     def write(self, kind: str, **values: Any) -> None:
         """One line {"kind": kind, ...}."""
@@ -24,8 +28,14 @@ class TrainingLog:
 
 
 def read_log(path: Path) -> list[dict[str, Any]]:
-    """The lines of a log, in order."""
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    """The lines of a log, in order; not a last one that its writer did not live to finish."""
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n")[:-1]]
+
+
+def _drop_unfinished_line(path: Path) -> None:
+    if path.is_file():
+        content = path.read_bytes()
+        os.truncate(path, content.rfind(b"\n") + 1)
 
 
 def plot(folder: Path) -> Path:
@@ -48,7 +58,8 @@ def plot(folder: Path) -> Path:
     left.set_yscale("log")
     figure.tight_layout()
     target = folder / "progress.png"
-    figure.savefig(target)
+    with replacing(target) as partial:
+        figure.savefig(partial)
     plt.close(figure)
     return target
 

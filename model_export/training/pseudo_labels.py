@@ -16,6 +16,7 @@ from tqdm import tqdm
 from model_export.data.nyuv2 import NyuV2
 from model_export.networks.parser import SIZE_MULTIPLE, DenseParser
 from model_export.networks.pixels import normalise
+from model_export.writing import replacing
 
 SCALES = (0.6, 0.8, 1.0)
 MAP_STRIDE = 4
@@ -43,7 +44,8 @@ def write_pseudo_labels(
     kept = 0.0
     for position in tqdm(range(len(samples)), desc="pseudo-labels", unit="image"):
         labels = _labels(network, samples[position].image, torch.from_numpy(bias).float(), confidence)
-        Image.fromarray(labels).save(folder / f"{samples.ids[position]}.png")
+        with replacing(folder / f"{samples.ids[position]}.png") as partial:
+            Image.fromarray(labels).save(partial)
         kept += float((labels > 0).mean()) / len(samples)
     return kept
 
