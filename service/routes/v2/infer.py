@@ -89,18 +89,10 @@ def _checked_sources(
     sources = sources_of(message, settings)
     sizes = sizes_of(sources, settings)
     pixels = [height * width for height, width in sizes]
-    if options.size == "model":
+    if options.size == "input":
+        _check_sizes(sizes, sum(pixels), settings)
+    else:
         pixels = [min(count, options.session.manifest.input.working_pixels) for count in pixels]
-    elif len(set(sizes)) > 1:
-        raise InvalidParameter(
-            "The images differ in size, and so would their maps: send them one by one, or with size=model if "
-            "they are of one shape."
-        )
-    if sum(pixels) > settings.max_pixels:
-        raise InvalidParameter(
-            f"The maps would have {sum(pixels)} pixels together; at most {settings.max_pixels} are made: "
-            "send fewer images at a time, or size=model."
-        )
     check_json_size(sum(pixels), binary)
     return sources
 
@@ -112,6 +104,19 @@ def _each(options: Options, count: int, window: int) -> list[Options]:
     now, turns = time.perf_counter(), math.ceil(count / window)
     shares = [(place // window + 1) / turns for place in range(count)]
     return [replace(options, deadline=now + share * (options.deadline - now)) for share in shares]
+
+
+def _check_sizes(sizes: Sequence[tuple[int, int]], pixels: int, settings: Settings) -> None:
+    if len(set(sizes)) > 1:
+        raise InvalidParameter(
+            "The images differ in size, and so would their maps: send them one by one, or with size=model if "
+            "they are of one shape."
+        )
+    if pixels > settings.max_pixels:
+        raise InvalidParameter(
+            f"The maps would have {pixels} pixels together; at most {settings.max_pixels} are made: send "
+            "fewer images at a time, or size=model."
+        )
 
 
 async def _parse_all(
