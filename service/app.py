@@ -13,6 +13,7 @@ from fastapi_offline import FastAPIOffline
 from service import auth, cors, problems, tracing
 from service.engine.engine import Engine
 from service.engine.registry import load_models
+from service.engine.reload import watching
 from service.metrics import Metrics
 from service.middleware import ObservedRequests
 from service.routes import health, metrics, models, parse, v2
@@ -44,7 +45,8 @@ def create_app(settings: Settings) -> FastAPI:
             app.include_router(router)
         warm_up = asyncio.create_task(engine.warm_up())
         try:
-            yield
+            async with watching(settings, engine, counters):
+                yield
         finally:
             warm_up.cancel()
             with suppress(asyncio.CancelledError):
