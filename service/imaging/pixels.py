@@ -49,8 +49,7 @@ def jpeg_pixels(still: Still, enough_pixels: int | None) -> NDArray[np.uint8] | 
     bytes a pixel.
     """
     data = still.file()
-    if not jpeg.has_one_scan(data):
-        jpeg.check_scans(data)
+    jpeg.check_scans(data, still.height, still.width)
     if not jpeg.is_plain(data):
         return None
     factor = _reduction(still, enough_pixels)

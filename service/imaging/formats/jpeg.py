@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from service.imaging.formats.still import Malformed, Still, exif_orientation, slices, unpack
 
 SOF = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
-SEQUENTIAL = (0xC0, 0xC1, 0xC9)
+ARITHMETIC = 0xC9
+SEQUENTIAL = (0xC0, 0xC1, ARITHMETIC)
 SOS, EOI, EXIF, JFIF, ADOBE = 0xDA, 0xD9, 0xE1, 0xE0, 0xEE
 TABLES = {0xC4, 0xCC, 0xDB, 0xDD}
 ALONE = {0x01, *range(0xD0, 0xD9)}
 MAX_SEGMENTS = 1024
 # Progressive encoders write about ten; each costs a pass over the whole picture, however short it is.
 MAX_SCANS = 64
+# A Huffman code of a block of 8x8 pixels has a bit at least: what is shorter would be padded with grey.
+MAX_PIXELS_PER_BYTE = 512
 # In compressed data 0xFF stands before 0, a restart or, as a fill byte, 0xFF: all else is a marker.
 MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
 
@@ -38,8 +42,36 @@ def read(data: bytes) -> Still:
     raise Malformed(f"it has more than {MAX_SEGMENTS} segments before its pixels")
 
 
-def check_scans(still: bytes) -> None:
-    """Refuse a file (as `read` leaves it) of more than MAX_SCANS scans; costs a search through the file."""
+def check_scans(still: bytes, height: int, width: int) -> None:
+    """Refuse a file (as `read` leaves it) of more than MAX_SCANS scans, or too short for its one scan.
+
+    Counting costs a search through the file, so it is done only where there can be several.
+    """
+    marker, components, scanned = _first_scan(still)
+    if marker not in SEQUENTIAL or scanned < components:
+        _count_scans(still)
+    elif marker != ARITHMETIC and height * width > MAX_PIXELS_PER_BYTE * len(still):
+        raise Malformed("its pixels end early")
+
+
+def is_plain(still: bytes) -> bool:
+    """Whether the picture has one component or three, of eight bits: grey, YCbCr or RGB."""
+    start = next(start for start, marker, _ in _segments(still) if marker in SOF)
+    return still[start + 4] == 8 and still[start + 9] in (1, 3)
+
+
+def _first_scan(still: bytes) -> tuple[int, int, int]:
+    """The frame's marker, its number of components, and how many of them the first scan has."""
+    frame, components = 0, 0
+    for start, marker, _ in _segments(still):
+        if marker in SOF:
+            frame, components = marker, unpack("B", still, start + 9)[0]
+        if marker == SOS:
+            break
+    return frame, components, unpack("B", still, start + 4)[0]
+
+
+def _count_scans(still: bytes) -> None:
     scans, place = 0, 2
     for _ in range(MAX_SEGMENTS):
         found = MARKER.search(still, place)
@@ -52,17 +84,12 @@ def check_scans(still: bytes) -> None:
     raise Malformed(f"it has more than {MAX_SEGMENTS} segments")
 
 
-def has_one_scan(still: bytes) -> bool:
-    """Whether the first scan holds the whole picture: sequential, with every component."""
-    place, components = 2, 0
+def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
+    """Start, marker and end of every segment up to where the file ends, which is Malformed."""
+    place = 2
     while True:
-        start, marker, place = _segment(still, place)
-        if marker in SOF:
-            if marker not in SEQUENTIAL:
-                return False
-            components = unpack("B", still, start + 9)[0]
-        if marker == SOS:
-            return unpack("B", still, start + 4)[0] == components
+        start, marker, place = _segment(data, place)
+        yield start, marker, place
 
 
 def _segment(data: bytes, place: int) -> tuple[int, int, int]:
@@ -95,13 +122,3 @@ def _says_colours(data: bytes, marker: int, start: int) -> bool:
     if marker == JFIF:
         return data.startswith(b"JFIF\0", start + 4)
     return marker == ADOBE and data.startswith(b"Adobe", start + 4)
-
-
-def is_plain(still: bytes) -> bool:
-    """Whether the picture has one component or three of eight bits: grey, YCbCr or RGB."""
-    place = 2
-    while True:
-        start, marker, place = _segment(still, place)
-        if marker in SOF:
-            precision, components = unpack("B", still, start + 4)[0], unpack("B", still, start + 9)[0]
-            return precision == 8 and components in (1, 3)

@@ -167,7 +167,7 @@ def broken() -> Iterator[Case]:
     yield Case("jpeg of 12 bits", _jpeg_precision(12), BAD)
     yield Case("jpeg of 7 components", _jpeg_components(7), BAD)
     yield Case("gif without a frame", encoded(picture(32, 32), "GIF")[:13] + b"\0" * 768 + b";", BAD)
-    yield Case("gif of no pixels", plain_gif((0, 0))[:13] + b";", BAD, "no frame")
+    yield Case("gif of no pixels", b"GIF89a" + bytes(7) + b";", BAD, "no frame")
     yield Case("bmp of width -64", bmp(-64, 64), BAD, "width is negative")
     yield Case("bmp of no pixels", bmp(0, 0), TOO_SMALL, "0 x 0")
     yield Case("bmp with runs", bmp(64, 64, 8, 1, bytes(64)), BAD, "save it uncompressed")
@@ -189,7 +189,7 @@ def _truncated() -> Iterator[Case]:
         for share in (0.25, 0.5, 0.75, 0.95):
             yield Case(f"{kind} cut at {share}", data[: int(share * len(data))], BAD, kind)
     whole = plain_jpeg(segment(0xE1, exif(6)), progressive=True)
-    places = [i for i in range(2, len(whole) - 2) if whole[i] == 0xFF and whole[i + 1] not in (0, 0xFF)]
+    places = [i for i in range(4, len(whole) - 2) if whole[i] == 0xFF and whole[i + 1] not in (0, 0xFF)]
     for place in places:
         yield Case(f"jpeg cut before the marker at {place}", whole[:place], BAD, "JPEG")
     whole = plain_png(chunk(b"gAMA", bytes(4)))

@@ -1,4 +1,4 @@
-"""Hostile and broken files: refused with a word on what to do, or answered; never a surprise, never costly."""
+"""Hostile and broken files: refused with a word on what to do, or read; never a surprise, never costly."""
 
 from __future__ import annotations
 
