@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,22 +11,18 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service.engine.cancellation import Cancellation
 from service.engine.engine import Engine
 from service.engine.session import ModelSession
-from service.engine.threads import batch_of, workers_of
 from service.engine.work import DEFAULT_PRIORITY, Options, Parsed
-from service.errors import InvalidParameter, Overloaded
+from service.errors import InvalidParameter
 from service.routes.answers import describe_map, headers_of
 from service.routes.body import read_body
-from service.routes.disconnect import cancelled_on_disconnect
+from service.routes.v2.batch import parse_all
 from service.routes.v2.message import HEADER_LENGTH, InferMessage, read_message
-from service.routes.v2.outputs import Rendered, answer, check_json_size, render
+from service.routes.v2.outputs import answer, check_json_size, render
 from service.routes.v2.tensors import Source, sizes_of, sources_of
 from service.schemas.v2 import AnswerParameters, InferRequest, InferResponse
 from service.settings import Settings
-
-Answer = tuple[Parsed, Rendered]
 
 
 async def infer(request: Request, session: ModelSession, engine: Engine, settings: Settings) -> Response:
@@ -38,11 +33,9 @@ async def infer(request: Request, session: ModelSession, engine: Engine, setting
         options = _options(engine, session, message.request, arrived)
         binary = _forms(message.request, options)
         sources = await asyncio.to_thread(_checked_sources, message, options, binary, settings)
-        # More at a time would only wait: for the engine that is load, on which it lowers budgets and refuses.
-        window = workers_of(settings) * batch_of(settings) + 1
-        each = _each(options, len(sources), window)
-        answers = await _parse_all(request, engine, sources, each, binary, window)
-    _check_stackable(answers)
+        answers = await parse_all(
+            request, engine, sources, options, lambda done: render(done, binary), settings
+        )
     parsed, images = zip(*answers, strict=True)
     least = min(parsed, key=lambda each: each.point.used_budget)
     return answer(_response(message.request, parsed, least), images, binary, _headers(least))
@@ -62,7 +55,7 @@ def _options(engine: Engine, session: ModelSession, request: InferRequest, arriv
     names = [output.name for output in request.outputs]
     if len(set(names)) < len(names):
         raise InvalidParameter("An output is asked for twice.")
-    return engine.resolve(
+    options = engine.resolve(
         session.manifest.name,
         names or None,
         wanted.budget,
@@ -72,6 +65,8 @@ def _options(engine: Engine, session: ModelSession, request: InferRequest, arriv
         priority=wanted.priority or DEFAULT_PRIORITY,
         answer="v2",
     )
+    # The version that the path named, also where another has been loaded since.
+    return replace(options, session=session)
 
 
 def _forms(request: InferRequest, options: Options) -> dict[str, bool]:
@@ -97,15 +92,6 @@ def _checked_sources(
     return sources
 
 
-def _each(options: Options, count: int, window: int) -> list[Options]:
-    """Options of every image; those that come first leave time before the deadline for those that follow."""
-    if options.deadline is None:
-        return [options] * count
-    now, turns = time.perf_counter(), math.ceil(count / window)
-    shares = [(place // window + 1) / turns for place in range(count)]
-    return [replace(options, deadline=now + share * (options.deadline - now)) for share in shares]
-
-
 def _check_sizes(sizes: Sequence[tuple[int, int]], pixels: int, settings: Settings) -> None:
     if len(set(sizes)) > 1:
         raise InvalidParameter(
@@ -117,45 +103,6 @@ def _check_sizes(sizes: Sequence[tuple[int, int]], pixels: int, settings: Settin
             f"The maps would have {pixels} pixels together; at most {settings.max_pixels} are made: send "
             "fewer images at a time, or size=model."
         )
-
-
-async def _parse_all(
-    request: Request,
-    engine: Engine,
-    sources: Sequence[Source],
-    each: Sequence[Options],
-    binary: dict[str, bool],
-    window: int,
-) -> list[Answer]:
-    """Every image's answer, in order; if one fails or the client leaves, the others are stopped."""
-    cancellations = [Cancellation() for _ in sources]
-    places = asyncio.Semaphore(window)
-
-    async def one(source: Source, options: Options, cancellation: Cancellation) -> Answer:
-        async with places:
-            cancellation.check()
-            return await engine.parse(source, options, lambda done, _: render(done, binary), cancellation)
-
-    async with cancelled_on_disconnect(request, *cancellations):
-        try:
-            async with asyncio.TaskGroup() as group:
-                jobs = zip(sources, each, cancellations, strict=True)
-                tasks = [group.create_task(one(*job)) for job in jobs]
-        except ExceptionGroup as failures:
-            # The others' errors follow from the first.
-            raise failures.exceptions[0] from None
-    return [task.result() for task in tasks]
-
-
-def _check_stackable(answers: Sequence[Answer]) -> None:
-    sizes = {rendered.size for _, rendered in answers}
-    if len(sizes) == 1:
-        return
-    found = ", ".join(f"{height} x {width}" for height, width in sorted(sizes))
-    if len({parsed.point.fit.source for parsed, _ in answers}) == 1:
-        detail = f"Load lowered the budget, and so the size, of some images of this request alone: {found}."
-        raise Overloaded(f"{detail} Retry, or send them one by one or with size=input.", retry_after=1)
-    raise InvalidParameter(f"The maps differ in size: {found}. Send the images one by one.")
 
 
 def _response(request: InferRequest, parsed: Sequence[Parsed], least: Parsed) -> InferResponse:
