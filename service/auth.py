@@ -69,7 +69,13 @@ def describe(document: dict[str, Any]) -> None:
         if not is_open(path):
             for operation in operations.values():
                 operation["security"] = [{name: []} for name in SCHEMES]
-                operation["responses"] |= {str(status): what for status, what in documented(401).items()}
+                operation["responses"]["401"] = _refusal(operation["responses"])
+
+
+def _refusal(responses: dict[str, Any]) -> dict[str, Any]:
+    """In the form that the operation's other errors have: there is more than one."""
+    others = [answer for status, answer in responses.items() if status.startswith("4")]
+    return {**(others or [documented(401)[401]])[0], "description": "Unauthorized"}
 
 
 def _given_keys(headers: Iterable[tuple[bytes, bytes]]) -> list[bytes]:

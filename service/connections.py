@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
+import struct
+import termios
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,8 +58,10 @@ class Connection(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         """Without another head on the way, one is due: also while a body nobody wants still arrives."""
+        # What is untaken from now on is of this answer: time for it begins.
+        self._taken_at = self.loop.time()
         if not self.pipeline:
-            self._head_due = self.loop.time() + self.timeout_keep_alive + self._limits.head_seconds
+            self._head_due = self._taken_at + self.timeout_keep_alive + self._limits.head_seconds
         super().on_response_complete()
 
     def data_received(self, data: bytes) -> None:
@@ -70,7 +75,7 @@ class Connection(HttpToolsProtocol):
 
     def close_if_overdue(self, now: float) -> None:
         """Close if the head or the client's taking of the answer is overdue; called every now and then."""
-        unsent = self.transport.get_write_buffer_size()
+        unsent = self._untaken()
         if unsent == 0 or unsent < self._unsent:
             self._taken_at = now
         self._unsent = unsent
@@ -78,6 +83,15 @@ class Connection(HttpToolsProtocol):
             self._drop_slow_reader()
         elif self._head_due is not None and now > self._head_due and not self.transport.is_closing():
             self._refuse(b"408 Request Timeout")
+
+    def _untaken(self) -> int:
+        """Bytes of answers that the client has not got: in our buffer, or in the system's."""
+        # Ours alone shrinks by megabytes at a time, which a slow but steady reader may take minutes for.
+        try:
+            sent = fcntl.ioctl(self.transport.get_extra_info("socket").fileno(), termios.TIOCOUTQ, b"\0" * 4)
+            return self.transport.get_write_buffer_size() + int(struct.unpack("i", sent)[0])
+        except OSError:
+            return self.transport.get_write_buffer_size()
 
     def _drop_slow_reader(self) -> None:
         # The middleware's additions are none of uvicorn's types.
