@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import threading
 import weakref
@@ -188,10 +189,13 @@ class Reloader:
 
     async def _until_freed(self, session: weakref.ref[ModelSession]) -> None:
         """Wait for the last request of a former model: only then may another be loaded."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(self._settings.timeout):
-                while session() is not None:
-                    await asyncio.sleep(SETTLE_SECONDS)
+        pause = SETTLE_SECONDS
+        while session() is not None and pause < self._settings.timeout:
+            await asyncio.sleep(pause)
+            if session() is not None:
+                # What requests left behind may refer to itself: its own collection would come much later.
+                gc.collect()
+            pause *= 2
 
 
 @contextmanager

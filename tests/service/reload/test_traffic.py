@@ -1,0 +1,140 @@
+"""Models change under traffic: every request is answered, by a model that was whole."""
+
+from __future__ import annotations
+
+import gc
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from service.engine.session import ModelSession
+from tests.service.conftest import GUARD_SECONDS, Serve, encoded, picture
+from tests.service.reload.process import service
+from tests.service.reload.publishing import cut_off, cut_off_manifest, publish
+from tests.service.test_server import until
+
+PHOTO = encoded(picture(64, 64))
+AS_JSON = {"Accept": "application/json"}
+VERSIONS = [f"1.0.{number}" for number in range(10)]
+PATIENT = {"PAG_MAX_WAIT": "600", "PAG_TIMEOUT": "600"}
+BROKEN: dict[str, dict[str, Any]] = {
+    "1.0.3": {"damage": cut_off},
+    "1.0.5": {"damage": cut_off_manifest},
+    "1.0.7": {"only": (59, 80)},
+}
+"""What is published after these versions; the last one loads, but fails when it is run."""
+
+
+class Traffic:
+    """Clients that post all the time; what each was told, in order."""
+
+    def __init__(self, url: str, clients: int) -> None:
+        self.failures: list[str] = []
+        self.told: list[list[str]] = [[] for _ in range(clients)]
+        self._stop = threading.Event()
+        self._threads = [threading.Thread(target=self._post, args=(url, told)) for told in self.told]
+
+    def _post(self, url: str, told: list[str]) -> None:
+        with httpx.Client(base_url=url, timeout=GUARD_SECONDS) as client:
+            while not self._stop.is_set():
+                try:
+                    answer = client.post(
+                        "/parse?size=model", content=PHOTO, headers={"Accept": "application/json"}
+                    )
+                    answer.raise_for_status()
+                    told.append(answer.json()["model"]["version"])
+                except httpx.HTTPError as error:
+                    self.failures.append(repr(error))
+
+    @contextmanager
+    def flowing(self) -> Iterator[None]:
+        for thread in self._threads:
+            thread.start()
+        try:
+            yield
+        finally:
+            self._stop.set()
+            for thread in self._threads:
+                thread.join()
+
+
+def test_no_request_fails_while_models_change(tmp_path: Path) -> None:
+    folder = tmp_path / "weights" / "tiny"
+    publish(folder, VERSIONS[0])
+    with service(folder.parent, tmp_path / "log", **PATIENT) as running:
+        traffic = Traffic(str(running.client.base_url), clients=3)
+        with traffic.flowing():
+            for version in VERSIONS[1:]:
+                publish(folder, version)
+                running.until(lambda version=version: running.versions() == {"tiny": version})
+                if version in BROKEN:
+                    refused = running.reloads("refused")
+                    publish(folder, f"{version}-broken", **BROKEN[version])
+                    running.until(lambda refused=refused: running.reloads("refused") == refused + 1)
+                    assert running.versions() == {"tiny": version}
+            running.until(lambda: all(told and told[-1] == VERSIONS[-1] for told in traffic.told))
+        assert traffic.failures == []
+        for told in traffic.told:
+            assert set(told) <= set(VERSIONS)
+            assert told == sorted(told), "an older model answered after a newer one"
+        assert (running.reloads("loaded"), running.reloads("refused")) == (9, 3)
+        assert len(running.events("model_refused")) == 3
+        assert 'pag_model_info{name="tiny",version="1.0.9"} 1.0' in running.client.get("/metrics").text
+        assert running.client.get("/metrics").text.count("pag_model_info{") == 1
+        (ready,) = running.client.get("/readyz").json()["models"]
+        assert ready["version"] == VERSIONS[-1]
+
+
+def sessions(name: str) -> int:
+    return sum(isinstance(each, ModelSession) and each.manifest.name == name for each in gc.get_objects())
+
+
+def test_former_models_are_freed(tmp_path: Path, serve: Serve) -> None:
+    folder = tmp_path / "freed"
+    publish(folder, VERSIONS[0])
+    with serve(weights=tmp_path, reload_seconds=0.05) as client:
+        for version in VERSIONS[1:4]:
+            for _ in range(3):
+                assert client.post("/parse", content=PHOTO).status_code == 200
+            publish(folder, version)
+            until(lambda version=version: client.get("/models/freed").json()["version"] == version)
+        until(lambda: sessions("freed") == 1)
+
+
+def test_a_request_keeps_the_model_it_began_with(tmp_path: Path, serve: Serve) -> None:
+    folder = tmp_path / "tiny"
+    publish(folder, "1.0.0", slow_nodes=150)
+    answers: list[httpx.Response] = []
+    with serve(weights=tmp_path, reload_seconds=0.05) as client:
+        url = f"{client.base_url}/parse?size=model"
+        request = threading.Thread(
+            target=lambda: answers.append(
+                httpx.post(url, content=PHOTO, headers=AS_JSON, timeout=GUARD_SECONDS)
+            )
+        )
+        request.start()
+        until(lambda: "pag_inflight_requests 1.0" in client.get("/metrics").text)
+        publish(folder, "1.0.1")
+        until(lambda: client.get("/models/tiny").json()["version"] == "1.0.1")
+        request.join()
+    assert [answer.status_code for answer in answers] == [200]
+    assert answers[0].json()["model"]["version"] == "1.0.0"
+
+
+def test_a_service_killed_at_a_reload_starts_again(tmp_path: Path) -> None:
+    folder = tmp_path / "weights" / "tiny"
+    publish(folder, VERSIONS[0])
+    for version, following, moment in zip(VERSIONS, VERSIONS[1:3], (0.15, 0.25), strict=False):
+        with service(folder.parent, tmp_path / "log") as running:
+            assert running.versions() == {"tiny": version}
+            publish(folder, following)
+            time.sleep(moment)
+    (folder.parent / ".tiny.0123abcd.partial").mkdir()
+    with service(folder.parent, tmp_path / "log") as running:
+        assert running.versions() == {"tiny": VERSIONS[2]}
+        assert running.client.post("/parse", content=PHOTO).status_code == 200
