@@ -113,6 +113,10 @@ bench-op: $(VENV)/.dev $(VENV)/.bench $(ROOFLINE)  ## single layers against dens
 bench-network: $(VENV)/.dev $(VENV)/.bench  ## whole networks against budget and peers; growth with the image
 	$(BIN)/python -m benchmarks.network_latency $(ARGS)
 
+.PHONY: bench-load
+bench-load: $(VENV)/.dev  ## the service under load; WHAT=sweep, overhead, promises, abandon or soak
+	$(BIN)/python -m benchmarks.load.$(or $(WHAT),sweep) $(ARGS)
+
 .PHONY: train
 train: $(VENV)/.dev  ## ARGS="--preset NAME --folder runs/NAME"
 	$(BIN)/python -m model_export train $(ARGS)
