@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from starlette.datastructures import UploadFile
-from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 from starlette.types import Message, Receive
 
@@ -14,6 +15,8 @@ from service.errors import BodyTooLarge, EmptyBody, MalformedRequest, RequestTim
 
 FIELD = "file"
 FORM = "multipart/form-data"
+MAX_FIELDS = 8
+FIX = f"Send one file, in the field '{FIELD}', or the image itself as the body."
 
 
 async def read_image(request: Request, limit: int, timeout: float) -> bytes:
@@ -22,7 +25,7 @@ async def read_image(request: Request, limit: int, timeout: float) -> bytes:
     Raises EmptyBody, MalformedRequest, BodyTooLarge or RequestTimeout.
     """
     is_form = request.headers.get("content-type", "").lower().startswith(FORM)
-    data = await _read(request, _form_file if is_form else Request.body, limit, timeout)
+    data = await _read(request, partial(_form_file, limit=limit) if is_form else Request.body, limit, timeout)
     if not data:
         raise EmptyBody(f"No image: send it as the body, or as the multipart field '{FIELD}'.")
     return data
@@ -37,7 +40,7 @@ async def _read(
     request: Request, take: Callable[[Request], Awaitable[bytes]], limit: int, timeout: float
 ) -> bytes:
     declared = request.headers.get("content-length", "")
-    if declared.isdigit() and int(declared) > limit:
+    if declared.isdecimal() and int(declared) > limit:
         raise BodyTooLarge(limit)
     counted = Request(request.scope, _counting(request.receive, limit))
     try:
@@ -47,15 +50,21 @@ async def _read(
         raise RequestTimeout(f"The body did not arrive within {timeout:g} seconds.") from error
 
 
-async def _form_file(request: Request) -> bytes:
+async def _form_file(request: Request, limit: int) -> bytes:
+    parser = MultiPartParser(request.headers, request.stream(), max_files=1, max_fields=MAX_FIELDS)
+    # Larger files would go to the disk, which may be slow, full or read-only.
+    parser.spool_max_size = limit
     try:
-        async with request.form(max_files=1, max_fields=8) as form:
-            upload = form.get(FIELD)
-            if not isinstance(upload, UploadFile):
-                raise MalformedRequest(f"The form has no file in the field '{FIELD}'.")
-            return await upload.read()
-    except HTTPException as error:
-        raise MalformedRequest(f"The form cannot be read: {error.detail}") from error
+        form = await parser.parse()
+    except MultiPartException as error:
+        raise MalformedRequest(f"The form cannot be read: {error.message} {FIX}") from error
+    try:
+        uploads = [part for part in form.getlist(FIELD) if isinstance(part, UploadFile)]
+        if not uploads:
+            raise MalformedRequest(f"The form has no file in the field '{FIELD}'. {FIX}")
+        return await uploads[0].read()
+    finally:
+        await form.close()
 
 
 def _counting(receive: Receive, limit: int) -> Receive:

@@ -21,6 +21,7 @@ from service.routes.accept import choose
 from service.routes.answers import JSON, NPZ, PNG, RENDERERS, ZIP, headers_of, render_overlay
 from service.routes.body import FIELD, FORM, read_image
 from service.routes.disconnect import cancelled_on_disconnect
+from service.routes.query import refuse_repeated
 from service.schemas.parse import ParseMeta, ParseQuery
 from service.settings import Settings
 
@@ -55,6 +56,7 @@ def build_router(engine: Engine, settings: Settings) -> APIRouter:
     async def parse(request: Request, query: Annotated[ParseQuery, Query()]) -> Response:
         """Semantic classes, metric depth and surface normals of a photograph."""
         arrived = time.perf_counter()
+        refuse_repeated(request)
         options = _options(engine, query, arrived)
         media_type, render = _representation(request, query, options)
         options = replace(options, answer=media_type + query.output)
