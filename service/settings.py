@@ -57,14 +57,14 @@ class Settings(BaseSettings):
         "with 429.",
     )
     max_wait: float = Field(
-        default=1.0,
+        default=0.3,
         gt=0,
         description="Longest predicted wait for the engine, in seconds; a request that would wait longer is "
         "refused with 429.",
     )
     brownout: bool = Field(default=True, description="Lower budgets when requests wait, before refusing any.")
     brownout_wait: float = Field(
-        default=0.15, gt=0, description="Wait for the engine, in seconds, that the brown-out keeps to."
+        default=0.1, gt=0, description="Wait for the engine, in seconds, that the brown-out keeps to."
     )
     brownout_floor: float = Field(
         default=0.2, gt=0, le=1, description="Least budget that the brown-out goes down to."

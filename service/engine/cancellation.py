@@ -40,6 +40,11 @@ class Stoppable:
                 return
         listener()
 
+    def forget(self) -> None:
+        """Let go of the listeners: what they hold, an image and its maps, is freed at once with its request."""
+        with self._lock:
+            self._listeners.clear()
+
     @contextmanager
     def run_options(self) -> Iterator[onnxruntime.RunOptions]:
         """Options of one run, which a stop terminates at the network's next node while the context lasts."""

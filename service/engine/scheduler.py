@@ -76,7 +76,7 @@ class Scheduler:
         loop = asyncio.get_running_loop()
         job.cancellation.on_stop(lambda: loop.call_soon_threadsafe(self._stopped, job))
         expiry = loop.call_later(max(0.0, job.due - now), job.cancellation.expire)
-        job.answer.add_done_callback(lambda _: expiry.cancel())
+        job.answer.add_done_callback(lambda _: (expiry.cancel(), job.cancellation.forget()))
         self._dispatch()
 
     def stop(self) -> None:
