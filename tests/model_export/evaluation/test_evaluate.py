@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -16,6 +18,7 @@ from model_export.evaluation.compare import Measured, difference
 from model_export.evaluation.evaluate import Evaluation, SplitMetrics, evaluate
 from model_export.evaluation.metrics import Statistics, figures, figures_of
 from model_export.evaluation.points import Point
+from tests.model_export.test_writing import killed
 
 POINTS = (Point(1.0, 1.0), Point(0.7, 0.6), Point(1.0, 0.5))
 COSTS = {point: stored.Cost(round(1e9 * point.budget), point.budget) for point in POINTS}
@@ -139,3 +142,34 @@ def test_absent_and_foreign_files_are_named(evaluation: Evaluation, tmp_path) ->
     stored.save(tmp_path, "made", evaluation, stored.described(evaluation, COSTS, {}) | {"form": 0})
     with pytest.raises(ValueError, match="form 0"):
         stored.load(path)
+
+
+def numbered(evaluation: Evaluation, number: int) -> Evaluation:
+    """The evaluation with a number in every array."""
+    arrays = {name: np.full_like(values, number) for name, values in evaluation.statistics.arrays().items()}
+    return replace(evaluation, statistics=Statistics(**arrays))
+
+
+def test_an_evaluation_is_old_or_new_after_every_kill(evaluation: Evaluation, tmp_path: Path) -> None:
+    content = stored.described(evaluation, COSTS, {"name": "made", "split": "test"})
+
+    def write(number: int) -> None:
+        stored.save(tmp_path, "made", numbered(evaluation, number % 100), content | {"number": number % 100})
+
+    write(0)
+    for _ in range(10):
+        killed(write)
+        read, again = stored.load(tmp_path / "made.json")
+        for name, values in again.statistics.arrays().items():
+            assert (values == read["number"]).all(), name
+    write(0)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["made.json", "made.npz"]
+
+
+def test_arrays_of_another_evaluation_are_refused(evaluation: Evaluation, tmp_path: Path) -> None:
+    content = stored.described(evaluation, COSTS, {})
+    for number in (0, 1):
+        stored.save(tmp_path, str(number), numbered(evaluation, number), content)
+    (tmp_path / "0.npz").replace(tmp_path / "1.npz")
+    with pytest.raises(ValueError, match=r"another \.npz: evaluate again"):
+        stored.load(tmp_path / "1.json")
