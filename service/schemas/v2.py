@@ -109,7 +109,7 @@ class InputParameters(Closed):
 class InputTensor(Closed):
     """The photographs, either as pixels or as encoded files."""
 
-    name: str = Field(description="image")
+    name: str = Field(description="The only input.", json_schema_extra={"enum": ["image"]})
     shape: Annotated[
         list[Dimension],
         Field(
@@ -143,7 +143,9 @@ class OutputParameters(Closed):
 class RequestedOutput(Closed):
     """An output that is wanted."""
 
-    name: str = Field(description="semantics, depth or normals")
+    name: str = Field(
+        description="One of the model's tasks.", json_schema_extra={"enum": ["semantics", "depth", "normals"]}
+    )
     parameters: OutputParameters = OutputParameters()
 
 

@@ -49,8 +49,11 @@ class _Translator:
         headers = MutableHeaders(raw=[*head["headers"]])
         headers["content-type"] = "application/json"
         headers["content-length"] = str(len(body))
-        # No Accept header changes this form.
+        # No Accept header changes this form; an origin may.
+        others = [name for part in headers.get("vary", "").split(",") if (name := part.strip()) != "Accept"]
         del headers["vary"]
+        if any(others):
+            headers["vary"] = ", ".join(others)
         await self._send({**head, "headers": headers.raw})
         await self._send({"type": "http.response.body", "body": body})
 

@@ -72,6 +72,14 @@ def test_keys_are_asked_for_in_the_protocols_form(serve: Serve) -> None:
         assert remote.infer("tiny", [pixels_input(PIXELS)], headers={"X-API-Key": "secret"})
 
 
+def test_a_page_of_an_origin_that_may_reads_errors(serve: Serve) -> None:
+    with serve(cors_origins="https://example.org") as client:
+        answer = client.get("/v2/models/other", headers={"Origin": "https://example.org"})
+        assert_error(answer, 404)
+        assert answer.headers["access-control-allow-origin"] == "https://example.org"
+        assert answer.headers["vary"] == "Origin"
+
+
 def test_a_server_that_is_not_ready_says_so(tmp_path: Path) -> None:
     write_model(tmp_path, only=(59, 80))
     with started(weights=tmp_path) as client, triton_client(client) as remote:
