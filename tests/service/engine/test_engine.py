@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from concurrent.futures import Executor
-from contextlib import asynccontextmanager
+import gc
+import time
+import weakref
 from pathlib import Path
-from typing import Any
 
+import numpy as np
 import pytest
 
 from service.engine.cancellation import Cancellation
-from service.engine.engine import Engine
-from service.engine.registry import load_models
-from service.engine.work import Parsed
-from service.errors import Cancelled, NotReady, Overloaded, UndecodableImage
-from service.metrics import Metrics
-from service.settings import Settings
-from tests.service.conftest import encoded, picture
+from service.errors import Cancelled, DeadlineExceeded, ImageTooSmall, NotReady, Overloaded, UndecodableImage
+from tests.service.conftest import picture
+from tests.service.engine.running import PHOTO, running, sample, start, until_inference
 from tests.service.tiny_model import write_model
-
-PHOTO = encoded(picture(64, 64))
 
 
 @pytest.fixture(scope="module")
@@ -31,40 +25,11 @@ def slow_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-@asynccontextmanager
-async def running(weights: Path, **knobs: Any) -> AsyncIterator[tuple[Engine, Metrics]]:
-    settings = Settings(weights=weights, **knobs)
-    metrics = Metrics()
-    engine = Engine(settings, load_models(settings), metrics)
-    engine.state = "ready"
-    try:
-        yield engine, metrics
-    finally:
-        engine.close()
-
-
-def shapes(parsed: Parsed, pool: Executor) -> dict[str, tuple[int, ...]]:
-    return {name: values.shape for name, values in parsed.maps.items()}
-
-
-def start(engine: Engine, cancellation: Cancellation, **asked: Any) -> asyncio.Task[Any]:
-    async def parse() -> tuple[Parsed, dict[str, tuple[int, ...]]]:
-        with engine.held():
-            return await engine.parse(PHOTO, engine.resolve(**asked), shapes, cancellation)
-
-    return asyncio.create_task(parse())
-
-
-async def until_inference(metrics: Metrics, count: int = 1) -> None:
-    """Wait until `count` inferences have begun."""
-    while (metrics.registry.get_sample_value("pag_batch_size_count") or 0) < count:
-        await asyncio.sleep(0.001)
-
-
 def test_parse_gives_maps_cost_and_times(weights: Path) -> None:
     async def scenario() -> None:
         async with running(weights) as (engine, _):
-            parsed, found = await start(engine, Cancellation())
+            parsed, maps = await start(engine)
+            found = {name: values.shape for name, values in maps.items()}
             assert found == {"semantics": (64, 64), "depth": (64, 64), "normals": (64, 64, 3)}
             assert (parsed.point.share, parsed.point.scale) == (1.0, 1.0)
             assert all(parsed.seconds[stage] > 0 for stage in ("decode", "inference", "postprocess"))
@@ -77,11 +42,11 @@ def test_before_warm_up_and_after_close_work_is_refused(weights: Path) -> None:
         async with running(weights) as (engine, _):
             engine.state = "warming up"
             with pytest.raises(NotReady, match="warming up"):
-                await start(engine, Cancellation())
+                await start(engine)
             await engine.warm_up()
-            await start(engine, Cancellation())
+            await start(engine)
         with pytest.raises(NotReady, match="stopping"):
-            await start(engine, Cancellation())
+            await start(engine)
 
     asyncio.run(scenario())
 
@@ -95,8 +60,8 @@ def test_a_running_inference_is_stopped_and_the_next_one_works(slow_weights: Pat
             cancellation.cancel()
             with pytest.raises(Cancelled):
                 await gone
-            assert metrics.registry.get_sample_value("pag_cancelled_total", {"stage": "inference"}) == 1
-            await start(engine, Cancellation())
+            assert sample(metrics, "pag_cancelled_total", stage="inference") == 1
+            await start(engine)
 
     asyncio.run(scenario())
 
@@ -117,12 +82,12 @@ def test_a_cancelled_caller_harms_nobody(slow_weights: Path) -> None:
 def test_a_cancelled_task_frees_its_place(slow_weights: Path) -> None:
     async def scenario() -> None:
         async with running(slow_weights, max_pending=1) as (engine, metrics):
-            task = start(engine, Cancellation())
+            task = start(engine)
             await until_inference(metrics)
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
-            await start(engine, Cancellation())
+            await start(engine)
 
     asyncio.run(scenario())
 
@@ -130,14 +95,14 @@ def test_a_cancelled_task_frees_its_place(slow_weights: Path) -> None:
 def test_admission_is_tried_at_once(slow_weights: Path) -> None:
     async def scenario() -> None:
         async with running(slow_weights, max_pending=2) as (engine, metrics):
-            tasks = [start(engine, Cancellation()) for _ in range(3)]
+            tasks = [start(engine) for _ in range(3)]
             await asyncio.sleep(0)
             with pytest.raises(Overloaded, match="2 requests are pending") as caught:
                 await tasks[2]
             assert int(caught.value.headers["Retry-After"]) >= 1
-            assert metrics.registry.get_sample_value("pag_inflight_requests") == 2
+            assert sample(metrics, "pag_inflight_requests") == 2
             await asyncio.gather(*tasks[:2])
-            assert metrics.registry.get_sample_value("pag_inflight_requests") == 0
+            assert sample(metrics, "pag_inflight_requests") == 0
 
     asyncio.run(scenario())
 
@@ -147,8 +112,8 @@ def test_a_bad_image_frees_its_place(weights: Path) -> None:
         async with running(weights, max_pending=1) as (engine, _):
             for _ in range(2):
                 with pytest.raises(UndecodableImage):
-                    await engine.parse(PHOTO[:-40], engine.resolve(), shapes, Cancellation())
-            await start(engine, Cancellation())
+                    await start(engine, source=PHOTO[:-40])
+            await start(engine)
 
     asyncio.run(scenario())
 
@@ -160,6 +125,97 @@ def test_an_early_cancellation_computes_nothing(weights: Path) -> None:
             cancellation.cancel()
             with pytest.raises(Cancelled):
                 await start(engine, cancellation)
-            assert metrics.registry.get_sample_value("pag_cancelled_total", {"stage": "queue"}) == 1
+            assert sample(metrics, "pag_cancelled_total", stage="queue") == 1
+
+    asyncio.run(scenario())
+
+
+def test_pixels_are_parsed_as_their_photograph_is(weights: Path) -> None:
+    pixels = picture(64, 64)
+
+    async def scenario() -> None:
+        async with running(weights) as (engine, _):
+            (_, encoded_maps), (parsed, maps) = [await start(engine, source=s) for s in (PHOTO, pixels)]
+            assert parsed.format == "RGB"
+            for name, values in maps.items():
+                np.testing.assert_array_equal(values, encoded_maps[name])
+            with pytest.raises(ImageTooSmall):
+                await start(engine, source=pixels[:8])
+
+    asyncio.run(scenario())
+
+
+def test_what_misses_its_deadline_is_stopped_and_said(slow_weights: Path) -> None:
+    async def scenario() -> None:
+        async with running(slow_weights) as (engine, metrics):
+            with pytest.raises(DeadlineExceeded):
+                await start(engine, deadline=time.perf_counter() + 0.05)
+            assert sample(metrics, "pag_deadline_missed_total", stage="inference") == 1
+            # The threads are free again, and the compute's end is measured.
+            await start(engine)
+            assert sample(metrics, "pag_abandoned_compute_seconds_count") == 1
+
+    asyncio.run(scenario())
+
+
+def test_the_server_s_own_limit_on_time_holds_without_a_deadline(slow_weights: Path) -> None:
+    async def scenario() -> None:
+        async with running(slow_weights, timeout=0.05) as (engine, _):
+            with pytest.raises(DeadlineExceeded):
+                await start(engine)
+
+    asyncio.run(scenario())
+
+
+def test_what_expires_while_it_waits_is_never_computed(slow_weights: Path) -> None:
+    async def scenario() -> None:
+        async with running(slow_weights, workers=1, codec_threads=1) as (engine, metrics):
+            tasks = [start(engine) for _ in range(3)]
+            late = start(engine, deadline=time.perf_counter() + 0.05, priority=200)
+            with pytest.raises(DeadlineExceeded):
+                await late
+            await asyncio.gather(*tasks)
+            assert sample(metrics, "pag_deadline_missed_total", stage="queue") == 1
+            assert sample(metrics, "pag_batch_size_sum") == 3
+
+    asyncio.run(scenario())
+
+
+def test_priority_comes_first_then_the_earlier_deadline(slow_weights: Path) -> None:
+    async def scenario() -> None:
+        async with running(slow_weights, workers=1, codec_threads=1) as (engine, metrics):
+            done: list[str] = []
+            blockers = [start(engine) for _ in range(2)]
+            await until_inference(metrics)
+            far, near = (time.perf_counter() + seconds for seconds in (500, 400))
+            tasks = {
+                "far": start(engine, deadline=far),
+                "near": start(engine, deadline=near),
+                "first": start(engine, priority=1),
+                "last": start(engine, priority=200),
+            }
+            for name, task in tasks.items():
+                task.add_done_callback(lambda _, name=name: done.append(name))
+            await asyncio.gather(*blockers, *tasks.values())
+            assert done == ["first", "near", "far", "last"]
+
+    asyncio.run(scenario())
+
+
+def test_nothing_of_a_request_outlives_it(weights: Path) -> None:
+    """Its image and maps are freed without waiting for the collector of cycles."""
+
+    async def scenario() -> None:
+        async with running(weights) as (engine, _):
+            gc.collect()
+            gc.disable()
+            try:
+                answers = [await start(engine)]
+                photograph = weakref.ref(answers[0][1]["depth"])
+                answers.clear()
+                await asyncio.sleep(0.05)
+                assert photograph() is None
+            finally:
+                gc.enable()
 
     asyncio.run(scenario())
