@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip
 # Passed on by train, export, verify and the benches: make train ARGS="--preset ... --folder ..."
 ARGS ?=
-DEV_EXTRAS := cpu,export,dev
+DEV_EXTRAS := cpu,export,tracing,dev
 BENCH_EXTRAS := $(DEV_EXTRAS),bench
 
 NATIVE_SOURCES := $(shell find native -type f -not -path 'native/tests/*' -not -path 'native/bench/*' \
@@ -17,7 +17,9 @@ NATIVE_SOURCES := $(shell find native -type f -not -path 'native/tests/*' -not -
 CXX_FILES := $(shell find native -name '*.cc' -o -name '*.h')
 NATIVE_BUILD := build/native-tests
 ROOFLINE := build/bench/bench/roofline
-PYTHON_FILES := $(wildcard service model_export native/python tests benchmarks)
+PYTHON_FILES := $(wildcard service model_export native/python tests benchmarks scripts)
+# Vulnerabilities that were looked at and do not concern us, each with its reason: --ignore-vuln ID
+AUDIT_IGNORED ?=
 
 # What CMake finds by itself; without any of these the headers are fetched into build/.
 HEADERS := $(firstword $(wildcard $(addsuffix /onnxruntime_c_api.h, \
@@ -52,12 +54,16 @@ serve: $(VENV)/.serve  ## set up what is missing and run the service on port 800
 setup: $(VENV)/.dev  ## everything a developer needs, in .venv
 
 .PHONY: check
-check: $(VENV)/.dev  ## format, lint, types, import contracts
+check: $(VENV)/.dev audit  ## format, lint, types, import contracts, known vulnerabilities
 	$(BIN)/ruff check $(PYTHON_FILES)
 	$(BIN)/ruff format --check $(PYTHON_FILES)
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/clang-format --dry-run -Werror $(CXX_FILES)
+
+.PHONY: audit
+audit: $(VENV)/.dev  ## known vulnerabilities of what is installed; SKIPPED where nobody can be asked
+	$(BIN)/python scripts/audit.py $(AUDIT_IGNORED)
 
 .PHONY: format
 format: $(VENV)/.dev  ## rewrite the files as check wants them
