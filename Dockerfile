@@ -15,7 +15,7 @@ WORKDIR /src
 # Dependencies have a layer of their own, which a change of code keeps.
 ARG RUNTIME=cpu
 COPY pyproject.toml ./
-RUN python3 -c "import sys, tomllib; p = tomllib.load(open('pyproject.toml', 'rb'))['project']; print(*p['dependencies'], *p['optional-dependencies'][sys.argv[1]], sep='\n')" "${RUNTIME}" > /tmp/requirements.txt \
+RUN python3 -c "import sys, tomllib; p = tomllib.load(open('pyproject.toml', 'rb'))['project']; print(*p['dependencies'], *(line for extra in (sys.argv[1], 'tracing') for line in p['optional-dependencies'][extra]), sep='\n')" "${RUNTIME}" > /tmp/requirements.txt \
  && pip --python /opt/venv/bin/python install --requirement /tmp/requirements.txt
 
 # In an image the native operators are not optional: PAG_NATIVE=ON and the last line fail without them.
