@@ -67,7 +67,7 @@ class Host:
             self._command(contender.kind, port),
             env=self._variables(contender, port),
             cwd=ROOT,
-            start_new_session=True,
+            process_group=0,
         )
         try:
             wait_until_ready(port, "/readyz" if contender.kind == "service" else "/health", process)
@@ -131,7 +131,7 @@ def get(port: int, path: str, timeout: float = 10.0) -> tuple[int, str]:
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
-    """Asks the process to end, and ends its whole session if it does not soon: queues may be long."""
+    """Asks the process to end, and ends its whole group if it does not soon: queues may be long."""
     process.terminate()
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(STOPPING_SECONDS)
