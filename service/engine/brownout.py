@@ -12,6 +12,7 @@ from service.settings import Settings
 
 PERIOD = 0.1
 CALM_SECONDS = 0.5
+DRAIN_SECONDS = 1.0
 CALM_SHARE = 0.35  # of the wait aimed at, below which the ceiling may rise
 DOWN, STEEP_DOWN, UP = 0.8, 0.6, 1.15
 
@@ -27,6 +28,7 @@ class Brownout:
         self._worst = 0.0
         self._acted = 0.0
         self._restless = 0.0
+        self._lowered = 0.0
 
     def update(self, now: float, wait: float, fits: Callable[[float], bool]) -> None:
         """Note that a request arriving at `now` would wait `wait` seconds; act once a period.
@@ -39,10 +41,13 @@ class Brownout:
         worst, self._worst, self._acted = self._worst, 0.0, now
         if worst > self._target * CALM_SHARE:
             self._restless = now
-        if worst > self._target:
+        if worst <= self._target:
+            self._lowered = now
+        # Where what arrives fits already, the queue drains; lower is only needed if it does not.
+        if worst > self._target and (not fits(self.ceiling) or now - self._lowered > DRAIN_SECONDS):
             steps = STEEP_DOWN if worst > 2 * self._target else DOWN
-            self.ceiling = max(self._floor, self.ceiling * steps)
-        elif self.ceiling < 1 and now - self._restless >= CALM_SECONDS:
+            self.ceiling, self._lowered = max(self._floor, self.ceiling * steps), now
+        elif worst <= self._target and self.ceiling < 1 and now - self._restless >= CALM_SECONDS:
             raised = min(1.0, self.ceiling * UP)
             if fits(raised):
                 self.ceiling, self._restless = raised, now - CALM_SECONDS / 2

@@ -41,7 +41,7 @@ class Stoppable:
         listener()
 
     def forget(self) -> None:
-        """Let go of the listeners: what they hold, an image and its maps, is freed at once with its request."""
+        """Let go of the listeners, so that the image and maps they hold are freed with their request."""
         with self._lock:
             self._listeners.clear()
 

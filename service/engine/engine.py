@@ -103,9 +103,14 @@ class Engine:
             raise NotReady(f"The server is {self.state}.", retry_after=1)
 
     @contextmanager
-    def held(self) -> Iterator[None]:
-        """Count a request whose body is in memory or on its way; NotReady or Overloaded where none fits."""
+    def held(self, options: Options | None = None) -> Iterator[None]:
+        """Count a request whose body is in memory or on its way; NotReady or Overloaded where none fits.
+
+        With `options` a request that would wait too long is refused before its body is read.
+        """
         self.check_capacity()
+        if options is not None:
+            self._scheduler.refuse_if_full(options)
         self._held += 1
         try:
             yield

@@ -18,7 +18,7 @@ from service.engine.demand import Demand
 from service.engine.inference import Inference, observe_abandoned
 from service.engine.threads import batch_of, codecs_of, threads_of, workers_of
 from service.engine.waiting import WaitingLine
-from service.engine.work import Job, Parsed
+from service.engine.work import DEFAULT_PRIORITY, Job, Options, Parsed
 from service.errors import Cancelled, DeadlineExceeded, DeadlineUnreachable, Overloaded
 from service.metrics import Metrics
 from service.settings import Settings
@@ -26,6 +26,7 @@ from service.settings import Settings
 T = TypeVar("T")
 # Of work that has begun, the half that is done on average.
 REMAINING = 0.5
+TOO_LONG = "The wait would be about {:.2g} s, longer than this server lets anyone wait."
 
 
 class Scheduler:
@@ -79,6 +80,14 @@ class Scheduler:
         job.answer.add_done_callback(lambda _: (expiry.cancel(), job.cancellation.forget()))
         self._dispatch()
 
+    def refuse_if_full(self, options: Options) -> None:
+        """Raise Overloaded where a request would be refused whatever its image is; before that has arrived."""
+        ordinary = options.deadline is None and options.priority >= DEFAULT_PRIORITY
+        wait = self._wait(self._line.work)
+        if ordinary and wait > self._settings.max_wait:
+            self._control(time.perf_counter())
+            raise self._overloaded(wait, TOO_LONG.format(wait))
+
     def stop(self) -> None:
         """Stop all that waits or runs."""
         for job in (*self._line, *self._running):
@@ -107,7 +116,7 @@ class Scheduler:
 
     def _refuse_if_hopeless(self, job: Job, wait: float, now: float) -> None:
         if wait > self._settings.max_wait:
-            raise self._overloaded(wait, f"The wait would be about {wait:.2g} s, more than is allowed.")
+            raise self._overloaded(wait, TOO_LONG.format(wait))
         if job.options.deadline is None:
             return
         left = job.options.deadline - now

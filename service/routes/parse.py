@@ -61,7 +61,7 @@ def build_router(engine: Engine, settings: Settings) -> APIRouter:
         media_type, render = _representation(request, query, options)
         options = replace(options, answer=media_type + query.output)
         request_id = request.scope["request_id"]
-        with engine.held():
+        with engine.held(options):
             data = await read_image(request, settings.max_body_bytes, settings.body_timeout)
             cancellation = Cancellation()
             async with cancelled_on_disconnect(request, cancellation):

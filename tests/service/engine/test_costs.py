@@ -1,0 +1,83 @@
+"""Predicted times: from the warm-up at first, then from what was measured."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.engine.costs import Costs, Curve, Factor, Margin
+from service.metrics import Metrics
+from tests.service.engine.test_choice import SECONDS, SESSION, job
+
+POINTS = [(100.0, 0.02), (400.0, 0.05), (1000.0, 0.1)]
+work = st.floats(1.0, 5000.0)
+
+
+def seeded() -> Costs:
+    costs = Costs(Metrics())
+    costs.seed(job().options, False, [(100.0, SECONDS / 10), (1000.0, SECONDS)])
+    return costs
+
+
+def test_a_curve_meets_the_points_it_was_measured_at() -> None:
+    curve = Curve(POINTS)
+    assert [curve.seconds(multiply_adds) for multiply_adds, _ in POINTS] == [s for _, s in POINTS]
+    assert curve.seconds(700) == pytest.approx(0.075)
+    assert curve.seconds(2000) == pytest.approx(0.2)
+
+
+@given(work, work)
+def test_more_work_never_takes_less_time(a: float, b: float) -> None:
+    low, high = sorted((a, b))
+    curve = Curve(POINTS)
+    assert 0 < curve.seconds(low) <= curve.seconds(high)
+
+
+def test_a_factor_learns_quickly_at_first_and_never_stops() -> None:
+    factor = Factor()
+    factor.learn(3.0)
+    assert factor.value == 2.0
+    for _ in range(60):
+        factor.learn(3.0)
+    assert factor.value == pytest.approx(3.0, rel=0.01)
+    for _ in range(60):
+        factor.learn(1.0)
+    assert factor.value == pytest.approx(1.0, rel=0.01)
+
+
+@given(st.lists(st.floats(0.0, 1e6), max_size=50))
+def test_one_absurd_measurement_does_not_spoil_a_factor(ratios: list[float]) -> None:
+    factor = Factor()
+    for ratio in ratios:
+        factor.learn(ratio)
+        assert 0.04 < factor.value <= 20
+
+
+def test_inference_is_learned_per_kind_and_said_to_the_metrics() -> None:
+    costs = seeded()
+    options, point = job().options, SESSION.point(1.0, 480, 640)
+    assert costs.inference(options, point, False) == pytest.approx(SECONDS)
+    for _ in range(60):
+        costs.learn_inference(options, point, False, 2 * SECONDS)
+    assert costs.inference(options, point, False) == pytest.approx(2 * SECONDS, rel=0.01)
+    cheap = SESSION.point(0.25, 480, 640)
+    assert costs.inference(options, cheap, False) < 0.5 * SECONDS
+    text = costs._metrics.render().decode()
+    assert 'pag_prediction_error_ratio_count{stage="inference"} 60.0' in text
+
+
+def test_the_margin_covers_nearly_all_that_was_missed() -> None:
+    margin = Margin()
+    for i in range(200):
+        margin.learn(0.001 * (i % 100))
+    assert 0.095 <= margin.seconds <= 0.099
+    for _ in range(300):
+        margin.learn(-0.01)
+    assert margin.seconds == 0.0
+
+
+def test_pixels_sent_as_such_need_no_decoding() -> None:
+    costs = seeded()
+    assert costs.decode("RGB", 10**6) == 0.0
+    assert costs.decode("PNG", 10**6) > costs.decode("JPEG", 10**6) > 0
