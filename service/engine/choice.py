@@ -44,9 +44,10 @@ class Chooser:
         if options.deadline is None:
             return self._at(job, allowed, shared, limit)
         left = options.deadline - now
+        careful = 1 + self._costs.margin(shared)
         for budget in _ladder(allowed, options.floor):
             choice = self._at(job, budget, shared, limit if budget == allowed else "deadline")
-            if choice.seconds + self._costs.margin.seconds <= left:
+            if choice.seconds * careful <= left:
                 return choice
         # Without the margin for bad luck it may still be met; beyond that its time is better spent on others.
         return choice if choice.seconds <= left else None
@@ -54,7 +55,7 @@ class Chooser:
     def least_seconds(self, job: Job, shared: bool) -> float:
         """Seconds from decoding to the answer at the least budget that may be chosen, with the margin."""
         least = self._at(job, job.options.floor, shared, "deadline").seconds
-        return self._decode(job) + least + self._costs.margin.seconds
+        return self._decode(job) + least * (1 + self._costs.margin(shared))
 
     def thread_seconds(self, job: Job, ceiling: float | None = None) -> float:
         """Predicted work of all threads for `job` at the budget that it is likely to get."""

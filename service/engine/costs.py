@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections import deque
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
@@ -23,8 +24,10 @@ INFERENCE_SECONDS_PER_MULTIPLY_ADD = 1e-11
 
 SLOWEST_GAIN = 0.1
 LARGEST_RATIO = 20.0
-RESIDUALS = 256
+REMEMBERED = 256
+MEMORY_SECONDS = 30.0
 MARGIN_QUANTILE = 0.975
+FIRST_MARGIN, LARGEST_MARGIN = 0.2, 1.5
 
 
 @dataclass
@@ -62,18 +65,31 @@ class Curve:
 
 
 class Margin:
-    """What predictions have lately been exceeded by: all but the worst few of them."""
+    """What predictions have lately been exceeded by, as a share of them: all but the worst few of them.
+
+    Old ones are dropped: a margin that refuses requests learns nothing more from them.
+    """
 
     def __init__(self) -> None:
-        self._residuals: deque[float] = deque(maxlen=RESIDUALS)
-        self.seconds = 0.0
+        self._excesses: deque[tuple[float, float]] = deque(maxlen=REMEMBERED)
+        self._share = 0.0
+        self._fresh_until = 0.0
 
-    def learn(self, residual: float) -> None:
-        """Take in a measured time less the predicted one."""
-        self._residuals.append(residual)
+    def learn(self, now: float, excess: float) -> None:
+        """Take in (measured - predicted) / predicted."""
+        self._excesses.append((now, excess))
         # Every fourth suffices: the quantile moves slowly.
-        if len(self._residuals) % 4 == 0 or len(self._residuals) == RESIDUALS:
-            self.seconds = max(0.0, float(np.quantile(self._residuals, MARGIN_QUANTILE)))
+        if len(self._excesses) % 4 == 0 or len(self._excesses) == REMEMBERED:
+            self._fresh_until = 0.0
+
+    def share(self, now: float) -> float:
+        """Share of a prediction to add to it."""
+        if now >= self._fresh_until:
+            recent = [excess for at, excess in self._excesses if now - at < MEMORY_SECONDS]
+            quantile = float(np.quantile(recent, MARGIN_QUANTILE)) if recent else FIRST_MARGIN
+            self._share = min(max(quantile, 0.0), LARGEST_MARGIN)
+            self._fresh_until = now + 1.0
+        return self._share
 
 
 class Costs:
@@ -83,7 +99,8 @@ class Costs:
         self._metrics = metrics
         self._factors: dict[Hashable, Factor] = {}
         self._curves: dict[tuple[str, str, bool], Curve] = {}
-        self.margin = Margin()
+        # A lone inference keeps to its time better than several do.
+        self._margins = {shared: Margin() for shared in (False, True)}
 
     def seed(self, options: Options, shared: bool, points: Sequence[tuple[float, float]]) -> None:
         """Take multiply-adds and seconds of the warm-up as the network's curve."""
@@ -124,11 +141,15 @@ class Costs:
         if work > 0.02:
             self._learn("queue", "wait", work, seconds)
 
-    def learn_total(self, predicted: float, seconds: float) -> None:
+    def margin(self, shared: bool) -> float:
+        """Share to add to a predicted time so that hardly any is exceeded."""
+        return self._margins[shared].share(time.perf_counter())
+
+    def learn_total(self, predicted: float, seconds: float, shared: bool) -> None:
         """Take in the time from the choice of a budget to the end."""
-        self.margin.learn(seconds - predicted)
-        if predicted > 0:
-            self._metrics.prediction_error.labels("total").observe((seconds - predicted) / predicted)
+        excess = (seconds - predicted) / max(predicted, 1e-6)
+        self._margins[shared].learn(time.perf_counter(), excess)
+        self._metrics.prediction_error.labels("total").observe(excess)
 
     def _factor(self, key: Hashable) -> Factor:
         factor = self._factors.get(key)

@@ -97,7 +97,7 @@ class Inference:
         now = time.perf_counter()
         choice = self._chooser.choose(job, now, shared)
         if choice is not None:
-            job.point, job.predicted, job.started = choice.point, choice.seconds, now
+            job.point, job.predicted, job.started, job.shared = choice.point, choice.seconds, now, shared
         return choice is not None
 
     def _compute(self, batch: list[Job], shared: bool) -> list[Raw]:

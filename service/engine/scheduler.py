@@ -77,11 +77,12 @@ class Scheduler:
         loop = asyncio.get_running_loop()
         job.cancellation.on_stop(lambda: loop.call_soon_threadsafe(self._stopped, job))
         expiry = loop.call_later(max(0.0, job.due - now), job.cancellation.expire)
-        job.answer.add_done_callback(lambda _: (expiry.cancel(), job.cancellation.forget()))
+        job.answer.add_done_callback(lambda _: expiry.cancel())
+        job.answer.add_done_callback(lambda _: job.cancellation.forget())
         self._dispatch()
 
     def refuse_if_full(self, options: Options) -> None:
-        """Raise Overloaded where a request would be refused whatever its image is; before that has arrived."""
+        """Raise Overloaded where a request would be refused whatever its image is, before that arrives."""
         ordinary = options.deadline is None and options.priority >= DEFAULT_PRIORITY
         wait = self._wait(self._line.work)
         if ordinary and wait > self._settings.max_wait:
@@ -184,7 +185,7 @@ class Scheduler:
         assert job.point is not None
         now = time.perf_counter()
         self._costs.learn_finish(job.options, job.point, now - ended)
-        self._costs.learn_total(job.predicted, now - job.started)
+        self._costs.learn_total(job.predicted, now - job.started, job.shared)
 
     async def _in_codec(self, job: Job, work: Callable[[], T]) -> T:
         def run() -> T:

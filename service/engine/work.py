@@ -97,6 +97,7 @@ class Job:
         photograph: the decoded source, until it is fed to the network.
         point: where on the knob it is computed.
         predicted, started: seconds from the choice of `point` to the answer, and when it was chosen.
+        shared: whether others compute at the same time.
         stage: where it is now.
     """
 
@@ -117,6 +118,7 @@ class Job:
     point: OperatingPoint | None = None
     predicted: float = 0.0
     started: float = 0.0
+    shared: bool = False
     stage: str = "queue"
 
 

@@ -15,7 +15,7 @@ from service.budget import operating_point
 from service.engine.brownout import Brownout
 from service.engine.cancellation import Cancellation
 from service.engine.choice import STEPS, Choice, Chooser
-from service.engine.costs import Costs
+from service.engine.costs import FIRST_MARGIN, Costs
 from service.engine.engine import Engine
 from service.engine.registry import load_models
 from service.engine.session import ModelSession
@@ -46,8 +46,8 @@ def job(budget: float = 1.0, least: float | None = None, deadline: float | None 
     return Job(b"", options, lambda *_: None, Cancellation(), "JPEG", 480, 640, 0.0, 0.0, nobody)
 
 
-def chooser(ceiling: float = 1.0) -> Chooser:
-    costs = Costs(Metrics())
+def chooser(ceiling: float = 1.0, costs: Costs | None = None) -> Chooser:
+    costs = costs or Costs(Metrics())
     for shared in (False, True):
         costs.seed(job().options, shared, [(share * 1000, share * SECONDS) for share in (0.1, 1.0)])
     brownout = Brownout(Settings())
@@ -79,7 +79,8 @@ def test_a_deadline_gets_the_largest_budget_that_meets_it(budget: float, left: f
     assert choice.point.reason == ("client" if choice.point.used_budget == budget else "deadline")
     higher = min(budget, choice.point.used_budget + 1.01 / STEPS)
     if choice.point.used_budget < budget:
-        assert chosen(subject.choose(job(higher), 0.0, shared=False)).seconds > left
+        # What was predicted is stretched by the margin that stands before anything was measured.
+        assert chosen(subject.choose(job(higher), 0.0, shared=False)).seconds * (1 + FIRST_MARGIN) > left
 
 
 @given(budgets, budgets, st.floats(0.01, 1.0), st.floats(0.0, 0.3))
@@ -109,10 +110,11 @@ def test_a_deadline_below_the_brown_out_is_said_to_be_the_reason() -> None:
 
 
 def test_the_margin_learned_from_misses_makes_choices_more_careful() -> None:
-    subject = chooser()
+    costs = Costs(Metrics())
+    subject = chooser(costs=costs)
     before = chosen(subject.choose(job(deadline=0.15), 0.0, shared=False)).point.used_budget
     for _ in range(40):
-        subject._costs.learn_total(0.1, 0.15)
+        costs.learn_total(0.1, 0.15, False)
     after = chosen(subject.choose(job(deadline=0.15), 0.0, shared=False)).point.used_budget
     assert after < before
 

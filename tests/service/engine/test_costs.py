@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.engine.costs import Costs, Curve, Factor, Margin
+from service.engine.costs import (
+    FIRST_MARGIN,
+    LARGEST_MARGIN,
+    MEMORY_SECONDS,
+    Costs,
+    Curve,
+    Factor,
+    Margin,
+)
 from service.metrics import Metrics
 from tests.service.engine.test_choice import SECONDS, SESSION, job
 
@@ -70,11 +78,19 @@ def test_inference_is_learned_per_kind_and_said_to_the_metrics() -> None:
 def test_the_margin_covers_nearly_all_that_was_missed() -> None:
     margin = Margin()
     for i in range(200):
-        margin.learn(0.001 * (i % 100))
-    assert 0.095 <= margin.seconds <= 0.099
+        margin.learn(0.0, 0.001 * (i % 100))
+    assert 0.095 <= margin.share(1.0) <= 0.099
     for _ in range(300):
-        margin.learn(-0.01)
-    assert margin.seconds == 0.0
+        margin.learn(2.0, -0.1)
+    assert margin.share(3.0) == 0.0
+
+
+def test_misses_are_forgotten_even_if_nothing_is_learned_after_them() -> None:
+    margin = Margin()
+    for _ in range(50):
+        margin.learn(0.0, 100.0)
+    assert margin.share(1.0) == LARGEST_MARGIN
+    assert margin.share(1.0 + MEMORY_SECONDS) == FIRST_MARGIN
 
 
 def test_pixels_sent_as_such_need_no_decoding() -> None:

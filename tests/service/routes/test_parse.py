@@ -111,7 +111,7 @@ def test_maps_follow_the_picture_and_the_budget(client: httpx.Client) -> None:
 
 @pytest.mark.parametrize(
     ("query", "used", "reason"),
-    [({}, 1.0, "client"), ({"budget": 0.1}, 0.25, "floor"), ({"budget": 0.6}, 0.6, "client")],
+    [({}, 1.0, "default"), ({"budget": 0.1}, 0.25, "floor"), ({"budget": 0.6}, 0.6, "client")],
 )
 def test_every_representation_carries_the_budget(
     client: httpx.Client, query: dict[str, float], used: float, reason: str
