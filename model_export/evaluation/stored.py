@@ -104,7 +104,7 @@ def _take_over_arrays(path: Path) -> None:
     """Renames to NAME.npz the arrays that NAME.json names, and removes those of writers that were killed."""
     if (arrays := arrays_of(path)) != path.with_suffix(".npz"):
         arrays.replace(path.with_suffix(".npz"))
-    pattern = re.compile(re.escape(f".{path.stem}.") + r"[0-9a-f]{16}\.npz")
+    pattern = re.compile(rf"\.?\.{re.escape(path.stem)}\.[0-9a-f]{{16}}(\.[0-9a-f]{{8}}\.partial)?\.npz")
     for left in path.parent.iterdir():
         if pattern.fullmatch(left.name):
             left.unlink(missing_ok=True)
