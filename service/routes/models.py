@@ -14,12 +14,12 @@ def build_router(registry: ModelRegistry) -> APIRouter:
     """The routes, bound to the registry."""
     router = APIRouter(tags=["models"])
 
-    @router.get("/models")
+    @router.get("/models", responses=documented(401))
     async def models() -> ModelList:
         """Every loaded model with its tasks, classes, budget floor, scales and accuracy at each budget."""
         return ModelList(models=[_entry(session, registry.default) for session in registry])
 
-    @router.get("/models/{name}", responses=documented(404))
+    @router.get("/models/{name}", responses=documented(401, 404, 422))
     async def model(name: str) -> ModelEntry:
         """One loaded model."""
         return _entry(registry.get(name), registry.default)
