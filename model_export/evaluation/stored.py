@@ -136,11 +136,15 @@ def load(path: Path) -> tuple[dict[str, Any], Evaluation]:
 
 def arrays_of(path: Path) -> Path:
     """The file of the arrays of NAME.json, whose path is given: NAME.npz, unless its writer was killed."""
-    if path.is_file():
-        waiting = _waiting(path, json.loads(path.read_text(encoding="utf-8")).get("arrays_sha256", ""))
-        if waiting.is_file():
-            return waiting
-    return path.with_suffix(".npz")
+    waiting = _waiting(path, _digest_of_arrays(path))
+    return waiting if waiting.is_file() else path.with_suffix(".npz")
+
+
+def _digest_of_arrays(path: Path) -> str:
+    try:
+        return str(json.loads(path.read_bytes())["arrays_sha256"])
+    except (OSError, ValueError, KeyError):
+        return ""
 
 
 def _read(path: Path) -> bytes:

@@ -173,3 +173,9 @@ def test_arrays_of_another_evaluation_are_refused(evaluation: Evaluation, tmp_pa
     (tmp_path / "0.npz").replace(tmp_path / "1.npz")
     with pytest.raises(ValueError, match=r"another \.npz: evaluate again"):
         stored.load(tmp_path / "1.json")
+
+
+def test_an_evaluation_takes_the_place_of_one_cut_off(evaluation: Evaluation, tmp_path: Path) -> None:
+    (tmp_path / "made.json").write_text('{"form": 1, "ar')
+    stored.save(tmp_path, "made", evaluation, stored.described(evaluation, COSTS, {}))
+    assert stored.load(tmp_path / "made.json")[0]["images"] == len(evaluation.images)

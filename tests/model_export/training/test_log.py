@@ -18,6 +18,16 @@ def test_lines_are_appended_by_a_run_taken_up_again(tmp_path: Path) -> None:
     assert [line["step"] for line in read_log(path)] == [1, 2]
 
 
+def test_a_line_that_a_killed_run_did_not_finish_is_none(tmp_path: Path) -> None:
+    log = TrainingLog(tmp_path)
+    log.write("step", step=1)
+    with log.path.open("a") as file:
+        file.write('{"kind": "st')
+    assert [line["step"] for line in read_log(log.path)] == [1]
+    TrainingLog(tmp_path).write("step", step=2)
+    assert [line["step"] for line in read_log(log.path)] == [1, 2]
+
+
 def test_the_plot_is_drawn_with_and_without_a_validation(tmp_path: Path) -> None:
     log = TrainingLog(tmp_path)
     log.write("start", step=0)
