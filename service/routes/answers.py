@@ -131,13 +131,12 @@ def describe_map(manifest: ModelManifest, name: str, canonical: bool) -> MapMeta
     return meta
 
 
-def headers_of(parsed: Parsed) -> dict[str, str]:
-    """Headers that say about every representation what its body may not."""
+def headers_of(parsed: Parsed, canonical: bool = False) -> dict[str, str]:
+    """Headers that say about every representation what its body may not; `canonical` as in `describe`."""
     point = parsed.point
     timing = ", ".join(f"{stage};dur={1000 * parsed.seconds[stage]:.2f}" for stage in STAGES)
-    maps = "; ".join(_map_header(parsed, name) for name in parsed.maps)
+    maps = "; ".join(_map_header(parsed, name, canonical) for name in parsed.maps)
     return {
-        "Vary": "Accept",
         "Server-Timing": timing,
         "PAG-Model": parsed.manifest.name,
         "PAG-Model-Version": parsed.manifest.version,
@@ -175,8 +174,8 @@ def _array_meta(manifest: ModelManifest) -> dict[str, MapMeta]:
     }
 
 
-def _map_header(parsed: Parsed, name: str) -> str:
-    meta = describe_map(parsed.manifest, name, canonical=False)
+def _map_header(parsed: Parsed, name: str, canonical: bool) -> str:
+    meta = describe_map(parsed.manifest, name, canonical)
     invalid = "" if meta.invalid is None else f",invalid={meta.invalid}"
     return f'{name}="dtype={meta.dtype},unit={meta.unit}{invalid}"'
 

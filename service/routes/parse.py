@@ -68,7 +68,8 @@ def build_router(engine: Engine, settings: Settings) -> APIRouter:
                 parsed, body = await engine.parse(
                     data, options, lambda done, pool: render(done, request_id, pool), cancellation
                 )
-        return Response(body, headers=headers_of(parsed), media_type=media_type)
+        headers = headers_of(parsed, canonical=media_type == NPZ) | {"Vary": "Accept"}
+        return Response(body, headers=headers, media_type=media_type)
 
     return router
 

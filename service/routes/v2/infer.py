@@ -1,4 +1,4 @@
-"""POST …/infer: each image of the request through the engine on its own, all at once."""
+"""POST …/infer: each image of the request through the engine on its own, a few at a time."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from service.engine.engine import Engine
 from service.engine.session import ModelSession
 from service.engine.work import DEFAULT_PRIORITY, Options, Parsed
 from service.errors import InvalidParameter
-from service.routes.answers import describe_map, headers_of
+from service.routes.answers import headers_of
 from service.routes.body import read_body
 from service.routes.v2.batch import parse_all
 from service.routes.v2.message import HEADER_LENGTH, InferMessage, read_message
@@ -38,7 +38,8 @@ async def infer(request: Request, session: ModelSession, engine: Engine, setting
         )
     parsed, images = zip(*answers, strict=True)
     least = min(parsed, key=lambda each: each.point.used_budget)
-    return answer(_response(message.request, parsed, least), images, binary, _headers(least))
+    headers = headers_of(least, canonical=True)
+    return answer(_response(message.request, parsed, least), images, binary, headers)
 
 
 async def _receive(request: Request, settings: Settings) -> InferMessage:
@@ -122,12 +123,3 @@ def _response(request: InferRequest, parsed: Sequence[Parsed], least: Parsed) ->
         ),
         outputs=[],
     )
-
-
-def _headers(parsed: Parsed) -> dict[str, str]:
-    maps = {name: describe_map(parsed.manifest, name, canonical=True) for name in parsed.maps}
-    described = (f'{name}="dtype={meta.dtype},unit={meta.unit}"' for name, meta in maps.items())
-    headers = headers_of(parsed) | {"PAG-Maps": "; ".join(described)}
-    # No Accept header changes the form of this answer.
-    del headers["Vary"]
-    return headers

@@ -74,4 +74,4 @@ def test_the_document_describes_bodies_answers_and_problems(client: httpx.Client
     assert list(operation["responses"]["422"]["content"]) == ["application/problem+json"]
     assert "HTTPValidationError" not in document["components"]["schemas"]
     names = {parameter["name"] for parameter in operation["parameters"]}
-    assert names == {"budget", "tasks", "size", "model", "output"}
+    assert names == {"budget", "min_budget", "deadline_ms", "tasks", "size", "model", "output"}

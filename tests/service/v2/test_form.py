@@ -43,7 +43,7 @@ def test_headers_are_those_of_parse(client: httpx.Client) -> None:
     assert headers["pag-model"] == "tiny"
     assert headers["pag-budget-used"] == "1.0"
     assert "vary" not in headers
-    assert 'depth="dtype=float32,unit=metre"' in headers["pag-maps"]
+    assert 'depth="dtype=float32,unit=metre,invalid=NaN"' in headers["pag-maps"]
     assert re.findall(r"(\w+);dur=[\d.]+", headers["server-timing"]) == STAGES
 
 
