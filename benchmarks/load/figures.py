@@ -13,6 +13,7 @@ from benchmarks.load.records import Record
 
 OK = 200
 REFUSED = frozenset({429, 503})
+STOPPED = 504
 LATE_SECONDS = 0.02
 """A generator whose 99th percentile of lateness is above this did not keep up."""
 
@@ -26,6 +27,7 @@ def summary(records: Sequence[Record], seconds: float, limit: float, quality: Qu
     return {
         "offered": round(len(records) / seconds, 2),
         "goodput": round(len(good) / seconds, 2),
+        "throughput": round(len(answered) / seconds, 2),
         "milliseconds": quantiles(record.latency for record in admitted),
         "refused": round(len(refused) / max(1, len(records)), 4),
         "milliseconds_to_refuse": quantiles(record.latency for record in refused),
@@ -77,11 +79,13 @@ def _met(records: Sequence[Record], limits: Sequence[float]) -> dict[str, Any]:
     accepted = [(record, limit) for record, limit in pairs if record.status not in REFUSED]
     met = [record for record, limit in accepted if record.status == OK and record.latency <= limit]
     late = [record.latency - limit for record, limit in accepted if record.latency > limit]
+    stopped = [record for record, _ in accepted if record.status == STOPPED]
     return {
         "requests": len(pairs),
         "refused": round(1 - len(accepted) / max(1, len(pairs)), 4),
         "met_of_accepted": round(len(met) / len(accepted), 4) if accepted else None,
         "met_of_all": round(len(met) / max(1, len(pairs)), 4),
+        "stopped_of_accepted": round(len(stopped) / len(accepted), 4) if accepted else None,
         "milliseconds_beyond": quantiles(late),
         "budget_used": _mean(record.used for record in met),
     }

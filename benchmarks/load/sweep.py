@@ -77,7 +77,8 @@ def run(given: argparse.Namespace) -> dict[str, Any]:
 
 
 HEADING = (
-    f"{'contender':10}{'load':>6}{'offered':>9}{'goodput':>9}{'p50 ms':>9}{'p99 ms':>9}{'refused':>9}"
+    f"{'contender':10}{'load':>6}{'offered':>9}{'answered':>10}{'goodput':>9}"
+    f"{'p50 ms':>9}{'p99 ms':>9}{'refused':>9}"
     f"{'p99 to refuse':>15}{'budget':>8}{'mIoU':>8}  ends"
 )
 
@@ -87,7 +88,7 @@ def line(point: dict[str, Any]) -> str:
     times, refusals = point["milliseconds"], point["milliseconds_to_refuse"]
     budget, miou = point["budget_used"] or 1.0, point["miou40"] or 0.0
     cells = (
-        f"{point['contender']:10}{point['load']:6g}{point['offered']:9.1f}{point['goodput']:9.1f}"
+        f"{point['contender']:10}{point['load']:6g}{point['offered']:9.1f}{point['throughput']:10.1f}{point['goodput']:9.1f}"
         f"{times.get('p50', 0):9.1f}{times.get('p99', 0):9.1f}{point['refused']:9.1%}"
         f"{refusals.get('p99', float('nan')):15.1f}{budget:8.3f}{miou:8.4f}"
     )

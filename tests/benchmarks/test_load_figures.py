@@ -38,6 +38,7 @@ def test_goodput_is_right_and_in_time() -> None:
     figures = summary(records, seconds=2.0, limit=0.5, quality=QUALITY)
     assert figures["offered"] == 4.0
     assert figures["goodput"] == 1.0
+    assert figures["throughput"] == 1.5
     assert figures["refused"] == 0.25
     assert figures["milliseconds_to_refuse"]["max"] == 3.0
     assert figures["retry_after_seconds"] == [2.0, 2.0]
@@ -89,6 +90,7 @@ def test_deadline_is_met_by_the_client_s_clock_and_refusal_is_no_miss() -> None:
     assert rows["50"]["refused"] == 0.25
     assert rows["50"]["met_of_accepted"] == pytest.approx(1 / 3, abs=1e-4)
     assert rows["50"]["met_of_all"] == 0.25
+    assert rows["50"]["stopped_of_accepted"] == pytest.approx(1 / 3, abs=1e-4)
     assert rows["50"]["milliseconds_beyond"]["max"] == pytest.approx(10.0)
     assert rows["200"]["met_of_accepted"] == 1.0
     assert rows["all"]["met_of_accepted"] == 0.5
