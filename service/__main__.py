@@ -24,10 +24,10 @@ def main(arguments: list[str] | None = None) -> None:
         return
     try:
         settings = Settings()
+        configure_logging(settings)
         if options.verb == "doctor":
             raise SystemExit(doctor.main(settings, as_json=options.json))
         find_models(settings)
-        configure_logging(settings)
         app = create_app(settings)
     except (StartupError, ValidationError) as error:
         print(f"cannot start: {_explain(error)}", file=sys.stderr)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import socket
 import struct
 import termios
 from dataclasses import dataclass
@@ -16,6 +17,9 @@ from service.metrics import Metrics
 
 MOST_HEAD_BYTES = 64 * 2**10
 REFUSAL = b"HTTP/1.1 %s\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+
+# Linger: on, for no time.
+RESET = struct.pack("ii", 1, 0)
 
 log = structlog.get_logger(__name__)
 
@@ -99,7 +103,8 @@ class Connection(HttpToolsProtocol):
         told = {name: scope.get(name) for name in ("request_id", "path")}
         log.warning("slow_reader", unsent_bytes=self._unsent, seconds=self._limits.send_seconds, **told)
         self._limits.metrics.cancelled.labels("send").inc()
-        # To close would wait for the very bytes that the client does not take.
+        # To close would wait for the very bytes that the client does not take, as would the system: reset.
+        self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
         self.transport.abort()
 
     def _refuse(self, status: bytes) -> None:

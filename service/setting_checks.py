@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterator
+from pathlib import Path
 
 from service import auth, cors, tracing
 from service.engine.registry import find_models
 from service.errors import StartupError
 from service.finding import FAIL, OK, WARN, Finding
+from service.model_files import ManifestError, model_folders, read_model
 from service.settings import Settings, environment_name
 from service.version import VERSION
 
@@ -29,24 +31,34 @@ LIMITS = (
 
 
 def models(settings: Settings) -> Iterator[Finding]:
-    """Each model folder: its manifest is valid and its files are those that it was made of."""
+    """Each model folder: manifest valid, files those it was made with; then all together."""
+    broken = False
+    for folder in model_folders(settings.weights) if settings.weights.is_dir() else ():
+        finding = _model(folder)
+        broken |= finding.status == FAIL
+        yield finding
+    if not broken:
+        yield from _together(settings)
+
+
+def _model(folder: Path) -> Finding:
     try:
-        found = find_models(settings)
+        manifest, _ = read_model(folder)
+    except ManifestError as error:
+        fix = "export or copy the folder anew, or take it away"
+        return Finding("model", FAIL, " ".join(str(error).split()), fix)
+    return Finding("model", OK, f"{manifest.name} {manifest.version} in {folder}: sha256 as in the manifest")
+
+
+def _together(settings: Settings) -> Iterator[Finding]:
+    try:
+        names = [manifest.name for manifest in find_models(settings).values()]
     except StartupError as error:
-        yield Finding("models", FAIL, str(error), "export or copy the folder anew, or take it away")
+        yield Finding("models", FAIL, str(error), "correct the folder, or PAG_WEIGHTS and PAG_MODEL")
         return
-    for folder, manifest in found.items():
-        yield Finding(
-            "model", OK, f"{manifest.name} {manifest.version} in {folder}: files as signed (sha256)"
-        )
-    if len(found) > 1 and settings.model is None:
-        names = ", ".join(manifest.name for manifest in found.values())
-        yield Finding(
-            "default model",
-            WARN,
-            f"none of {names} answers requests that name no model",
-            "set PAG_MODEL to one of them",
-        )
+    if len(names) > 1 and settings.model is None:
+        detail = f"none of {', '.join(names)} answers requests that name no model"
+        yield Finding("models", WARN, detail, "set PAG_MODEL to one of them")
 
 
 def access(settings: Settings) -> Iterator[Finding]:

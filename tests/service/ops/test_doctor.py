@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
@@ -43,16 +43,22 @@ def test_it_is_a_verb_of_the_command(tmp_path: Path) -> None:
     ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert ended.returncode == 1
     assert "fail  models" in ended.stdout
-    assert "-> export or copy" in ended.stdout
+    assert "-> correct the folder" in ended.stdout
 
 
 def test_a_changed_model_fails(tmp_path: Path) -> None:
     write_model(tmp_path)
     with (tmp_path / "tiny" / "model.onnx").open("ab") as file:
         file.write(b"x")
-    found = finding("models", weights=tmp_path)
-    assert found.status == "fail"
-    assert "model.onnx" in found.detail
+    write_model(tmp_path, name="whole")
+    whole, changed = sorted(
+        (each for each in examine(Settings(weights=tmp_path, port=0)) if each.name == "model"),
+        key=lambda each: each.status,
+        reverse=True,
+    )
+    assert (whole.status, changed.status) == ("ok", "fail")
+    assert "model.onnx" in changed.detail
+    assert "\n" not in changed.detail
 
 
 def test_a_port_in_use(weights: Path, serve: Serve) -> None:
@@ -86,6 +92,7 @@ def test_trouble_is_named_with_its_fix(name: str, status: str, knobs: dict[str, 
 
 
 def test_levels_of_kernels() -> None:
+    assert tuple(LEVELS) == get_args(get_args(Settings.model_fields["max_isa"].annotation)[0])
     flags: set[str] = set()
     for name, needed in LEVELS.items():
         flags |= needed
