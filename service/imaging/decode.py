@@ -25,7 +25,7 @@ from service.errors import (
     UnsupportedImage,
 )
 from service.imaging.formats import bmp, gif, jpeg, png, tiff, webp
-from service.imaging.formats.still import Still
+from service.imaging.formats.still import Malformed, Still, Unread
 from service.imaging.pixels import jpeg_pixels, pillow_pixels
 
 MIN_SIDE = 16
@@ -135,13 +135,20 @@ def _open(data: bytes, max_pixels: int) -> tuple[Header, Still]:
 
 @contextmanager
 def _refusing(name: str) -> Iterator[None]:
-    """Decoders meet hostile bytes with whatever exception their parser runs into: all become ours."""
+    """Decoders meet hostile bytes with whatever exception their parser runs into: all become ours.
+
+    The words of those that speak of files are passed on; others speak of code.
+    """
     try:
         yield
     except (ServiceError, MemoryError):
         raise
+    except Unread as error:
+        raise UndecodableImage(f"This kind of {name} is not read: {error}. {HINT}") from error
     except Exception as error:
-        raise UndecodableImage(f"The {name} image is truncated or corrupt: {error}. {HINT}") from error
+        reason = str(error) if isinstance(error, (Malformed, OSError, SyntaxError)) else ""
+        reason = reason or "its parts do not fit together"
+        raise UndecodableImage(f"The {name} image is truncated or corrupt: {reason}. {HINT}") from error
 
 
 def _upright(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:

@@ -17,7 +17,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from service.imaging.formats import jpeg
-from service.imaging.formats.still import Malformed, Still
+from service.imaging.formats.still import Malformed, Still, Unread
 
 # Named outright: Pillow's own choice by content would try, and import, dozens of others.
 DECODERS: dict[str, type[ImageFile]] = {
@@ -79,7 +79,7 @@ def _reduction(still: Still, enough_pixels: int | None) -> int:
 
 def _to_rgb(image: Image.Image) -> NDArray[np.uint8]:
     if image.mode in ("F", "I"):
-        raise Malformed("values of 32 bits, signed or floating-point ones have no defined white")
+        raise Unread("values of 32 bits, signed or floating-point ones have no defined white")
     width, height = image.size
     pixels = np.empty((height, width, 3), np.uint8)
     convert = _deep_grey if image.mode.startswith("I;16") else _shallow

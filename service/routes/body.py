@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from functools import partial
 
@@ -17,6 +18,10 @@ FIELD = "file"
 FORM = "multipart/form-data"
 MAX_FIELDS = 8
 FIX = f"Send one file, in the field '{FIELD}', or the image itself as the body."
+
+
+# What it would say of a broken form, the answer says.
+logging.getLogger("python_multipart").setLevel(logging.ERROR)
 
 
 async def read_image(request: Request, limit: int, timeout: float) -> bytes:

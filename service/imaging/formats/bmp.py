@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from service.imaging.formats.still import Malformed, Still, unpack
+from service.imaging.formats.still import Malformed, Still, Unread, unpack
 
 OS2_HEADER = 12
 RLE = (1, 2)
@@ -19,5 +19,5 @@ def read(data: bytes) -> Still:
         raise Malformed("its width is negative")
     if compression in RLE:
         # Pillow expands runs in Python: seconds for a file of a few MB.
-        raise Malformed("run-length compression is not read in BMP; save it uncompressed, or as PNG")
+        raise Unread("it is run-length compressed; save it uncompressed, or as PNG")
     return Still(abs(height), width, 1, (data,))

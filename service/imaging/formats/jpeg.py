@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from service.imaging.formats.still import Malformed, Still, exif_orientation, slices, unpack
+from service.imaging.formats.still import Malformed, Still, Unread, exif_orientation, slices, unpack
 
 SOF = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 ARITHMETIC = 0xC9
@@ -80,7 +80,7 @@ def _count_scans(still: bytes) -> None:
         _, marker, place = _segment(still, found.start())
         scans += marker == SOS
         if scans > MAX_SCANS:
-            raise Malformed(f"it has more than {MAX_SCANS} scans")
+            raise Unread(f"it has more than {MAX_SCANS} scans")
     raise Malformed(f"it has more than {MAX_SEGMENTS} segments")
 
 
@@ -114,7 +114,7 @@ def _segment(data: bytes, place: int) -> tuple[int, int, int]:
 def _size(data: bytes, start: int) -> tuple[int, int]:
     height, width = unpack(">HH", data, start + 5)
     if height == 0:
-        raise Malformed("its height stands behind its pixels (DNL), which is not read")
+        raise Unread("its height stands behind its pixels (DNL))")
     return height, width
 
 

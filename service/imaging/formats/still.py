@@ -13,7 +13,11 @@ MAX_TAGS = 1024
 
 
 class Malformed(ValueError):
-    """A structure that cannot be followed; the message completes "The PNG image is corrupt: ..."."""
+    """A structure that cannot be followed; completes "The PNG image is truncated or corrupt: ..."."""
+
+
+class Unread(Malformed):
+    """A sound file of a kind that is not read; the message completes "This kind of TIFF is not read: ..."."""
 
 
 @dataclass(frozen=True)

@@ -123,6 +123,8 @@ def _tiff_work() -> Iterator[Case]:
     yield Case("tiff bits of 2^31 samples", plain_tiff(t258=lying_tag(258, 3, 2**31, 8)), BAD, "more bytes")
     yield Case("tiff of 65535 samples", plain_tiff(t277=(SHORT, 65535)), BAD, "corrupt")
     tiles = {"t322": (LONG, 2**30), "t323": (LONG, 2**30), "t324": (LONG, 8), "t325": (LONG, 3072)}
+    fax = plain_tiff(t258=(SHORT, 1), t259=(SHORT, 3), t262=(SHORT, 1), t277=(SHORT, 1))
+    yield Case("tiff of fax lines", fax, BAD, "save it with one of none, LZW")
     yield Case("tiff of huge tiles", plain_tiff(**tiles, t273=None, t279=None), BAD, "tiles have more")
     yield Case("tiff with a cycle of directories", plain_tiff(following=8 + 3072))
     yield Case("tiff whose directory names itself as EXIF", plain_tiff(t34665=(LONG, 8 + 3072)))
@@ -133,9 +135,11 @@ def _tiff_work() -> Iterator[Case]:
     )
     yield Case("tiff without a size", plain_tiff(t256=None), BAD, "does not say its size")
     yield Case("tiff of two widths", plain_tiff(t256=(LONG, [32, 32])), BAD, "tag 256 is not one integer")
-    yield Case("tiff of unknown compression", plain_tiff(t259=(SHORT, 34661)), BAD, "compression 34661")
+    yield Case(
+        "tiff of unknown compression", plain_tiff(t259=(SHORT, 34661)), BAD, "compression is number 34661"
+    )
     yield Case("tiff strip beyond the end", plain_tiff(t273=(LONG, 2**31)), BAD, "corrupt")
-    yield Case("tiff of floats", _float_tiff(), BAD, "no defined white")
+    yield Case("tiff of floats", _float_tiff(), BAD, "not read: values of 32 bits")
     yield Case(
         "tiff of 32-bit integers", encoded(Image.new("I", (32, 32), 70000), "TIFF"), BAD, "defined white"
     )

@@ -162,8 +162,8 @@ def tiffs() -> Iterator[Good]:
     yield Good("tiff with a predictor", encoded(image, "TIFF", **options), PICTURE)
     yield Good("tiff jpeg", encoded(image, "TIFF", compression="jpeg", quality=98), PICTURE, 12)
     black = GREY > 127
-    bilevel = encoded(Image.fromarray(black), "TIFF", compression="group4")
-    yield Good("tiff fax", bilevel, grey(255 * black))
+    bilevel = encoded(Image.fromarray(black), "TIFF", compression="packbits")
+    yield Good("tiff black and white", bilevel, grey(255 * black))
     yield Good("tiff big-endian", plain_tiff(">"), PICTURE)
     for order in "<>":
         deep = DEEP[..., 0].astype(order + "u2")
