@@ -7,17 +7,19 @@ import gc
 import signal
 import threading
 import weakref
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
 import structlog
 
 from service.engine.engine import Engine
+from service.engine.looks import Looks
 from service.engine.session import ModelSession, load_session
 from service.errors import StartupError
+from service.manifest import ModelManifest
 from service.metrics import Metrics
-from service.model_files import Fingerprint, fingerprint, model_folders, read_model
+from service.model_files import read_model
 from service.settings import Settings
 
 # Between the two looks of somebody who asks for one: whoever writes file by file is seen at it.
@@ -41,20 +43,16 @@ async def watching(settings: Settings, engine: Engine, metrics: Metrics) -> Asyn
 
 
 class Reloader:
-    """Compares the model folders with what serves, one model at a time, so that one too many is in memory.
-
-    A folder is read once its fingerprint was the same at two looks, and not again before it changes.
-    """
+    """Takes over what changed, one model at a time, so that one too many is in memory at most."""
 
     def __init__(self, settings: Settings, engine: Engine, metrics: Metrics) -> None:
         self._settings = settings
         self._engine = engine
         self._registry = engine.registry
         self._metrics = metrics
-        # Whose model serves; a folder that was refused is not there, or there with its former model.
+        self._looks = Looks(settings.weights, engine.registry.origins)
+        # The model of each folder that serves; what is in the folder now may have been refused.
         self._names = dict(engine.registry.origins)
-        self._seen: dict[Path, Fingerprint | None] = dict.fromkeys(self._names)
-        self._settled: dict[Path, Fingerprint | None] = {}
         self._namesakes: set[Path] = set()
         self._lost = False
         self._asked = asyncio.Event()
@@ -86,29 +84,16 @@ class Reloader:
 
     async def look(self) -> None:
         """Take over every change that the last look has already seen."""
-        now = await asyncio.to_thread(self._folders)
-        if not now:
+        changes = await asyncio.to_thread(self._looks.look)
+        if changes is None:
             self._tell_lost()
             return
         self._lost = False
-        changed = {folder for folder, found in now.items() if self._is_new(folder, found)}
-        gone = [folder for folder in self._names if folder not in now and folder not in self._seen]
-        if gone:
-            changed |= self._namesakes & now.keys()
-        self._seen = now
-        for folder in sorted(changed):
+        freed = {folder for folder in self._namesakes if folder in self._looks and changes.gone}
+        for folder in sorted(changes.changed | freed):
             await self._take(folder)
-        for folder in gone:
+        for folder in changes.gone & self._names.keys():
             self._drop(self._names.pop(folder))
-
-    def _folders(self) -> dict[Path, Fingerprint | None]:
-        try:
-            return {folder: fingerprint(folder) for folder in model_folders(self._settings.weights)}
-        except OSError:
-            return {}
-
-    def _is_new(self, folder: Path, found: Fingerprint | None) -> bool:
-        return found == self._seen.get(folder) and found != self._settled.get(folder)
 
     def _tell_lost(self) -> None:
         # Rather a volume that is not mounted than the wish to serve nothing.
@@ -117,36 +102,39 @@ class Reloader:
         self._lost = True
 
     async def _take(self, folder: Path) -> None:
-        self._settled[folder] = self._seen[folder]
         self._namesakes.discard(folder)
         try:
-            session = await self._load(folder)
-            if session is not None:
-                await self._engine.warm(session)
+            manifest, contents = await asyncio.to_thread(read_model, folder)
+            self._check_name(manifest.name, folder)
+            session = None if self._serves(manifest) else await self._load(folder, manifest, contents)
         except Exception as error:
             log.error("model_refused", folder=str(folder), error=str(error))
             self._metrics.reloads.labels("refused").inc()
             return
-        if session is not None:
-            await self._swap_in(session, folder)
+        del contents
+        former = self._swap_in(session, folder) if session is not None else None
+        self._own(folder, manifest.name)
+        await self._until_freed(former)
 
-    async def _load(self, folder: Path) -> ModelSession | None:
-        """Session of the folder's model, or None if it is the one that serves."""
-        manifest, contents = await asyncio.to_thread(read_model, folder)
-        self._check_name(manifest.name, folder)
-        if manifest.name in self._registry and self._registry.get(manifest.name).manifest == manifest:
-            self._names[folder] = manifest.name
-            return None
-        return await asyncio.to_thread(load_session, folder, manifest, contents, self._settings)
+    def _serves(self, manifest: ModelManifest) -> bool:
+        return manifest.name in self._registry and self._registry.get(manifest.name).manifest == manifest
+
+    async def _load(
+        self, folder: Path, manifest: ModelManifest, contents: Mapping[str, bytes]
+    ) -> ModelSession:
+        session = await asyncio.to_thread(load_session, folder, manifest, contents, self._settings)
+        await self._engine.warm(session)
+        return session
 
     def _check_name(self, name: str, folder: Path) -> None:
         for other, taken in self._names.items():
             # A folder that was renamed hands its name on.
-            if taken == name and other != folder and other in self._seen:
+            if taken == name and other != folder and other in self._looks:
                 self._namesakes.add(folder)
                 raise StartupError(f"{other} has a model of the same name, {name}: remove one, or rename it")
 
-    async def _swap_in(self, session: ModelSession, folder: Path) -> None:
+    def _swap_in(self, session: ModelSession, folder: Path) -> weakref.ref[ModelSession] | None:
+        """Serve `session` from now on; returns the one that it replaces."""
         name, version = session.manifest.name, session.manifest.version
         before = self._registry.get(name) if name in self._registry else None
         self._registry.replace(session)
@@ -154,20 +142,15 @@ class Reloader:
             self._forget(before)
         self._metrics.model_info.labels(name, version).set(1)
         self._metrics.reloads.labels("loaded").inc()
-        log.info(
-            "model_reloaded",
-            model=name,
-            version=version,
-            before=before and before.manifest.version,
-            folder=str(folder),
-        )
+        replaced = before and before.manifest.version
+        log.info("model_reloaded", model=name, version=version, before=replaced, folder=str(folder))
+        return weakref.ref(before) if before is not None else None
+
+    def _own(self, folder: Path, name: str) -> None:
+        """Note whose model serves under `name`; what the folder had before goes if it was another."""
         former, self._names[folder] = self._names.get(folder), name
         if former is not None:
             self._drop(former)
-        if before is not None:
-            freed = weakref.ref(before)
-            del before
-            await self._until_freed(freed)
 
     def _drop(self, name: str) -> None:
         """Serve the model `name` no more if no folder has it; the default one stays."""
@@ -187,10 +170,10 @@ class Reloader:
         with suppress(KeyError):
             self._metrics.model_info.remove(session.manifest.name, session.manifest.version)
 
-    async def _until_freed(self, session: weakref.ref[ModelSession]) -> None:
+    async def _until_freed(self, session: weakref.ref[ModelSession] | None) -> None:
         """Wait for the last request of a former model: only then may another be loaded."""
         pause = SETTLE_SECONDS
-        while session() is not None and pause < self._settings.timeout:
+        while session is not None and session() is not None and pause < self._settings.timeout:
             await asyncio.sleep(pause)
             if session() is not None:
                 # What requests left behind may refer to itself: its own collection would come much later.

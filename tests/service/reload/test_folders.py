@@ -46,9 +46,11 @@ def test_models_are_added_and_removed(client: httpx.Client, tmp_path: Path) -> N
     publish(tmp_path / "other", "2.0.0")
     until(lambda: versions(client) == {"tiny": "1.0.0", "other": "2.0.0"})
     assert default(client) == ["tiny"], "who named no model is answered as before"
-    shutil.rmtree(tmp_path / "other")
+    (tmp_path / "other").rename(tmp_path / ".other")
     until(lambda: versions(client) == {"tiny": "1.0.0"})
     assert (reloads(client, "loaded"), reloads(client, "removed")) == (1, 1)
+    (tmp_path / ".other").rename(tmp_path / "other")
+    until(lambda: versions(client) == {"tiny": "1.0.0", "other": "2.0.0"})
 
 
 @pytest.mark.parametrize("others", [(), ("other",)])
@@ -82,6 +84,13 @@ def test_a_renamed_folder_serves_on(client: httpx.Client, tmp_path: Path) -> Non
     stays(lambda: versions(client) == {"tiny": "1.0.0"})
     publish(tmp_path / "renamed", "1.0.1", name="tiny")
     until(lambda: versions(client) == {"tiny": "1.0.1"})
+
+
+def test_a_folder_may_change_the_name_of_its_model(client: httpx.Client, tmp_path: Path) -> None:
+    publish(tmp_path / "other", "1.0.0", name="first")
+    until(lambda: set(versions(client)) == {"tiny", "first"})
+    publish(tmp_path / "other", "1.0.0", name="second")
+    until(lambda: set(versions(client)) == {"tiny", "second"})
 
 
 def test_a_namesake_is_refused_until_its_name_is_free(client: httpx.Client, tmp_path: Path) -> None:

@@ -67,7 +67,7 @@ def test_no_request_fails_while_models_change(tmp_path: Path) -> None:
     folder = tmp_path / "weights" / "tiny"
     publish(folder, VERSIONS[0])
     with service(folder.parent, tmp_path / "log", **PATIENT) as running:
-        traffic = Traffic(str(running.client.base_url), clients=3)
+        traffic = Traffic(str(running.client.base_url), clients=2)
         with traffic.flowing():
             for version in VERSIONS[1:]:
                 publish(folder, version)

@@ -1,0 +1,55 @@
+"""Tells which model folders have changed, come or gone, from names, sizes and times: no file is read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from service.model_files import Fingerprint, fingerprint, model_folders
+
+
+@dataclass(frozen=True)
+class Changes:
+    """Folders to be read again, and folders that are no more."""
+
+    changed: frozenset[Path]
+    gone: frozenset[Path]
+
+
+class Looks:
+    """Compares each look at the weights folder with the one before; a change counts once two agree on it.
+
+    `known` are the folders of the models that serve: what they hold now counts as a change.
+    """
+
+    def __init__(self, weights: Path, known: Iterable[Path]) -> None:
+        self._weights = weights
+        self._seen: dict[Path, Fingerprint | None] = dict.fromkeys(known)
+        self._told: dict[Path, Fingerprint] = {}
+        self._present = frozenset(self._seen)
+
+    def __contains__(self, folder: Path) -> bool:
+        return folder in self._seen
+
+    def look(self) -> Changes | None:
+        """What changed, each change once; None if there is no model at all, which counts as no look."""
+        now = self._fingerprints()
+        if not now:
+            return None
+        changed = {folder: found for folder, found in now.items() if self._is_new(folder, found)}
+        gone = self._present - now.keys() - self._seen.keys()
+        self._present = (self._present | now.keys()) - gone
+        # One that comes back as it was is new again.
+        self._told = {folder: told for folder, told in self._told.items() if folder not in gone} | changed
+        self._seen = dict(now)
+        return Changes(frozenset(changed), gone)
+
+    def _is_new(self, folder: Path, found: Fingerprint) -> bool:
+        return found == self._seen.get(folder) and found != self._told.get(folder)
+
+    def _fingerprints(self) -> dict[Path, Fingerprint]:
+        try:
+            return {folder: fingerprint(folder) for folder in model_folders(self._weights)}
+        except OSError:
+            return {}
