@@ -7,6 +7,7 @@ import fcntl
 import socket
 import struct
 import termios
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,6 +43,7 @@ class Connection(HttpToolsProtocol):
         self._head_due: float | None = None
         self._in_head = False
         self._head_bytes = 0
+        self._owes = False
         self._unsent = 0
         self._taken_at = 0.0
 
@@ -63,10 +65,15 @@ class Connection(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """Without another head on the way, one is due: also while a body nobody wants still arrives."""
         # What is untaken from now on is of this answer: time for it begins.
-        self._taken_at = self.loop.time()
+        self._owes, self._taken_at = True, self.loop.time()
         if not self.pipeline:
             self._head_due = self._taken_at + self.timeout_keep_alive + self._limits.head_seconds
         super().on_response_complete()
+
+    def pause_writing(self) -> None:
+        """Part of an answer waits for the client."""
+        self._owes, self._taken_at = True, self.loop.time()
+        super().pause_writing()
 
     def data_received(self, data: bytes) -> None:
         """Bytes arrive; a head may not have any number of them."""
@@ -79,10 +86,11 @@ class Connection(HttpToolsProtocol):
 
     def close_if_overdue(self, now: float) -> None:
         """Close if the head or the client's taking of the answer is overdue; called every now and then."""
-        unsent = self._untaken()
+        # Most connections are idle: only those that were answered since are worth a question to the system.
+        unsent = self._untaken() if self._owes else 0
         if unsent == 0 or unsent < self._unsent:
             self._taken_at = now
-        self._unsent = unsent
+        self._owes, self._unsent = unsent > 0, unsent
         if unsent and now - self._taken_at > self._limits.send_seconds:
             self._drop_slow_reader()
         elif self._head_due is not None and now > self._head_due and not self.transport.is_closing():
@@ -104,7 +112,8 @@ class Connection(HttpToolsProtocol):
         log.warning("slow_reader", unsent_bytes=self._unsent, seconds=self._limits.send_seconds, **told)
         self._limits.metrics.cancelled.labels("send").inc()
         # To close would wait for the very bytes that the client does not take, as would the system: reset.
-        self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+        with suppress(OSError):
+            self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
         self.transport.abort()
 
     def _refuse(self, status: bytes) -> None:

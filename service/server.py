@@ -20,7 +20,7 @@ from service.connections import Connection, Limits
 from service.settings import Settings
 
 # uvicorn ticks ten times a second.
-TICKS_PER_SWEEP = 2
+TICKS_PER_SWEEP = 5
 POLL_SECONDS = 0.05
 # After the time for running requests, for what cannot be interrupted.
 LAST_SECONDS = 0.8
@@ -78,7 +78,11 @@ class Server(uvicorn.Server):
     def _sweep(self) -> None:
         now = asyncio.get_running_loop().time()
         for connection in tuple(self.server_state.connections):
-            cast(Connection, connection).close_if_overdue(now)
+            try:
+                cast(Connection, connection).close_if_overdue(now)
+            except Exception:
+                # One connection's trouble must not end the loop that serves all.
+                log.exception("sweep_failed")
 
 
 def serve(app: FastAPI, settings: Settings) -> None:
