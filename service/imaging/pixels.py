@@ -16,7 +16,7 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
-from service.imaging.formats import jpeg
+from service.imaging.formats import jpeg, png
 from service.imaging.formats.still import Malformed, Still, Unread
 
 # Named outright: Pillow's own choice by content would try, and import, dozens of others.
@@ -65,7 +65,10 @@ def jpeg_pixels(still: Still, enough_pixels: int | None) -> NDArray[np.uint8] | 
 
 def pillow_pixels(still: Still, name: str) -> NDArray[np.uint8]:
     """Stored pixels uint8 [h,w,3] of an image of the format `name`."""
-    with DECODERS[name](io.BytesIO(still.file())) as image:
+    data = still.file()
+    if name == "PNG":
+        png.check_length(data, still.height, still.width)
+    with DECODERS[name](io.BytesIO(data)) as image:
         if image.size != (still.width, still.height):
             raise Malformed("its pixels are not of the size that its header says")
         image.load()

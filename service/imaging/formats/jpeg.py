@@ -114,7 +114,7 @@ def _segment(data: bytes, place: int) -> tuple[int, int, int]:
 def _size(data: bytes, start: int) -> tuple[int, int]:
     height, width = unpack(">HH", data, start + 5)
     if height == 0:
-        raise Unread("its height stands behind its pixels (DNL))")
+        raise Unread("its height stands behind its pixels (DNL)")
     return height, width
 
 

@@ -9,6 +9,9 @@ SIGNATURE_BYTES = 8
 CHUNK_FRAME = 12  # length, name and checksum
 # Encoders write 8 KiB of pixels per chunk or more; a file may not make work of empty chunks.
 MAX_CHUNKS = 16384
+SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+# No deflated byte stands for more; Pillow would leave black what a stream that ends early does not fill.
+MOST_INFLATED = 1032
 
 
 def read(data: bytes) -> Still:
@@ -28,3 +31,10 @@ def read(data: bytes) -> Still:
             orientation = exif_orientation(memoryview(data)[place + 8 : stop - 4])
         place = len(data) if name == b"IEND" else stop
     raise Malformed(f"it has more than {MAX_CHUNKS} chunks")
+
+
+def check_length(still: bytes, height: int, width: int) -> None:
+    """Refuse a file (as `read` leaves it) that is too short for its pixels, however well they compress."""
+    depth, colour = unpack("BB", still, 24)
+    if height * width * depth * SAMPLES.get(colour, 1) > 8 * MOST_INFLATED * len(still):
+        raise Malformed("its pixels end early")
