@@ -15,6 +15,7 @@ import structlog
 
 from service.engine.engine import Engine
 from service.engine.looks import Looks
+from service.engine.memory import give_back
 from service.engine.session import ModelSession, load_session
 from service.errors import StartupError
 from service.manifest import ModelManifest
@@ -179,6 +180,7 @@ class Reloader:
                 # What requests left behind may refer to itself: its own collection would come much later.
                 gc.collect()
             pause *= 2
+        await asyncio.to_thread(give_back)
 
 
 @contextmanager
