@@ -45,7 +45,9 @@ class Settings(BaseSettings):
         default=32 * 2**20, ge=1024, description="Largest request body, counted as it arrives."
     )
     body_timeout: float = Field(
-        default=30.0, gt=0, description="Seconds within which a body must have arrived."
+        default=30.0,
+        gt=0,
+        description="Seconds within which a request's head, and then its body, must have arrived.",
     )
     timeout: float = Field(
         default=30.0, gt=0, description="Seconds within which any request is answered, else 504."

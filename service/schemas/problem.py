@@ -25,4 +25,5 @@ class Problem(BaseModel):
     detail: str
     instance: str = Field(description="Path of the request.")
     request_id: str
+    trace_id: str | None = Field(default=None, description="W3C trace that the request belongs to.")
     errors: list[FieldProblem] | None = None
