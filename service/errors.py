@@ -80,6 +80,14 @@ class ImageTooLarge(ServiceError):
         super().__init__(detail, width=width, height=height, limit=limit)
 
 
+class SideTooLong(ImageTooLarge):
+    """A side beyond the limit, however few pixels the image has: maps of that size could not be encoded."""
+
+    def __init__(self, height: int, width: int, limit: int) -> None:
+        detail = f"The image is {width} x {height} pixels; no side may be longer than {limit}: cut it up."
+        ServiceError.__init__(self, detail, width=width, height=height, limit=limit)
+
+
 class ImageTooSmall(ServiceError):
     """A side below the limit."""
 

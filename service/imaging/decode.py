@@ -21,6 +21,7 @@ from service.errors import (
     ImageTooLarge,
     ImageTooSmall,
     ServiceError,
+    SideTooLong,
     UndecodableImage,
     UnsupportedImage,
 )
@@ -29,6 +30,8 @@ from service.imaging.formats.still import Malformed, Still, Unread
 from service.imaging.pixels import jpeg_pixels, pillow_pixels
 
 MIN_SIDE = 16
+# What JPEG and GIF can hold; PNG encoders of the answer give up at a million.
+MAX_SIDE = 65535
 MAGIC = {
     "JPEG": (b"\xff\xd8\xff",),
     "PNG": (b"\x89PNG\r\n\x1a\n",),
@@ -130,6 +133,8 @@ def _open(data: bytes, max_pixels: int) -> tuple[Header, Still]:
         raise ImageTooLarge(height, width, max_pixels)
     if min(width, height) < MIN_SIDE:
         raise ImageTooSmall(height, width, MIN_SIDE)
+    if max(width, height) > MAX_SIDE:
+        raise SideTooLong(height, width, MAX_SIDE)
     return Header(name, height, width), still
 
 

@@ -89,6 +89,8 @@ def work() -> Iterator[Case]:
     for name, data in _compressed_texts(text):
         yield Case(f"png {name} bomb", plain_png(chunk(name.encode(), data)))
         yield Case(f"png {name} bomb behind its pixels", plain_png(after=chunk(name.encode(), data)))
+    long = png(ihdr(2_000_000, 16, 8, 0), bytes(2_000_001 * 16))
+    yield Case("png 2000000x16", long, TOO_LARGE, "no side may be longer than 65535")
     yield Case("png of 4000x4000 without pixels", png(ihdr(4000, 4000), b""), BAD, "end early")
     yield Case("png with more pixels than it declares", png(ihdr(32, 32), bytes(64 * MEGABYTE)))
     yield Case("jpeg of 100000 segments", plain_jpeg(segment(0xFE) * 100_000), BAD, "1024 segments")
