@@ -172,7 +172,8 @@ class Engine:
         """Run one model at several budgets and learn what they cost, whether it serves yet or not."""
         options = Options(session, session.manifest.tasks.names(), 1.0, "input")
         loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._scheduler.inference_pool, warm_up, options, self._costs)
+        for step in warm_up(options, self._costs):
+            await loop.run_in_executor(self._scheduler.inference_pool, step)
 
     def close(self) -> None:
         """Refuse new work, stop what still runs, and end the threads."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import signal
 import threading
 import weakref
@@ -176,9 +175,6 @@ class Reloader:
         pause = SETTLE_SECONDS
         while session is not None and session() is not None and pause < self._settings.timeout:
             await asyncio.sleep(pause)
-            if session() is not None:
-                # What requests left behind may refer to itself: its own collection would come much later.
-                gc.collect()
             pause *= 2
         await asyncio.to_thread(give_back)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
 
@@ -17,16 +19,27 @@ IMAGE = (480, 640)
 RUNS = 2
 
 
-def warm_up(options: Options, costs: Costs) -> None:
-    """Run the session of `options` at its floor, each scale and 1, alone and shared; tell `costs`."""
-    manifest = options.session.manifest
-    rows = (row.budget for row in manifest.budget.scales)
-    budgets = sorted({manifest.budget.floor, *rows, 0.5, 0.75, 1.0})
-    points = [options.session.point(budget, *IMAGE) for budget in budgets if budget >= manifest.budget.floor]
+def warm_up(options: Options, costs: Costs) -> Iterator[Callable[[], None]]:
+    """Steps that run the session of `options` at its floor, each scale and 1, alone and shared; tell `costs`.
+
+    They are short ones, between which an engine that serves already may answer requests.
+    """
+    budget = options.session.manifest.budget
+    rows = (row.budget for row in budget.scales)
+    budgets = sorted(b for b in {budget.floor, *rows, 0.5, 0.75, 1.0} if b >= budget.floor)
+    points = [options.session.point(budget, *IMAGE) for budget in budgets]
     for shared in (False, True):
-        measured = [(float(point.multiply_adds), _seconds(options, point, shared)) for point in points]
+        measured: list[tuple[float, float]] = []
+        for point in points:
+            yield partial(_measure, options, point, shared, measured)
         costs.seed(options, shared, measured)
-    _labels(options, points[-1])
+    yield partial(_labels, options, points[-1])
+
+
+def _measure(
+    options: Options, point: OperatingPoint, shared: bool, measured: list[tuple[float, float]]
+) -> None:
+    measured.append((float(point.multiply_adds), _seconds(options, point, shared)))
 
 
 def _seconds(options: Options, point: OperatingPoint, shared: bool) -> float:
