@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -280,3 +281,16 @@ def test_a_transparent_gif_shows_white() -> None:
 def test_a_frame_beyond_a_gif_canvas_widens_it() -> None:
     assert open_header(plain_gif((16, 16)), LIMIT).width == 32
     assert decode(plain_gif((16, 16)), LIMIT).pixels.shape == (32, 32, 3)
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"subsampling": 0}, {"subsampling": 1}])
+@pytest.mark.parametrize("enough", [None, 100 * 150, 50 * 75, 25 * 38, 1])
+def test_a_jpeg_has_the_pixels_that_pillow_gives_it(options: dict[str, Any], enough: int | None) -> None:
+    data = encoded(picture(203, 301), "JPEG", **options)
+    pixels = decode(data, LIMIT, enough).pixels
+    with Image.open(io.BytesIO(data)) as image:
+        factor = round(203 / pixels.shape[0])
+        image.draft(None, (301 // factor, 203 // factor))
+        # Two builds of the same library: a last bit may differ where their versions do.
+        assert np.abs(np.asarray(image).astype(int) - pixels).max() <= 1
+    assert pixels.shape[0] == 203 or (enough or 0) <= pixels.shape[0] * pixels.shape[1] < 203 * 301
