@@ -60,9 +60,9 @@ def lines(point: dict[str, Any]) -> str:
         met = "      -" if row["met_of_accepted"] is None else f"{row['met_of_accepted']:7.2%}"
         beyond = row["milliseconds_beyond"].get("p99", 0)
         rows.append(
-            f"  {name:>6} ms: {row['requests']:5}, refused {row['refused']:6.1%}, met {met} of accepted, "
-            f"{row['met_of_all']:7.2%} of all, 504 "
-            f"{row['stopped_of_accepted'] or 0:6.2%}; p99 beyond {beyond:7.1f} ms; budget {row['budget_used']}"
+            f"  {name:>6} ms: {row['requests']:5}, refused {row['refused']:6.1%}, met {met} of accepted,"
+            f" {row['met_of_all']:7.2%} of all, 504 "
+            f"{row['stopped_of_accepted'] or 0:6.2%}; p99 beyond {beyond:6.1f}; budget {row['budget_used']}"
         )
     return "\n".join(rows)
 

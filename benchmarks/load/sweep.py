@@ -88,7 +88,8 @@ def line(point: dict[str, Any]) -> str:
     times, refusals = point["milliseconds"], point["milliseconds_to_refuse"]
     budget, miou = point["budget_used"] or 1.0, point["miou40"] or 0.0
     cells = (
-        f"{point['contender']:10}{point['load']:6g}{point['offered']:9.1f}{point['throughput']:10.1f}{point['goodput']:9.1f}"
+        f"{point['contender']:10}{point['load']:6g}{point['offered']:9.1f}{point['throughput']:10.1f}"
+        f"{point['goodput']:9.1f}"
         f"{times.get('p50', 0):9.1f}{times.get('p99', 0):9.1f}{point['refused']:9.1%}"
         f"{refusals.get('p99', float('nan')):15.1f}{budget:8.3f}{miou:8.4f}"
     )
