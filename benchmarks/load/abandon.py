@@ -23,7 +23,7 @@ from benchmarks.load.connection import Pool
 from benchmarks.load.contenders import STEADY
 from benchmarks.load.generate import generate
 from benchmarks.load.options import Requests, conditions_of, host_of, parser_of, requests_of
-from benchmarks.load.scheduling import schedule_ordinarily
+from benchmarks.load.process import prepare
 from benchmarks.load.wire import build_request
 from benchmarks.timing import Bystanders
 
@@ -102,7 +102,7 @@ def main() -> None:
     given = parser.parse_args()
     if given.quick:
         given.requests = 30
-    schedule_ordinarily()
+    prepare()
     result = run(given)
     for name in ("milliseconds_p50", "sent", "observed", "within_30_ms", "mean_milliseconds", "seconds"):
         print(f"{name:20} {result[name]}")

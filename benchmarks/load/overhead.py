@@ -26,8 +26,8 @@ from benchmarks.load.figures import OK
 from benchmarks.load.generate import generate
 from benchmarks.load.options import ANSWERS, Requests, conditions_of, host_of, parser_of, requests_of
 from benchmarks.load.pipeline import Pipeline
+from benchmarks.load.process import prepare
 from benchmarks.load.quality import model_in
-from benchmarks.load.scheduling import schedule_ordinarily
 from benchmarks.timing import Bystanders, Timings
 
 BARE = "bare"
@@ -147,7 +147,7 @@ def main() -> None:
     given = parser.parse_args()
     if given.quick:
         given.rounds, given.seconds = 2, 1.0
-    schedule_ordinarily()
+    prepare()
     result = run(given)
     print(table(result["rows"]))
     print(save("load_overhead", result))

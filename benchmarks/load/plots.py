@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from benchmarks.drawing import panels
@@ -24,6 +25,16 @@ PANELS: tuple[tuple[str, Value], ...] = (
 )
 
 
+def medians(points: list[dict[str, Any]], name: str, value: Value) -> tuple[list[float], list[float]]:
+    """Loads of a contender in ascending order, and the median over runs at each."""
+    found: dict[float, list[float]] = {}
+    for point in points:
+        if point["contender"] == name and (known := value(point)) is not None:
+            found.setdefault(point["load"], []).append(known)
+    loads = sorted(found)
+    return loads, [median(found[load]) for load in loads]
+
+
 def draw_sweep(result: dict[str, Any], path: Path) -> None:
     """PNG of a result of the sweep."""
     capacity = result["capacity"]["per_second"]
@@ -31,9 +42,7 @@ def draw_sweep(result: dict[str, Any], path: Path) -> None:
     with panels(len(PANELS), path) as axes:
         for axis, (title, value) in zip(axes, PANELS, strict=True):
             for name in names:
-                chosen = [p for p in result["points"] if p["contender"] == name and value(p) is not None]
-                chosen.sort(key=lambda point: float(point["load"]))
-                loads, values = [p["load"] for p in chosen], [value(p) for p in chosen]
+                loads, values = medians(result["points"], name, value)
                 axis.plot(loads, values, label=CONTENDERS[name].name, markersize=4, **STYLES[name])
             axis.set(title=title, xlabel=f"offered load / capacity ({capacity:.1f}/s)")
         axes[0].set_ylim(bottom=0)

@@ -17,8 +17,8 @@ from benchmarks.load.contenders import CONTENDERS
 from benchmarks.load.figures import deadlines, summary
 from benchmarks.load.generate import generate, within
 from benchmarks.load.options import conditions_of, host_of, parser_of, requests_of
+from benchmarks.load.process import prepare
 from benchmarks.load.quality import Quality, model_in
-from benchmarks.load.scheduling import schedule_ordinarily
 from benchmarks.load.sweep import measure_capacity
 from benchmarks.timing import Bystanders
 
@@ -80,7 +80,7 @@ def main() -> None:
     given = parser.parse_args()
     if given.quick:
         given.seconds, given.warm_up, given.loads = 2.0, 1.0, (0.5, 2.0)
-    schedule_ordinarily()
+    prepare()
     print(save("load_deadlines", run(given)))
 
 

@@ -22,8 +22,8 @@ from benchmarks.load.figures import summary
 from benchmarks.load.generate import generate, within
 from benchmarks.load.options import Requests, conditions_of, host_of, parser_of, requests_of
 from benchmarks.load.plots import draw_sweep
+from benchmarks.load.process import prepare
 from benchmarks.load.quality import Quality, model_in
-from benchmarks.load.scheduling import schedule_ordinarily
 from benchmarks.timing import Bystanders
 
 LOADS = (0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0)
@@ -98,15 +98,23 @@ def line(point: dict[str, Any]) -> str:
 
 
 def join(paths: list[Path]) -> dict[str, Any]:
-    """The points of several runs under the conditions of the first; its capacity and limit must fit all."""
+    """The points of several runs under the conditions of the first; loads are of each run's own capacity."""
     runs = [json.loads(path.read_text(encoding="utf-8")) for path in paths]
     first = runs[0]
     for other, path in zip(runs[1:], paths[1:], strict=True):
         if other["machine"] != first["machine"] or other["options"]["answer"] != first["options"]["answer"]:
             raise SystemExit(f"{path} was taken on another machine or of other answers")
     points = [point for run in runs for point in run["points"]]
-    joined: dict[str, Any] = first | {"joined": [path.name for path in paths], "points": points}
+    joined: dict[str, Any] = first | {
+        "joined": [_origin(*pair) for pair in zip(paths, runs, strict=True)],
+        "points": points,
+    }
     return joined
+
+
+def _origin(path: Path, run: dict[str, Any]) -> dict[str, Any]:
+    keys = ("commit", "date", "capacity", "limit_milliseconds", "bystanders")
+    return {"file": path.name, **{key: run[key] for key in keys}}
 
 
 def arguments() -> argparse.Namespace:
@@ -134,7 +142,7 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     """Runs the command line."""
     given = arguments()
-    schedule_ordinarily()
+    prepare()
     result = join(given.join) if given.join else run(given)
     path = save("load_sweep_joined" if "joined" in result else "load_sweep", result)
     draw_sweep(result, path.with_suffix(".png"))

@@ -7,6 +7,7 @@ import pytest
 from benchmarks.load import scrape
 from benchmarks.load.abandon import figures_of
 from benchmarks.load.figures import deadlines, summary
+from benchmarks.load.plots import medians
 from benchmarks.load.quality import Quality
 from benchmarks.load.records import Record
 from benchmarks.load.soak.memory import Sample, drift
@@ -137,3 +138,12 @@ def test_tally_knows_what_may_not_be() -> None:
         tally.add(actor, end)
     assert (tally.failures(), tally.unanswered(), tally.surprising()) == (1, 1, 1)
     assert tally.to_json()["normal"] == {"200": 1, "404": 1, "504": 1}
+
+
+def test_joined_runs_are_drawn_by_their_medians() -> None:
+    points = [
+        {"contender": "steady", "load": load, "goodput": goodput}
+        for load, goodput in ((2.0, 5.0), (1.0, 9.0), (2.0, 7.0), (2.0, 60.0))
+    ]
+    points.append({"contender": "litserve", "load": 1.0, "goodput": 1.0})
+    assert medians(points, "steady", lambda point: point["goodput"]) == ([1.0, 2.0], [9.0, 7.0])

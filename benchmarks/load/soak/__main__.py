@@ -26,8 +26,8 @@ from benchmarks.load import scrape
 from benchmarks.load.contenders import BROWNOUT, Contender, Host, Running
 from benchmarks.load.generate import generate
 from benchmarks.load.options import Requests, conditions_of, host_of, parser_of, requests_of
+from benchmarks.load.process import prepare
 from benchmarks.load.quality import model_in
-from benchmarks.load.scheduling import schedule_ordinarily
 from benchmarks.load.soak.memory import Sample, drift, sample, to_rows
 from benchmarks.load.soak.reloads import Changes
 from benchmarks.load.soak.tally import Tally
@@ -165,7 +165,7 @@ def main() -> None:
     given = parser.parse_args()
     if given.quick:
         given.minutes = 1.0
-    schedule_ordinarily()
+    prepare()
     result = run(given)
     print(table(result))
     print(save("load_soak", result))
