@@ -113,6 +113,8 @@ def run(given: argparse.Namespace) -> dict[str, Any]:
     limits = limits_of(
         tally, figures["percent"], given.drift, after.descriptors - before.descriptors, metrics
     )
+    unnoticed = sum(changes.made.values()) - scrape.total(metrics, "pag_reloads_total")
+    limits.append(Limit("changes of the model folder that were not taken or refused", max(0.0, unnoticed), 0))
     return conditions_of(given) | {
         "capacity_per_second": round(rate, 2),
         "ends": tally.to_json(),
