@@ -145,12 +145,15 @@ class Engine:
             due=limit if options.deadline is None else min(options.deadline, limit),
             answer=asyncio.get_running_loop().create_future(),
         )
-        self._scheduler.submit(job)
         try:
+            self._scheduler.submit(job)
             parsed, rendered = await job.answer
         except asyncio.CancelledError:
             cancellation.cancel()
             raise
+        finally:
+            # An error's traceback holds this frame, and the job holds the error.
+            del job
         self._record(parsed)
         return parsed, cast(T, rendered)
 

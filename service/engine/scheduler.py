@@ -19,7 +19,7 @@ from service.engine.inference import Inference, observe_abandoned
 from service.engine.threads import batch_of, codecs_of, threads_of, workers_of
 from service.engine.waiting import WaitingLine
 from service.engine.work import DEFAULT_PRIORITY, Job, Options, Parsed
-from service.errors import Cancelled, DeadlineExceeded, DeadlineUnreachable, Overloaded
+from service.errors import Cancelled, DeadlineExceeded, DeadlineUnreachable, Overloaded, ServiceError
 from service.metrics import Metrics
 from service.settings import Settings
 
@@ -206,6 +206,9 @@ class Scheduler:
             self._fail(job, error)
 
     def _fail(self, job: Job, error: Exception) -> None:
+        if isinstance(error, ServiceError) or job.answer.done():
+            # The frames, and those of its cause, hold the job, which holds it: images would wait for gc.
+            error.__traceback__ = error.__cause__ = error.__context__ = None
         if job.answer.done():
             return
         if isinstance(error, Cancelled):

@@ -30,7 +30,7 @@ async def read_image(request: Request, limit: int, timeout: float) -> bytes:
     Raises EmptyBody, MalformedRequest, BodyTooLarge or RequestTimeout.
     """
     is_form = request.headers.get("content-type", "").lower().startswith(FORM)
-    data = await _read(request, partial(_form_file, limit=limit) if is_form else Request.body, limit, timeout)
+    data = await _read(request, partial(_form_file, limit=limit) if is_form else _whole, limit, timeout)
     if not data:
         raise EmptyBody(f"No image: send it as the body, or as the multipart field '{FIELD}'.")
     return data
@@ -38,7 +38,7 @@ async def read_image(request: Request, limit: int, timeout: float) -> bytes:
 
 async def read_body(request: Request, limit: int, timeout: float) -> bytes:
     """The whole body, within the same bounds; raises BodyTooLarge or RequestTimeout."""
-    return await _read(request, Request.body, limit, timeout)
+    return await _read(request, _whole, limit, timeout)
 
 
 async def _read(
@@ -53,6 +53,11 @@ async def _read(
             return await take(counted)
     except TimeoutError as error:
         raise RequestTimeout(f"The body did not arrive within {timeout:g} seconds.") from error
+
+
+async def _whole(request: Request) -> bytes:
+    # Request.body() would keep a copy for as long as the collector of cycles lets the request live.
+    return b"".join([piece async for piece in request.stream()])
 
 
 async def _form_file(request: Request, limit: int) -> bytes:

@@ -6,13 +6,18 @@ import asyncio
 import gc
 import time
 import weakref
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from service.engine.cancellation import Cancellation
+from service.engine.engine import Engine
 from service.errors import Cancelled, DeadlineExceeded, ImageTooSmall, NotReady, Overloaded, UndecodableImage
+from service.metrics import Metrics
+from service.settings import Settings
 from tests.service.conftest import picture
 from tests.service.engine.running import PHOTO, running, sample, start, until_inference
 from tests.service.tiny_model import write_model
@@ -202,19 +207,50 @@ def test_priority_comes_first_then_the_earlier_deadline(slow_weights: Path) -> N
     asyncio.run(scenario())
 
 
-def test_nothing_of_a_request_outlives_it(weights: Path) -> None:
-    """Its image and maps are freed without waiting for the collector of cycles."""
+async def ends_well(engine: Engine, metrics: Metrics, pixels: Any) -> None:
+    await start(engine, source=pixels)
+
+
+async def leaves(engine: Engine, metrics: Metrics, pixels: Any) -> None:
+    cancellation = Cancellation()
+    task = start(engine, cancellation, source=pixels)
+    await until_inference(metrics)
+    cancellation.cancel()
+    with pytest.raises(Cancelled):
+        await task
+    del task  # else this frame, which its error knows, would hold it
+
+
+async def expires(engine: Engine, metrics: Metrics, pixels: Any) -> None:
+    with pytest.raises(DeadlineExceeded):
+        await start(engine, source=pixels, deadline=time.perf_counter() + 0.05)
+
+
+async def is_refused(engine: Engine, metrics: Metrics, pixels: Any) -> None:
+    engine._scheduler._settings = Settings(max_wait=1e-9)
+    blocker = start(engine)
+    await until_inference(metrics)
+    with pytest.raises(Overloaded):
+        await start(engine, source=pixels)
+    await blocker
+
+
+@pytest.mark.parametrize("fate", [ends_well, leaves, expires, is_refused])
+def test_nothing_of_a_request_outlives_it(slow_weights: Path, fate: Callable[..., Any]) -> None:
+    """Its image is freed without waiting for the collector of cycles."""
 
     async def scenario() -> None:
-        async with running(weights) as (engine, _):
+        async with running(slow_weights) as (engine, metrics):
             gc.collect()
             gc.disable()
             try:
-                answers = [await start(engine)]
-                photograph = weakref.ref(answers[0][1]["depth"])
-                answers.clear()
-                await asyncio.sleep(0.05)
-                assert photograph() is None
+                pixels = picture(64, 64)
+                image = weakref.ref(pixels)
+                await fate(engine, metrics, pixels)
+                del pixels
+                # What computes for it may still be about to end.
+                await start(engine)
+                assert image() is None
             finally:
                 gc.enable()
 
