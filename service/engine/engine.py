@@ -35,6 +35,8 @@ from service.settings import Settings
 from service.sizes import Size
 
 T = TypeVar("T")
+# The header of so small a file takes some 30 microseconds, far less than a thread's turn.
+INLINE_BYTES = 2**18
 State = Literal["warming up", "ready", "failed", "stopping"]
 
 log = structlog.get_logger(__name__)
@@ -190,6 +192,8 @@ class Engine:
         if not isinstance(source, bytes):
             height, width = source.shape[:2]
             return _checked(height, width, limit)
+        if len(source) <= INLINE_BYTES:
+            return decoding.open_header(source, limit)
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._headers, decoding.open_header, source, limit)
 
