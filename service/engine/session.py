@@ -203,6 +203,8 @@ def _open(
     options.inter_op_num_threads = 1
     options.log_severity_level = ERRORS_ONLY
     options.add_session_config_entry("session.intra_op.allow_spinning", str(int(spinning)))
+    # Between two inferences the cores are for decoding and encoding.
+    options.add_session_config_entry("session.force_spinning_stop", "1")
     try:
         if library is not None:
             options.register_custom_ops_library(str(library))
