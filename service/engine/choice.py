@@ -15,6 +15,8 @@ from service.engine.costs import Costs
 from service.engine.work import Job, Options
 
 STEPS = 20
+# The largest answer has 17 bytes a pixel.
+SENDING_SECONDS, SENDING_SECONDS_PER_PIXEL = 1e-3, 1e-8
 
 
 @dataclass(frozen=True)
@@ -43,35 +45,49 @@ class Chooser:
         limit: Reason = "brownout" if allowed < options.budget else options.origin
         if options.deadline is None:
             return self._at(job, allowed, shared, limit)
-        left = options.deadline - now
-        careful = 1 + self._costs.margin(shared)
+        left = options.deadline - now - sending(job)
         for budget in _ladder(allowed, options.floor):
             choice = self._at(job, budget, shared, limit if budget == allowed else "deadline")
-            if choice.seconds * careful <= left:
+            if self._costs.careful(choice.seconds, shared) <= left:
                 return choice
         # Without the margin for bad luck it may still be met; beyond that its time is better spent on others.
         return choice if choice.seconds <= left else None
 
     def least_seconds(self, job: Job, shared: bool) -> float:
-        """Seconds from decoding to the answer at the least budget that may be chosen, with the margin."""
+        """Seconds from the start of the inference until the client has the answer, at the least budget."""
         least = self._at(job, job.options.floor, shared, "deadline").seconds
-        return self._decode(job) + least * (1 + self._costs.margin(shared))
+        return self._costs.careful(least, shared) + sending(job)
+
+    def decode_seconds(self, job: Job) -> float:
+        """Seconds until the photograph of `job` is decoded, once its turn has come."""
+        return self._costs.decode(job.format, job.height * job.width)
+
+    def network_seconds(self, job: Job) -> float:
+        """Seconds of the network, beside others, at the budget that `job` is likely to get."""
+        options = job.options
+        point = options.session.point(self.allowed(options), job.height, job.width)
+        return self._costs.inference(options, point, True)
 
     def thread_seconds(self, job: Job, ceiling: float | None = None) -> float:
         """Predicted work of all threads for `job` at the budget that it is likely to get."""
         options = job.options
         point = options.session.point(self.allowed(options, ceiling), job.height, job.width)
         network = self._costs.inference(options, point, True) * options.session.runtime.shared_threads
-        return self._decode(job) + network + self._costs.finish(options, point)
-
-    def _decode(self, job: Job) -> float:
-        return self._costs.decode(job.format, job.height * job.width)
+        return self.decode_seconds(job) + network + self._costs.finish(options, point)
 
     def _at(self, job: Job, budget: float, shared: bool, limit: Reason) -> Choice:
         options = job.options
         point = options.session.point(budget, job.height, job.width)
         seconds = self._costs.inference(options, point, shared) + self._costs.finish(options, point)
         return Choice(replace(point, requested_budget=options.budget, limit=limit), seconds)
+
+
+def sending(job: Job) -> float:
+    """Seconds to hand the answer over to a client on this machine, as far as its size is known."""
+    pixels = min(job.height * job.width, job.options.session.manifest.input.working_pixels)
+    if job.options.size == "input":
+        pixels = job.height * job.width
+    return SENDING_SECONDS + SENDING_SECONDS_PER_PIXEL * pixels
 
 
 def _ladder(allowed: float, floor: float) -> Iterator[float]:

@@ -27,7 +27,8 @@ LARGEST_RATIO = 20.0
 REMEMBERED = 256
 MEMORY_SECONDS = 30.0
 MARGIN_QUANTILE = 0.975
-FIRST_MARGIN, LARGEST_MARGIN = 0.2, 1.5
+FIRST_MARGIN, LARGEST_MARGIN = 0.2, 2.0
+DELAY_UNIT = 0.05
 
 
 @dataclass
@@ -99,8 +100,7 @@ class Costs:
         self._metrics = metrics
         self._factors: dict[Hashable, Factor] = {}
         self._curves: dict[tuple[str, str, bool], Curve] = {}
-        # A lone inference keeps to its time better than several do.
-        self._margins = {shared: Margin() for shared in (False, True)}
+        self._margins: dict[Hashable, Margin] = {}
 
     def seed(self, options: Options, shared: bool, points: Sequence[tuple[float, float]]) -> None:
         """Take multiply-adds and seconds of the warm-up as the network's curve."""
@@ -141,15 +141,29 @@ class Costs:
         if work > 0.02:
             self._learn("queue", "wait", work, seconds)
 
-    def margin(self, shared: bool) -> float:
-        """Share to add to a predicted time so that hardly any is exceeded."""
-        return self._margins[shared].share(time.perf_counter())
+    def careful(self, seconds: float, shared: bool) -> float:
+        """Predicted `seconds` from the choice of a budget to the answer, stretched so that few exceed it."""
+        return seconds * (1 + self._margin(_size_key(seconds, shared)).share(time.perf_counter()))
+
+    def careful_delay(self, seconds: float) -> float:
+        """Predicted `seconds` until an inference can start behind others, stretched likewise."""
+        return seconds + DELAY_UNIT * self._margin("delay").share(time.perf_counter())
 
     def learn_total(self, predicted: float, seconds: float, shared: bool) -> None:
         """Take in the time from the choice of a budget to the end."""
         excess = (seconds - predicted) / max(predicted, 1e-6)
-        self._margins[shared].learn(time.perf_counter(), excess)
+        self._margin(_size_key(predicted, shared)).learn(time.perf_counter(), excess)
         self._metrics.prediction_error.labels("total").observe(excess)
+
+    def learn_delay(self, predicted: float, seconds: float) -> None:
+        """Take in the time that an inference had to wait for others."""
+        self._margin("delay").learn(time.perf_counter(), (seconds - predicted) / DELAY_UNIT)
+
+    def _margin(self, key: Hashable) -> Margin:
+        margin = self._margins.get(key)
+        if margin is None:
+            margin = self._margins[key] = Margin()
+        return margin
 
     def _factor(self, key: Hashable) -> Factor:
         factor = self._factors.get(key)
@@ -178,6 +192,11 @@ def _network(options: Options, shared: bool) -> tuple[str, str, bool]:
 def _inference_key(options: Options, point: OperatingPoint, shared: bool) -> Hashable:
     # Half octaves: contention stretches a short inference more than a long one.
     return ("inference", *_network(options, shared), round(2 * math.log2(point.multiply_adds)))
+
+
+def _size_key(seconds: float, shared: bool) -> Hashable:
+    # A lone inference keeps to its time better than several do, and a long one better than a short one.
+    return ("total", shared, round(math.log2(max(seconds, 1e-3))))
 
 
 def _finish_key(options: Options) -> Hashable:

@@ -35,6 +35,8 @@ class Inference:
         self._metrics = metrics
         self._ready: list[Job] = []
         self._answers: dict[Job, asyncio.Future[Raw]] = {}
+        # When each worker that computes is predicted to be free again.
+        self._ends: dict[int, tuple[float, int]] = {}
         self.pool = ThreadPoolExecutor(self._workers, "inference")
         self.others: Callable[[], int] = lambda: 0
 
@@ -50,6 +52,11 @@ class Inference:
             return await answer
         finally:
             del self._answers[job]
+
+    def free_times(self, now: float) -> list[float]:
+        """Instants at which the workers are predicted to be free, in ascending order."""
+        busy = [max(end, now) for end, taken in self._ends.values() for _ in range(taken)]
+        return sorted([now] * (self._workers - len(busy)) + busy)
 
     def _drop(self, job: Job) -> None:
         """Forget a job that nobody waits for, unless it runs: then its run ends by itself."""
@@ -73,8 +80,12 @@ class Inference:
     def _start(self, batch: list[Job], shared: bool, taken: int) -> None:
         self._free -= taken
         self._metrics.batch_size.observe(len(batch))
+        seconds = 0.0
         for job in batch:
             job.stage = "inference"
+            assert job.point is not None
+            seconds += self._costs.inference(job.options, job.point, shared)
+        self._ends[id(batch)] = (time.perf_counter() + seconds, taken)
         loop = asyncio.get_running_loop()
         work = loop.run_in_executor(self.pool, self._compute, batch, shared)
         work.add_done_callback(lambda done: self._done(done, batch, shared, taken))
@@ -108,6 +119,7 @@ class Inference:
 
     def _done(self, work: asyncio.Future[list[Raw]], batch: list[Job], shared: bool, taken: int) -> None:
         self._free += taken
+        del self._ends[id(batch)]
         error = work.exception()
         for place, job in enumerate(batch):
             answer = self._answers.get(job)

@@ -8,6 +8,7 @@ import random
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
+from heapq import heapreplace
 from typing import Any, TypeVar
 
 from service.engine import stages
@@ -69,10 +70,14 @@ class Scheduler:
         self._demand.note(job)
         self._control(now)
         job.cost = self._chooser.thread_seconds(job)
+        job.network = self._chooser.network_seconds(job)
+        job.submitted = now
         job.ahead = self._begun() + sum(other.cost for other in before)
         wait = self._costs.wait(job.ahead / self._threads)
+        if self._running or before:
+            job.delay = self._delay(before, now)
         self._refuse_if_hopeless(job, wait, now)
-        self._refuse_if_harmful(job, wait, behind, now)
+        self._refuse_if_harmful(job, before, behind, now)
         self._line.add(job)
         loop = asyncio.get_running_loop()
         job.cancellation.on_stop(lambda: loop.call_soon_threadsafe(self._stopped, job))
@@ -115,27 +120,42 @@ class Scheduler:
     def _wait(self, work: float) -> float:
         return self._costs.wait((self._begun() + work) / self._threads)
 
+    def _delay(self, before: list[Job], now: float) -> float:
+        """Seconds until a worker is free behind all that compute, are about to, or stand `before`."""
+        free = self._inference.free_times(now)
+        about_to = [job for job in self._running if job.stage == "decode"]
+        for job in (*about_to, *before):
+            heapreplace(free, free[0] + job.network)
+        return free[0] - now
+
     def _refuse_if_hopeless(self, job: Job, wait: float, now: float) -> None:
         if wait > self._settings.max_wait:
             raise self._overloaded(wait, TOO_LONG.format(wait))
         if job.options.deadline is None:
             return
         left = job.options.deadline - now
-        alone = self._chooser.least_seconds(job, shared=False)
+        alone = self._chooser.decode_seconds(job) + self._chooser.least_seconds(job, shared=False)
         if alone > left:
             raise DeadlineUnreachable(1000 * max(left, 0.0), 1000 * alone)
-        if wait + self._chooser.least_seconds(job, shared=True) > left:
+        if self._likely_end(job, job.delay) > left:
             raise self._overloaded(wait, f"The wait of about {wait:.2g} s would miss the deadline.")
 
-    def _refuse_if_harmful(self, job: Job, wait: float, behind: list[Job], now: float) -> None:
+    def _likely_end(self, job: Job, delay: float | None) -> float:
+        """Seconds until `job` is answered at the least budget behind others, none if `delay` is None."""
+        decode = self._chooser.decode_seconds(job)
+        if delay is None:
+            return decode + self._chooser.least_seconds(job, shared=False)
+        return max(decode, self._costs.careful_delay(delay)) + self._chooser.least_seconds(job, shared=True)
+
+    def _refuse_if_harmful(self, job: Job, before: list[Job], behind: list[Job], now: float) -> None:
         """Refuse a job that would overtake others and make them miss their deadlines."""
-        work = job.ahead + job.cost
+        ahead = [*before, job]
         for other in behind:
-            if other.options.deadline is not None:
-                needed = self._costs.wait(work / self._threads) + self._chooser.least_seconds(other, True)
-                if now + needed > other.options.deadline:
-                    raise self._overloaded(wait, "Requests accepted before would miss their deadlines.")
-            work += other.cost
+            deadline = other.options.deadline
+            if deadline is not None and now + self._likely_end(other, self._delay(ahead, now)) > deadline:
+                wait = self._wait(self._line.work)
+                raise self._overloaded(wait, "Requests accepted before would miss their deadlines.")
+            ahead.append(other)
 
     def _overloaded(self, wait: float, detail: str) -> Overloaded:
         # Spread, or all that are refused now would come back at once.
@@ -175,6 +195,8 @@ class Scheduler:
         ready = time.perf_counter()
         raw = await self._inference.run(job)
         job.seconds["queue"] += job.started - ready
+        if job.delay is not None:
+            self._costs.learn_delay(job.delay, job.started - job.submitted)
         job.stage = "encode"
         ended = time.perf_counter()
         answer = await self._in_codec(job, lambda: stages.finish(job, raw, self._maps))

@@ -94,6 +94,8 @@ class Job:
         answer: what `render` made, or the error.
         cost: predicted thread-seconds in all, at the budget that it is likely to get.
         ahead: predicted thread-seconds of what was before it when it came.
+        network: predicted seconds of its inference beside others.
+        delay: predicted seconds from `submitted` until its inference can start; None if nobody was before it.
         photograph: the decoded source, until it is fed to the network.
         point: where on the knob it is computed.
         predicted, started: seconds from the choice of `point` to the answer, and when it was chosen.
@@ -114,6 +116,9 @@ class Job:
     seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(STAGES, 0.0))
     cost: float = 0.0
     ahead: float = 0.0
+    network: float = 0.0
+    submitted: float = 0.0
+    delay: float | None = None
     photograph: Photograph | None = None
     point: OperatingPoint | None = None
     predicted: float = 0.0

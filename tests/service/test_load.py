@@ -97,7 +97,7 @@ def test_a_client_may_opt_out_of_the_brown_out(slow_weights: Path, serve: Serve)
 def test_what_would_wait_too_long_is_refused_with_a_time_to_come_back(
     slow_weights: Path, serve: Serve
 ) -> None:
-    with serve(weights=slow_weights, max_wait=0.2, brownout=False) as client:
+    with serve(weights=slow_weights, max_wait=0.01, brownout=False) as client:
         answers = at_once(client, 24)
         refused = [answer for answer in answers if answer.status_code != 200]
         assert 0 < len(refused) < 24
