@@ -30,6 +30,10 @@ class Brownout:
         self._restless = 0.0
         self._lowered = 0.0
 
+    def press(self) -> None:
+        """Note that a request was refused that lower budgets might have let in."""
+        self._worst = max(self._worst, 1.01 * self._target)
+
     def update(self, now: float, wait: float, fits: Callable[[float], bool]) -> None:
         """Note that a request arriving at `now` would wait `wait` seconds; act once a period.
 

@@ -158,6 +158,7 @@ class Scheduler:
             ahead.append(other)
 
     def _overloaded(self, wait: float, detail: str) -> Overloaded:
+        self._brownout.press()
         # Spread, or all that are refused now would come back at once.
         return Overloaded(detail, retry_after=max(1, math.ceil(wait * random.uniform(1, 3))))
 
