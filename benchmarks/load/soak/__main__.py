@@ -162,7 +162,7 @@ def main() -> None:
         default=(30.0, 100.0, 300.0),
         help="milliseconds; none: no deadlines",
     )
-    parser.add_argument("--drift", type=float, default=5.0, help="most percent by which memory may grow")
+    parser.add_argument("--drift", type=float, default=3.0, help="most percent by which memory may grow")
     parser.add_argument("--quiet", type=float, default=QUIET_SECONDS, help="seconds before and after")
     given = parser.parse_args()
     if given.quick:
