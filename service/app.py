@@ -43,7 +43,7 @@ def create_app(settings: Settings) -> FastAPI:
             v2.build_router(engine, settings),
         ):
             app.include_router(router)
-        warm_up = asyncio.create_task(engine.warm_up())
+        warm_up = asyncio.create_task(engine.warm_up(parse.answers()))
         try:
             async with watching(settings, engine, counters):
                 yield

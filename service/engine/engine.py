@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from itertools import product
 from typing import Literal, TypeVar, cast
 
 import numpy as np
@@ -19,14 +20,15 @@ from service.engine.costs import RAW, Costs
 from service.engine.registry import ModelRegistry
 from service.engine.scheduler import Scheduler
 from service.engine.session import ModelSession
-from service.engine.warm_up import warm_up
-from service.engine.work import DEFAULT_PRIORITY, Job, Options, Parsed
+from service.engine.warm_up import RUNS, sample_photograph, warm_up
+from service.engine.work import DEFAULT_PRIORITY, Job, Options, Parsed, Render
 from service.errors import (
     ImageTooLarge,
     ImageTooSmall,
     InvalidParameter,
     NotReady,
     Overloaded,
+    ServiceError,
     UnknownTask,
 )
 from service.imaging import decode as decoding
@@ -132,6 +134,17 @@ class Engine:
         is hopeless, Cancelled when `cancellation` is used, DeadlineExceeded when the time is over.
         """
         self._check_ready()
+        parsed, rendered = await self._parse(source, options, render, cancellation)
+        self._record(parsed)
+        return parsed, rendered
+
+    async def _parse(
+        self,
+        source: bytes | NDArray[np.uint8],
+        options: Options,
+        render: Callable[[Parsed, Executor], T],
+        cancellation: Cancellation,
+    ) -> tuple[Parsed, T]:
         arrived = time.perf_counter()
         header = await self._header(source)
         limit = arrived + self._settings.timeout
@@ -156,14 +169,14 @@ class Engine:
         finally:
             # An error's traceback holds this frame, and the job holds the error.
             del job
-        self._record(parsed)
         return parsed, cast(T, rendered)
 
-    async def warm_up(self) -> None:
-        """Warm up every model; ready afterwards."""
+    async def warm_up(self, answers: Mapping[str, Render] | None = None) -> None:
+        """Warm up every model, and the making of each kind of `answers`; ready afterwards."""
         try:
             for session in self.registry:
                 await self.warm(session)
+                await self._try_answers(session, answers or {})
                 manifest = session.manifest
                 self._metrics.model_info.labels(manifest.name, manifest.version).set(1)
         except Exception:
@@ -179,6 +192,15 @@ class Engine:
         loop = asyncio.get_running_loop()
         for step in warm_up(options, self._costs):
             await loop.run_in_executor(self._scheduler.inference_pool, step)
+
+    async def _try_answers(self, session: ModelSession, answers: Mapping[str, Render]) -> None:
+        photograph, tasks = sample_photograph(), session.manifest.tasks.names()
+        sizes: tuple[Size, ...] = ("input", "model")
+        for (answer, render), size, _ in product(answers.items(), sizes, range(RUNS)):
+            options = Options(session, tasks, 1.0, size, least=1.0, answer=answer)
+            # Narrow limits may refuse it, which is no reason not to serve: costs are then learned later.
+            with suppress(ServiceError):
+                await self._parse(photograph, options, render, Cancellation())
 
     def close(self) -> None:
         """Refuse new work, stop what still runs, and end the threads."""

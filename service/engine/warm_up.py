@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from functools import partial
 
+import cv2
 import numpy as np
 
 from service.budget import OperatingPoint
@@ -34,6 +35,13 @@ def warm_up(options: Options, costs: Costs) -> Iterator[Callable[[], None]]:
             yield partial(_measure, options, point, shared, measured)
         costs.seed(options, shared, measured)
     yield partial(_labels, options, points[-1])
+
+
+def sample_photograph() -> bytes:
+    """A JPEG of soft grain, decoded and answered about as slowly as a photograph."""
+    rng = np.random.default_rng(0)
+    grain = cv2.GaussianBlur(rng.integers(0, 256, (*IMAGE, 3), np.uint8), (0, 0), 3)
+    return cv2.imencode(".jpg", cv2.normalize(grain, None, 0, 255, cv2.NORM_MINMAX))[1].tobytes()  # type: ignore[call-overload]
 
 
 def _measure(

@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from service.engine.cancellation import Cancellation
 from service.engine.engine import Engine
-from service.engine.work import Options, Parsed
+from service.engine.work import Options, Parsed, Render
 from service.errors import InvalidParameter, NotAcceptable
 from service.problems import documented
 from service.routes.accept import choose
@@ -46,6 +46,16 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
     },
     **documented(400, 401, 404, 406, 408, 413, 415, 422, 429, 500, 503, 504),
 }
+
+
+def answers() -> dict[str, Render]:
+    """Every kind of answer that holds all maps, by the name of its costs."""
+    kinds = {media_type: render for media_type, render in RENDERERS.items() if media_type != PNG}
+    return {media_type + "maps": _without_request(render) for media_type, render in kinds.items()}
+
+
+def _without_request(render: Renderer) -> Render:
+    return lambda parsed, pool: render(parsed, "", pool)
 
 
 def build_router(engine: Engine, settings: Settings) -> APIRouter:
