@@ -26,7 +26,7 @@ from tests.service.tiny_model import write_model
 @pytest.fixture(scope="module")
 def slow_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("slow")
-    write_model(root, slow_nodes=200)
+    write_model(root, slow_nodes=600)
     return root
 
 
@@ -154,7 +154,7 @@ def test_what_misses_its_deadline_is_stopped_and_said(slow_weights: Path) -> Non
     async def scenario() -> None:
         async with running(slow_weights) as (engine, metrics):
             with pytest.raises(DeadlineExceeded):
-                await start(engine, deadline=time.perf_counter() + 0.05)
+                await start(engine, deadline=time.perf_counter() + 0.08)
             assert sample(metrics, "pag_deadline_missed_total", stage="inference") == 1
             # The threads are free again, and the compute's end is measured.
             await start(engine)
@@ -165,7 +165,7 @@ def test_what_misses_its_deadline_is_stopped_and_said(slow_weights: Path) -> Non
 
 def test_the_server_s_own_limit_on_time_holds_without_a_deadline(slow_weights: Path) -> None:
     async def scenario() -> None:
-        async with running(slow_weights, timeout=0.05) as (engine, _):
+        async with running(slow_weights, timeout=0.08) as (engine, _):
             with pytest.raises(DeadlineExceeded):
                 await start(engine)
 
@@ -176,7 +176,7 @@ def test_what_expires_while_it_waits_is_never_computed(slow_weights: Path) -> No
     async def scenario() -> None:
         async with running(slow_weights, workers=1, codec_threads=1) as (engine, metrics):
             tasks = [start(engine) for _ in range(3)]
-            late = start(engine, deadline=time.perf_counter() + 0.05, priority=200)
+            late = start(engine, deadline=time.perf_counter() + 0.08, priority=200)
             with pytest.raises(DeadlineExceeded):
                 await late
             await asyncio.gather(*tasks)
@@ -223,7 +223,7 @@ async def leaves(engine: Engine, metrics: Metrics, pixels: Any) -> None:
 
 async def expires(engine: Engine, metrics: Metrics, pixels: Any) -> None:
     with pytest.raises(DeadlineExceeded):
-        await start(engine, source=pixels, deadline=time.perf_counter() + 0.05)
+        await start(engine, source=pixels, deadline=time.perf_counter() + 0.08)
 
 
 async def is_refused(engine: Engine, metrics: Metrics, pixels: Any) -> None:
