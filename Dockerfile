@@ -22,8 +22,9 @@ RUN python3 -c "import sys, tomllib; p = tomllib.load(open('pyproject.toml', 'rb
 COPY README.md ./
 COPY native native
 COPY service service
+COPY pag pag
 RUN CMAKE_ARGS=-DPAG_NATIVE=ON pip --python /opt/venv/bin/python install --no-deps \
-      --config-settings=wheel.packages="service;native/python/perforated_conv" . \
+      --config-settings=wheel.packages="service;pag;native/python/perforated_conv" . \
  && /opt/venv/bin/python -c "import perforated_conv; assert perforated_conv.library_path(), 'the native operators were not built'"
 
 FROM ${BASE}

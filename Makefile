@@ -17,7 +17,7 @@ NATIVE_SOURCES := $(shell find native -type f -not -path 'native/tests/*' -not -
 CXX_FILES := $(shell find native -name '*.cc' -o -name '*.h')
 NATIVE_BUILD := build/native-tests
 ROOFLINE := build/bench/bench/roofline
-PYTHON_FILES := $(wildcard service model_export native/python tests benchmarks scripts)
+PYTHON_FILES := $(wildcard service model_export pag native/python tests benchmarks scripts)
 # Vulnerabilities that were looked at and do not concern us, each with its reason: --ignore-vuln ID
 AUDIT_IGNORED ?=
 
