@@ -238,6 +238,7 @@ STATUS: dict[type[ServiceError], int] = {
 }
 
 
-def status_of(error: ServiceError) -> int:
-    """Status of the nearest ancestor of `error` that the table lists."""
-    return next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
+def status_of(error: ServiceError | type[ServiceError]) -> int:
+    """Status of the nearest ancestor of `error`, or of a kind of errors, that the table lists."""
+    kind = error if isinstance(error, type) else type(error)
+    return next(STATUS[base] for base in kind.__mro__ if base in STATUS)
