@@ -16,7 +16,7 @@ import onnxruntime
 import perforated_conv
 
 from service.engine.session import PROVIDERS
-from service.engine.threads import CGROUP, threads_of, usable_cpus, workers_of
+from service.engine.threads import CGROUP, codecs_of, threads_of, usable_cpus, workers_of
 from service.finding import FAIL, OK, WARN, Finding
 from service.settings import Settings
 
@@ -49,10 +49,9 @@ def cpus(settings: Settings) -> Iterator[Finding]:
     usable, threads = usable_cpus(), threads_of(settings)
     affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     quota = "a smaller quota" if usable < (affinity or usable) else "no smaller quota"
-    codecs = settings.codec_threads or usable
     detail = (
         f"{os.cpu_count()} on the host, {affinity} by affinity, {quota} of the group: {usable} usable; "
-        f"{threads} threads, {workers_of(settings)} workers, {codecs} codec threads"
+        f"{threads} threads, {workers_of(settings)} workers, {codecs_of(settings)} codec threads"
     )
     if threads > usable:
         fix = "unset PAG_THREADS, or grant as many CPUs: more threads than CPUs wait for each other"

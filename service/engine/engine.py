@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from itertools import product
-from typing import Literal, TypeVar, cast
+from typing import Any, Literal, TypeVar, cast
 
 import numpy as np
 import structlog
@@ -23,8 +23,6 @@ from service.engine.session import ModelSession
 from service.engine.warm_up import RUNS, sample_photograph, warm_up
 from service.engine.work import DEFAULT_PRIORITY, Job, Options, Parsed, Render
 from service.errors import (
-    ImageTooLarge,
-    ImageTooSmall,
     InvalidParameter,
     NotReady,
     Overloaded,
@@ -136,15 +134,11 @@ class Engine:
         self._check_ready()
         parsed, rendered = await self._parse(source, options, render, cancellation)
         self._record(parsed)
-        return parsed, rendered
+        return parsed, cast(T, rendered)
 
     async def _parse(
-        self,
-        source: bytes | NDArray[np.uint8],
-        options: Options,
-        render: Callable[[Parsed, Executor], T],
-        cancellation: Cancellation,
-    ) -> tuple[Parsed, T]:
+        self, source: bytes | NDArray[np.uint8], options: Options, render: Render, cancellation: Cancellation
+    ) -> tuple[Parsed, Any]:
         arrived = time.perf_counter()
         header = await self._header(source)
         limit = arrived + self._settings.timeout
@@ -162,14 +156,14 @@ class Engine:
         )
         try:
             self._scheduler.submit(job)
-            parsed, rendered = await job.answer
+            answer = await job.answer
         except asyncio.CancelledError:
             cancellation.cancel()
             raise
         finally:
             # An error's traceback holds this frame, and the job holds the error.
             del job
-        return parsed, cast(T, rendered)
+        return answer
 
     async def warm_up(self, answers: Mapping[str, Render] | None = None) -> None:
         """Warm up every model, and the making of each kind of `answers`; ready afterwards."""
@@ -213,7 +207,8 @@ class Engine:
         limit = self._settings.max_pixels
         if not isinstance(source, bytes):
             height, width = source.shape[:2]
-            return _checked(height, width, limit)
+            decoding.check_size(height, width, limit)
+            return decoding.Header(RAW, height, width)
         if len(source) <= INLINE_BYTES:
             return decoding.open_header(source, limit)
         loop = asyncio.get_running_loop()
@@ -231,11 +226,3 @@ class Engine:
         kept, total = point.pixels
         metrics.pixels.labels("kept").inc(kept)
         metrics.pixels.labels("skipped").inc(total - kept)
-
-
-def _checked(height: int, width: int, max_pixels: int) -> decoding.Header:
-    if height * width > max_pixels:
-        raise ImageTooLarge(height, width, max_pixels)
-    if min(height, width) < decoding.MIN_SIDE:
-        raise ImageTooSmall(height, width, decoding.MIN_SIDE)
-    return decoding.Header(RAW, height, width)

@@ -24,7 +24,7 @@ Raw = stages.Maps
 class Inference:
     """Decoded jobs wait here for the network; owned by the event loop, so without a lock.
 
-    `others` tells how many jobs are on their way besides those that wait here.
+    `on_their_way` tells how many jobs the scheduler has taken in and not answered, those here among them.
     """
 
     def __init__(self, settings: Settings, chooser: Chooser, costs: Costs, metrics: Metrics) -> None:
@@ -38,7 +38,7 @@ class Inference:
         # When each worker that computes is predicted to be free again.
         self._ends: dict[int, tuple[float, int]] = {}
         self.pool = ThreadPoolExecutor(self._workers, "inference")
-        self.others: Callable[[], int] = lambda: 0
+        self.on_their_way: Callable[[], int] = lambda: 0
 
     async def run(self, job: Job) -> Raw:
         """Raw outputs of `job`, whose photograph is decoded; sets its operating point."""
@@ -71,7 +71,7 @@ class Inference:
     def _cut(self) -> None:
         """Start what the free threads allow."""
         while self._ready and self._free:
-            lone = self._free == self._workers and len(self._ready) == 1 and self.others() == 1
+            lone = self._free == self._workers and len(self._ready) == 1 and self.on_their_way() == 1
             shared = self._workers > 1 and not lone
             batch = self._batch(shared)
             if batch:

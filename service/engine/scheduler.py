@@ -53,7 +53,7 @@ class Scheduler:
         # A codec thread waits for these, so they are not codec threads themselves.
         self._maps = ThreadPoolExecutor(codecs_of(settings), "maps")
         self._inference = Inference(settings, self._chooser, costs, metrics)
-        self._inference.others = lambda: len(self._running) + len(self._line)
+        self._inference.on_their_way = lambda: len(self._running) + len(self._line)
         metrics.queue_depth.set_function(lambda: len(self._line))
         metrics.backlog_seconds.set_function(lambda: self._wait(self._line.work))
         metrics.brownout_level.set_function(self._level)

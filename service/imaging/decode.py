@@ -87,6 +87,16 @@ class Photograph:
     format: str
 
 
+def check_size(height: int, width: int, max_pixels: int) -> None:
+    """Raise ImageTooLarge, ImageTooSmall or SideTooLong for a size that is not parsed."""
+    if height * width > max_pixels:
+        raise ImageTooLarge(height, width, max_pixels)
+    if min(height, width) < MIN_SIDE:
+        raise ImageTooSmall(height, width, MIN_SIDE)
+    if max(height, width) > MAX_SIDE:
+        raise SideTooLong(height, width, MAX_SIDE)
+
+
 def sniff(data: bytes) -> str:
     """Name of the image format that `data` begins like; UnsupportedImage if none."""
     for name, prefixes in MAGIC.items():
@@ -100,7 +110,7 @@ def sniff(data: bytes) -> str:
 def open_header(data: bytes, max_pixels: int) -> Header:
     """Format and upright size of the image `data`, without decoding a pixel.
 
-    Raises EmptyBody, UnsupportedImage, ImageTooLarge, ImageTooSmall or UndecodableImage.
+    Raises EmptyBody, UnsupportedImage, UndecodableImage or as `check_size` does.
     """
     return _open(data, max_pixels)[0]
 
@@ -129,12 +139,7 @@ def _open(data: bytes, max_pixels: int) -> tuple[Header, Still]:
     height, width = still.height, still.width
     if TURNS.get(still.orientation, (False,))[0]:
         height, width = width, height
-    if width * height > max_pixels:
-        raise ImageTooLarge(height, width, max_pixels)
-    if min(width, height) < MIN_SIDE:
-        raise ImageTooSmall(height, width, MIN_SIDE)
-    if max(width, height) > MAX_SIDE:
-        raise SideTooLong(height, width, MAX_SIDE)
+    check_size(height, width, max_pixels)
     return Header(name, height, width), still
 
 

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from service.errors import ImageTooLarge, ImageTooSmall, InvalidParameter, MalformedRequest, SideTooLong
-from service.imaging.decode import MAX_SIDE, MIN_SIDE, open_header
+from service.errors import InvalidParameter, MalformedRequest
+from service.imaging.decode import check_size, open_header
 from service.routes.v2.message import IMAGE, InferMessage
 from service.schemas.v2 import InputTensor
 from service.settings import Settings
@@ -75,12 +75,7 @@ def _pixels(tensor: InputTensor, binary: memoryview | None, settings: Settings) 
         raise MalformedRequest(f"A UINT8 tensor has the shape [H,W,3] or [N,H,W,3], not {tensor.shape}.")
     count, height, width, _ = shape
     _check_count(count, settings)
-    if height * width > settings.max_pixels:
-        raise ImageTooLarge(height, width, settings.max_pixels)
-    if min(height, width) < MIN_SIDE:
-        raise ImageTooSmall(height, width, MIN_SIDE)
-    if max(height, width) > MAX_SIDE:
-        raise SideTooLong(height, width, MAX_SIDE)
+    check_size(height, width, settings.max_pixels)
     values = _numbers(tensor.data or [], tensor.shape) if binary is None else binary
     if len(values) != math.prod(shape):
         detail = f"The shape {tensor.shape} has {math.prod(shape)} numbers, the data {len(values)}."
