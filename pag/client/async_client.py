@@ -1,0 +1,132 @@
+"""The client for programs with asyncio."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from types import TracebackType
+from typing import Self, TypeVar, Unpack, cast
+
+import httpx
+
+from pag.client import questions
+from pag.client.exchange import Answer, Failure, Talk, Try
+from pag.client.images import Image, image_bytes
+from pag.client.models import Model
+from pag.client.parsing import Parsing
+from pag.client.questions import Question
+from pag.client.requests import ParseOptions
+from pag.client.settings import make_settings
+
+T = TypeVar("T")
+
+
+class AsyncClient:
+    """A server's client: connections are kept and reused, and tasks of one loop may share it.
+
+    `url`: http://HOST:PORT, https://…, or unix:/PATH of a socket. `key`: one of the server's API keys.
+    `timeout`: seconds for a whole call with all its tries; None for no limit. `retries`: further tries where
+    there is no connection, or the server is busy (429, 502, 503), after the pause that it asks for. A call
+    with `deadline_ms` also ends `transfer_seconds` after its deadline: time for the way of the picture and of
+    the answer. `verify`: as in httpx, for https. `trust_env`: whether proxies and certificates named by the
+    environment are used; by default for servers on other machines only. `transport`: of httpx, for requests.
+    """
+
+    def __init__(
+        self,
+        url: str = "http://127.0.0.1:8000",
+        *,
+        key: str | None = None,
+        timeout: float | None = 30.0,
+        retries: int = 3,
+        transfer_seconds: float = 1.0,
+        verify: ssl.SSLContext | bool = True,
+        trust_env: bool | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self._settings = make_settings(url, key, timeout, retries, transfer_seconds, verify, trust_env)
+        self._http = httpx.AsyncClient(**self._settings.http_options(transport, httpx.AsyncHTTPTransport))
+
+    async def parse(self, image: Image, **options: Unpack[ParseOptions]) -> Parsing:
+        """The maps of a photograph, as numpy arrays.
+
+        `image`: a path, the bytes of an image file, a binary file, or pixels uint8 [H,W,3] RGB.
+        `options`: budget, min_budget, deadline_ms, tasks, size, model; request_id, traceparent.
+        """
+        begun = self._settings.now()
+        return await self._ask(questions.maps(await _bytes(image), options), begun)
+
+    async def files(self, image: Image, **options: Unpack[ParseOptions]) -> dict[str, bytes]:
+        """The maps as files: semantics.png, depth.png (16 bit, millimetres), normals.png, meta.json."""
+        begun = self._settings.now()
+        return await self._ask(questions.files(await _bytes(image), options), begun)
+
+    async def overlay(self, image: Image, **options: Unpack[ParseOptions]) -> bytes:
+        """A PNG of the photograph in its classes' colours."""
+        begun = self._settings.now()
+        return await self._ask(questions.overlay(await _bytes(image), options), begun)
+
+    async def models(self) -> tuple[Model, ...]:
+        """The models that the server has loaded, with what each budget buys."""
+        return await self._ask(questions.models(), self._settings.now())
+
+    async def ready(self) -> bool:
+        """Whether the server is there and ready; a PagError if it failed or is another program."""
+        return await self._do(questions.readiness())
+
+    async def wait_until_ready(self, seconds: float = 60.0) -> None:
+        """Return once the server is ready; Unreachable if it is not within `seconds`."""
+        await self._do(questions.waiting(self._settings.terms, seconds))
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        await self._http.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    def __repr__(self) -> str:
+        return f"<AsyncClient {self._settings.address}>"
+
+    async def _ask(self, question: Question[T], begun: float) -> T:
+        return await self._do(questions.answered(question, self._settings.terms, begun))
+
+    async def _do(self, talk: Talk[T]) -> T:
+        reply: Answer | Failure | None = None
+        while True:
+            try:
+                step = talk.send(reply)
+            except StopIteration as end:
+                return cast(T, end.value)
+            reply = None
+            if isinstance(step, Try):
+                reply = await self._send(step)
+            else:
+                await asyncio.sleep(step.seconds)
+
+    async def _send(self, step: Try) -> Answer | Failure:
+        try:
+            # The library's limits hold for each piece of an answer: this one for all of it.
+            async with asyncio.timeout(step.seconds):
+                return await self._receive(step)
+        except (TimeoutError, httpx.TimeoutException) as error:
+            return Failure(error, timed_out=True)
+        except httpx.RequestError as error:
+            return Failure(error)
+
+    async def _receive(self, step: Try) -> Answer:
+        response = await self._http.request(**self._settings.http_arguments(step))
+        return Answer(response.status_code, dict(response.headers), response.content)
+
+
+async def _bytes(image: Image) -> bytes:
+    # Disks and encoders would hold up the loop.
+    return image if isinstance(image, bytes) else await asyncio.to_thread(image_bytes, image)

@@ -1,0 +1,132 @@
+"""The client for programs without asyncio."""
+
+from __future__ import annotations
+
+import ssl
+import time
+from types import TracebackType
+from typing import Self, TypeVar, Unpack, cast
+
+import httpx
+
+from pag.client import questions
+from pag.client.exchange import Answer, Failure, Talk, Try
+from pag.client.images import Image, image_bytes
+from pag.client.models import Model
+from pag.client.parsing import Parsing
+from pag.client.questions import Question
+from pag.client.requests import ParseOptions
+from pag.client.settings import make_settings
+
+T = TypeVar("T")
+
+
+class Client:
+    """A server's client: connections are kept and reused, and threads may share it.
+
+    `url`: http://HOST:PORT, https://…, or unix:/PATH of a socket. `key`: one of the server's API keys.
+    `timeout`: seconds for a whole call with all its tries; None for no limit. `retries`: further tries where
+    there is no connection, or the server is busy (429, 502, 503), after the pause that it asks for. A call
+    with `deadline_ms` also ends `transfer_seconds` after its deadline: time for the way of the picture and of
+    the answer. `verify`: as in httpx, for https. `trust_env`: whether proxies and certificates named by the
+    environment are used; by default for servers on other machines only. `transport`: of httpx, for requests.
+    """
+
+    def __init__(
+        self,
+        url: str = "http://127.0.0.1:8000",
+        *,
+        key: str | None = None,
+        timeout: float | None = 30.0,
+        retries: int = 3,
+        transfer_seconds: float = 1.0,
+        verify: ssl.SSLContext | bool = True,
+        trust_env: bool | None = None,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        self._settings = make_settings(url, key, timeout, retries, transfer_seconds, verify, trust_env)
+        self._http = httpx.Client(**self._settings.http_options(transport, httpx.HTTPTransport))
+
+    def parse(self, image: Image, **options: Unpack[ParseOptions]) -> Parsing:
+        """The maps of a photograph, as numpy arrays.
+
+        `image`: a path, the bytes of an image file, a binary file, or pixels uint8 [H,W,3] RGB.
+        `options`: budget, min_budget, deadline_ms, tasks, size, model; request_id, traceparent.
+        """
+        begun = self._settings.now()
+        return self._ask(questions.maps(image_bytes(image), options), begun)
+
+    def files(self, image: Image, **options: Unpack[ParseOptions]) -> dict[str, bytes]:
+        """The maps as files: semantics.png, depth.png (16 bit, millimetres), normals.png, meta.json."""
+        begun = self._settings.now()
+        return self._ask(questions.files(image_bytes(image), options), begun)
+
+    def overlay(self, image: Image, **options: Unpack[ParseOptions]) -> bytes:
+        """A PNG of the photograph in its classes' colours."""
+        begun = self._settings.now()
+        return self._ask(questions.overlay(image_bytes(image), options), begun)
+
+    def models(self) -> tuple[Model, ...]:
+        """The models that the server has loaded, with what each budget buys."""
+        return self._ask(questions.models(), self._settings.now())
+
+    def ready(self) -> bool:
+        """Whether the server is there and ready; a PagError if it failed or is another program."""
+        return self._do(questions.readiness())
+
+    def wait_until_ready(self, seconds: float = 60.0) -> None:
+        """Return once the server is ready; Unreachable if it is not within `seconds`."""
+        self._do(questions.waiting(self._settings.terms, seconds))
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<Client {self._settings.address}>"
+
+    def _ask(self, question: Question[T], begun: float) -> T:
+        return self._do(questions.answered(question, self._settings.terms, begun))
+
+    def _do(self, talk: Talk[T]) -> T:
+        reply: Answer | Failure | None = None
+        while True:
+            try:
+                step = talk.send(reply)
+            except StopIteration as end:
+                return cast(T, end.value)
+            reply = None
+            if isinstance(step, Try):
+                reply = self._send(step)
+            else:
+                time.sleep(step.seconds)
+
+    def _send(self, step: Try) -> Answer | Failure:
+        try:
+            return self._receive(step)
+        except httpx.TimeoutException as error:
+            return Failure(error, timed_out=True)
+        except httpx.RequestError as error:
+            return Failure(error)
+
+    def _receive(self, step: Try) -> Answer:
+        # The library's limits hold for each piece of an answer: the sum of many is checked here.
+        end = None if step.seconds is None else time.monotonic() + step.seconds
+        body = bytearray()
+        with self._http.stream(**self._settings.http_arguments(step)) as response:
+            for part in response.iter_bytes():
+                body += part
+                if end is not None and time.monotonic() > end:
+                    raise httpx.ReadTimeout("the answer took too long to arrive")
+        return Answer(response.status_code, dict(response.headers), bytes(body))
