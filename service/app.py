@@ -16,7 +16,7 @@ from service.engine.registry import load_models
 from service.engine.reload import watching
 from service.metrics import Metrics
 from service.middleware import ObservedRequests
-from service.routes import health, metrics, models, parse, v2
+from service.routes import health, metrics, models, page, parse, v2
 from service.settings import Settings
 from service.stopping import RefusedWhenStopping, Stopping
 from service.version import VERSION
@@ -75,4 +75,6 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(v2.ErrorsBelowV2)
     problems.install(app, counters, auth.describe if keys else None)
     app.include_router(metrics.build_router(counters))
+    if settings.page:
+        app.include_router(page.build_router())
     return app

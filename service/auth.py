@@ -14,8 +14,8 @@ from service.errors import StartupError, Unauthorized
 from service.problems import documented, service_problem
 from service.settings import Settings
 
-OPEN_PATHS = {"/livez", "/readyz", "/healthz", "/health", "/metrics", "/openapi.json", "/docs"}
-OPEN_BELOW = ("/v2/health/", "/docs/")
+OPEN_PATHS = {"/", "/livez", "/readyz", "/healthz", "/health", "/metrics", "/openapi.json", "/docs"}
+OPEN_BELOW = ("/v2/health/", "/docs/", "/page/")
 SCHEMES = {
     "bearer": {"type": "http", "scheme": "bearer"},
     "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
@@ -58,7 +58,7 @@ def keys_of(settings: Settings) -> tuple[str, ...]:
 
 
 def is_open(path: str) -> bool:
-    """Whether a path needs no key: health, metrics, documentation."""
+    """Whether a path needs no key: health, metrics, documentation, the page's own files."""
     return path in OPEN_PATHS or path.startswith(OPEN_BELOW)
 
 

@@ -101,6 +101,9 @@ class Settings(BaseSettings):
         default="",
         description="Comma-separated origins whose pages may call this server; unset: none.",
     )
+    page: bool = Field(
+        default=True, description="The page for people at /; off: neither it nor its files are served."
+    )
     tracing: Literal["off", "otlp"] = Field(
         default="off",
         description="otlp: spans go where OTEL_EXPORTER_OTLP_ENDPOINT says; needs the extra 'tracing'.",

@@ -1,0 +1,119 @@
+// Draws coloured points by WebGL; knows nothing of who turns them.
+
+import { FIELD_OF_VIEW_DEGREES } from "./cloud_points.js";
+
+const VERTEX = `#version 300 es
+in vec3 position;
+in vec4 colour;
+uniform vec4 turn;      // cosine and sine of yaw, cosine and sine of pitch
+uniform vec2 pivot;     // its depth, and its distance from the eye
+uniform vec2 focal;     // to clip space, from left to right and from top to bottom
+uniform float size;     // of a point one metre deep, seen from one metre, in pixels
+out vec4 paint;
+void main() {
+  vec3 p = vec3(position.xy, position.z - pivot.x);
+  p = vec3(turn.x * p.x + turn.y * p.z, p.y, turn.x * p.z - turn.y * p.x);
+  p = vec3(p.x, turn.z * p.y + turn.w * p.z, turn.z * p.z - turn.w * p.y + pivot.y);
+  float near = .02 * pivot.x, far = 100. * pivot.x;
+  gl_Position = vec4(focal.x * p.x, -focal.y * p.y, (p.z * (far + near) - 2. * far * near) / (far - near), p.z);
+  gl_PointSize = clamp(size * position.z / p.z, 1., 24.);
+  paint = colour;
+}`;
+
+const FRAGMENT = `#version 300 es
+precision mediump float;
+in vec4 paint;
+out vec4 shown;
+void main() { shown = paint; }`;
+
+export class PointDrawing {
+  #gl;
+  #places;
+  #points = null;
+
+  /** Null in a browser without WebGL 2. */
+  static on(canvas) {
+    const gl = canvas.getContext("webgl2", { antialias: false, powerPreference: "low-power" });
+    return gl === null ? null : new PointDrawing(gl);
+  }
+
+  constructor(gl) {
+    this.#gl = gl;
+    this.restore();
+  }
+
+  /** Makes again what a lost context took with it. */
+  restore() {
+    const gl = this.#gl;
+    if (gl.isContextLost()) return;
+    const program = link(gl);
+    gl.useProgram(program);
+    gl.enable(gl.DEPTH_TEST);
+    const uniform = (name) => gl.getUniformLocation(program, name);
+    this.#places = {
+      position: attribute(gl, program, "position"),
+      colour: attribute(gl, program, "colour"),
+      turn: uniform("turn"), pivot: uniform("pivot"), focal: uniform("focal"), size: uniform("size"),
+    };
+    if (this.#points !== null) this.load(this.#points);
+  }
+
+  load(points) {
+    this.#points = points;
+    const gl = this.#gl;
+    fill(gl, this.#places.position, points.positions, 3, gl.FLOAT);
+    fill(gl, this.#places.colour, points.colours, 4, gl.UNSIGNED_BYTE);
+  }
+
+  /** One picture; `view` is {yaw, pitch} in radians and zoom. */
+  draw({ yaw, pitch, zoom }) {
+    const gl = this.#gl;
+    const { drawingBufferWidth: width, drawingBufferHeight: height } = gl;
+    gl.viewport(0, 0, width, height);
+    gl.clear(gl.COLOR_BUFFER_BIT | gl.DEPTH_BUFFER_BIT);
+    if (this.#points === null) return;
+    const { aspect, middle, spacing, count } = this.#points;
+    // The whole photograph is within the canvas, whatever the shape of either.
+    const across = 1 / Math.tan((FIELD_OF_VIEW_DEGREES / 2) * (Math.PI / 180));
+    const horizontal = across * Math.min(1, (aspect * height) / width);
+    // What is near follows the hand.
+    gl.uniform4f(this.#places.turn, Math.cos(yaw), -Math.sin(yaw), Math.cos(pitch), -Math.sin(pitch));
+    gl.uniform2f(this.#places.pivot, middle, middle / zoom);
+    gl.uniform2f(this.#places.focal, horizontal, (horizontal * width) / height);
+    // A little more than the spacing closes the gaps that turning opens.
+    gl.uniform1f(this.#places.size, 1.3 * spacing * (horizontal * width) / 2);
+    gl.drawArrays(gl.POINTS, 0, count);
+  }
+
+  dispose() {
+    for (const { buffer } of [this.#places.position, this.#places.colour]) this.#gl.deleteBuffer(buffer);
+    this.#points = null;
+  }
+}
+
+function link(gl) {
+  const program = gl.createProgram();
+  for (const [kind, source] of [[gl.VERTEX_SHADER, VERTEX], [gl.FRAGMENT_SHADER, FRAGMENT]]) {
+    const shader = gl.createShader(kind);
+    gl.shaderSource(shader, source);
+    gl.compileShader(shader);
+    gl.attachShader(program, shader);
+    gl.deleteShader(shader);
+  }
+  gl.linkProgram(program);
+  if (!gl.getProgramParameter(program, gl.LINK_STATUS) && !gl.isContextLost()) {
+    throw new Error(gl.getProgramInfoLog(program));
+  }
+  return program;
+}
+
+function attribute(gl, program, name) {
+  return { location: gl.getAttribLocation(program, name), buffer: gl.createBuffer() };
+}
+
+function fill(gl, { location, buffer }, values, size, kind) {
+  gl.bindBuffer(gl.ARRAY_BUFFER, buffer);
+  gl.bufferData(gl.ARRAY_BUFFER, values, gl.STATIC_DRAW);
+  gl.enableVertexAttribArray(location);
+  gl.vertexAttribPointer(location, size, kind, kind !== gl.FLOAT, 0, 0);
+}

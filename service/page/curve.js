@@ -1,0 +1,180 @@
+// The model's accuracy against the share of multiply-adds, as measured, and where the last answer stands on it.
+
+const WIDTH = 380;
+const HEIGHT = 240;
+const PLOT = { left: 52, right: 366, top: 26, bottom: 196 };
+const ACCENT = "var(--accent, currentColor)";
+
+const METRICS = {
+  miou40: ["Mean IoU, 40 classes", ""],
+  miou13: ["Mean IoU, 13 classes", ""],
+  pixel_accuracy: ["Pixel accuracy", ""],
+  delta1: ["Depth within 25 % (δ1)", ""],
+  delta1_aligned: ["Depth within 25 % (δ1), median-aligned", ""],
+  rmse: ["Depth RMSE, lower is better", " m"],
+  rmse_aligned: ["Depth RMSE, median-aligned, lower is better", " m"],
+  abs_rel: ["Depth relative error, lower is better", ""],
+  abs_rel_aligned: ["Depth relative error, median-aligned, lower is better", ""],
+  normal_mean_degrees: ["Normals, mean error, lower is better", "°"],
+  normal_median_degrees: ["Normals, median error, lower is better", "°"],
+  normal_within_11_25: ["Normals within 11.25°", ""],
+};
+
+/** What people call `metric`; its own name where we know no better. */
+export function metricTitle(metric) {
+  return METRICS[metric]?.[0] ?? metric;
+}
+
+/**
+ * Draws the rows of GET /models (metrics.splits.*) into `svg`, in place of what it held.
+ * `budget` is what was asked for, `used` what was served; either may be null.
+ */
+export function drawCurve(svg, rows, { metric, budget = null, used = null }) {
+  svg.replaceChildren();
+  svg.setAttribute("viewBox", `0 0 ${WIDTH} ${HEIGHT}`);
+  svg.setAttribute("role", "img");
+  const points = rows
+    .filter((row) => Number.isFinite(row.share) && Number.isFinite(row[metric]))
+    .sort((first, second) => first.share - second.share);
+  const unit = METRICS[metric]?.[1] ?? "";
+  describe(svg, points, metric, unit, used);
+  if (points.length === 0) {
+    text(svg, WIDTH / 2, HEIGHT / 2, "No accuracy was measured for this model.", "middle");
+    return;
+  }
+  const place = scales(points, metric);
+  drawAxes(svg, place, metricTitle(metric), unit);
+  drawSpread(svg, points, metric, place);
+  drawRows(svg, points, metric, unit, place);
+  if (budget !== null && budget !== used) drawAsked(svg, shareAt(points, budget), place);
+  if (used !== null) drawUsed(svg, points, metric, shareAt(points, used), unit, place);
+}
+
+function describe(svg, points, metric, unit, used) {
+  const id = svg.id || "curve";
+  add(svg, "title", { id: `${id}-title` }).textContent = `${metricTitle(metric)} by share of multiply-adds`;
+  const said = points.map((row) => `${percent(row.share)}: ${show(row[metric])}${unit}`).join(", ");
+  const now = used === null || points.length === 0 ? "" : ` Now at ${percent(shareAt(points, used))}.`;
+  add(svg, "desc", { id: `${id}-description` }).textContent = said + "." + now;
+  svg.setAttribute("aria-labelledby", `${id}-title`);
+  svg.setAttribute("aria-describedby", `${id}-description`);
+}
+
+function scales(points, metric) {
+  const values = points.flatMap((row) =>
+    [row[metric], row[`${metric}_low`], row[`${metric}_high`]].filter(Number.isFinite),
+  );
+  const ticks = niceTicks(Math.min(...values), Math.max(...values));
+  const low = ticks[0];
+  const high = ticks[ticks.length - 1];
+  return {
+    ticks,
+    x: (share) => PLOT.left + Math.min(share, 1) * (PLOT.right - PLOT.left),
+    y: (value) => PLOT.bottom - ((value - low) / (high - low)) * (PLOT.bottom - PLOT.top),
+  };
+}
+
+/** From the round number below `low` to the one above `high`, in four to eight round steps. */
+function niceTicks(low, high) {
+  const span = high - low || Math.abs(high) || 1;
+  const power = 10 ** Math.floor(Math.log10(span / 4));
+  const step = power * [1, 2, 5, 10].find((factor) => span / (factor * power) <= 6);
+  const first = Math.floor(low / step + 1e-9);
+  const last = Math.max(Math.ceil(high / step - 1e-9), first + 1);
+  return Array.from({ length: last - first + 1 }, (_, index) => (first + index) * step);
+}
+
+function drawAxes(svg, place, title, unit) {
+  text(svg, PLOT.left - 44, 14, title, "start");
+  for (const value of place.ticks) {
+    line(svg, PLOT.left, place.y(value), PLOT.right, place.y(value), 0.15);
+    text(svg, PLOT.left - 6, place.y(value) + 4, show(value) + unit, "end");
+  }
+  for (const share of [0, 0.2, 0.4, 0.6, 0.8, 1]) {
+    line(svg, place.x(share), PLOT.bottom, place.x(share), PLOT.bottom + 4, 0.7);
+    text(svg, place.x(share), PLOT.bottom + 17, percent(share), "middle");
+  }
+  line(svg, PLOT.left, PLOT.bottom, PLOT.right, PLOT.bottom, 0.7);
+  text(svg, (PLOT.left + PLOT.right) / 2, HEIGHT - 8, "share of the full network's multiply-adds", "middle");
+}
+
+/** The 95 % intervals, where the model's table has them. */
+function drawSpread(svg, points, metric, place) {
+  const [low, high] = [`${metric}_low`, `${metric}_high`];
+  const known = points.filter((row) => Number.isFinite(row[low]) && Number.isFinite(row[high]));
+  if (known.length < 2) return;
+  const outline = [
+    ...known.map((row) => [place.x(row.share), place.y(row[high])]),
+    ...known.reverse().map((row) => [place.x(row.share), place.y(row[low])]),
+  ];
+  const band = add(svg, "polygon", { points: outline.join(" "), fill: ACCENT, "fill-opacity": 0.13 });
+  add(band, "title").textContent = "95 % interval";
+}
+
+function drawRows(svg, points, metric, unit, place) {
+  const track = points.map((row) => [place.x(row.share), place.y(row[metric])]);
+  add(svg, "polyline", { points: track.join(" "), fill: "none", stroke: ACCENT, "stroke-width": 2 });
+  for (const [index, row] of points.entries()) {
+    const [cx, cy] = track[index];
+    const dot = add(svg, "circle", { cx, cy, r: 3, fill: ACCENT, "data-budget": row.budget });
+    add(dot, "title").textContent =
+      `budget ${row.budget}: ${show(row[metric])}${unit} at ${percent(row.share)} of the multiply-adds`;
+  }
+}
+
+function drawAsked(svg, share, place) {
+  const asked = line(svg, place.x(share), PLOT.top, place.x(share), PLOT.bottom, 0.7);
+  asked.setAttribute("stroke-dasharray", "3 3");
+  add(asked, "title").textContent = "the budget asked for";
+}
+
+function drawUsed(svg, points, metric, share, unit, place) {
+  const value = interpolate(points, share, "share", metric);
+  const [cx, cy] = [place.x(share), place.y(value)];
+  line(svg, cx, PLOT.top, cx, PLOT.bottom, 0.35);
+  add(svg, "circle", {
+    cx, cy, r: 7, fill: "var(--background, Canvas)", stroke: "currentColor", "stroke-width": 3, class: "used",
+  });
+  const anchor = cx > (PLOT.left + PLOT.right) / 2 ? "end" : "start";
+  const said = text(svg, cx + (anchor === "end" ? -10 : 10), PLOT.bottom - 10, `${show(value)}${unit}`, anchor);
+  said.setAttribute("font-weight", "bold");
+}
+
+/** The share of multiply-adds that `budget` buys, by the table. */
+function shareAt(points, budget) {
+  return interpolate(points, budget, "budget", "share");
+}
+
+function interpolate(points, at, key, wanted) {
+  const next = points.findIndex((row) => row[key] >= at);
+  if (next === 0) return points[0][wanted];
+  if (next === -1) return points[points.length - 1][wanted];
+  const [before, after] = [points[next - 1], points[next]];
+  const part = (at - before[key]) / (after[key] - before[key]);
+  return before[wanted] + part * (after[wanted] - before[wanted]);
+}
+
+function show(value) {
+  return String(Number(value.toPrecision(3)));
+}
+
+function percent(share) {
+  return `${Math.round(100 * share)} %`;
+}
+
+function text(parent, x, y, content, anchor) {
+  const made = add(parent, "text", { x, y, "text-anchor": anchor, "font-size": 12, fill: "currentColor" });
+  made.textContent = content;
+  return made;
+}
+
+function line(parent, x1, y1, x2, y2, opacity) {
+  return add(parent, "line", { x1, y1, x2, y2, stroke: "currentColor", "stroke-opacity": opacity });
+}
+
+function add(parent, name, attributes = {}) {
+  const made = document.createElementNS("http://www.w3.org/2000/svg", name);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  parent.append(made);
+  return made;
+}
