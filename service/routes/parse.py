@@ -15,10 +15,11 @@ from starlette.responses import Response
 from service.engine.cancellation import Cancellation
 from service.engine.engine import Engine
 from service.engine.work import Options, Parsed, Render
-from service.errors import InvalidParameter, NotAcceptable
+from service.errors import NotAcceptable
 from service.problems import documented
 from service.routes.accept import choose
 from service.routes.answers import JSON, NPZ, PNG, RENDERERS, ZIP, headers_of, render_overlay
+from service.routes.asked import options_of
 from service.routes.body import FIELD, FORM, read_image
 from service.routes.disconnect import cancelled_on_disconnect
 from service.routes.query import refuse_repeated
@@ -67,7 +68,7 @@ def build_router(engine: Engine, settings: Settings) -> APIRouter:
         """Semantic classes, metric depth and surface normals of a photograph."""
         arrived = time.perf_counter()
         refuse_repeated(request)
-        options = _options(engine, query, arrived)
+        options = options_of(engine, query, arrived, overlay=query.output == "overlay")
         media_type, render = _representation(request, query, options)
         options = replace(options, answer=media_type + query.output)
         request_id = request.scope["request_id"]
@@ -82,26 +83,6 @@ def build_router(engine: Engine, settings: Settings) -> APIRouter:
         return Response(body, headers=headers, media_type=media_type)
 
     return router
-
-
-def _options(engine: Engine, query: ParseQuery, arrived: float) -> Options:
-    tasks = None
-    if query.tasks is not None:
-        tasks = [name.strip() for name in query.tasks.split(",")]
-    overlay = query.output == "overlay"
-    if overlay and tasks not in (None, ["semantics"]):
-        raise InvalidParameter(
-            "output=overlay shows the semantics alone: leave tasks out, or tasks=semantics."
-        )
-    return engine.resolve(
-        query.model,
-        ["semantics"] if overlay else tasks,
-        query.budget,
-        query.size,
-        photograph=overlay,
-        min_budget=query.min_budget,
-        deadline=None if query.deadline_ms is None else arrived + query.deadline_ms / 1000,
-    )
 
 
 def _representation(request: Request, query: ParseQuery, options: Options) -> tuple[str, Renderer]:

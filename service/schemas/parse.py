@@ -11,8 +11,8 @@ from service.manifest import ClassEntry
 from service.sizes import Size
 
 
-class ParseQuery(BaseModel):
-    """Query parameters; unknown ones are refused, since a misspelt budget would pass unnoticed."""
+class Asked(BaseModel):
+    """What a client can ask; unknown names are refused, since a misspelt budget would pass unnoticed."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -60,6 +60,11 @@ class ParseQuery(BaseModel):
         ),
     ] = None
     model: Annotated[str | None, Field(description="Name of the model. Default: the server's.")] = None
+
+
+class ParseQuery(Asked):
+    """Query parameters of POST /parse."""
+
     output: Annotated[
         Literal["maps", "overlay"],
         Field(description="The maps themselves, or the photograph in the classes' colours as image/png."),
