@@ -1,4 +1,4 @@
-"""The README's picture: one photograph, all maps at three budgets, by the service and the model.
+"""The README's picture: one photograph, all maps at three budgets, by the service.
 
     python -m benchmarks.overview_picture weights/efficientnet_lite0-nyuv2 docs/overview.jpg
 
@@ -14,21 +14,17 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from perforated_conv import library_path
 
-from benchmarks.common import cores
 from benchmarks.running_service import RunningService, running_service
-from benchmarks.runtimes import session
 from benchmarks.split_through_service import parse
 from model_export.report import colours
 from model_export.writing import replacing
-from service.budget import operating_point
-from service.imaging.geometry import fit
-from service.manifest import MODEL_NAME, ModelManifest
+from service.manifest import ModelManifest
 from service.model_files import load_manifest
 
 Pixels = NDArray[np.uint8]
 BUDGETS = (1.0, 0.7, 0.4)
+MAPS = "semantics,depth,normals,computed"
 PANEL_WIDTH = 320
 MARGIN = 26
 
@@ -42,15 +38,9 @@ def class_colours(labels: NDArray[np.uint8], manifest: ModelManifest) -> Pixels:
     return palette[labels]
 
 
-def computed_colours(folder: Path, photograph: Pixels, budget: float) -> Pixels:
-    """Where the gated multiply-adds went, black 0 to white 1, from the exported model itself."""
-    height, width = photograph.shape[:2]
-    point = operating_point(load_manifest(folder), budget, height, width)
-    opened = session(folder / MODEL_NAME, cores(), library_path())
-    feeds = {"image": fit(photograph, point.fit), "budget": np.array([point.network_budget], np.float32)}
-    (computed,) = opened.run(["computed"], feeds)
-    full = cv2.resize(computed[0], point.fit.padded[::-1], interpolation=cv2.INTER_NEAREST)
-    grey = np.rint(255 * full[: point.fit.fed[0], : point.fit.fed[1]]).astype(np.uint8)
+def computed_colours(computed: NDArray[np.float32]) -> Pixels:
+    """Where the gated multiply-adds went, black 0 to white 1."""
+    grey = np.rint(255 * computed).astype(np.uint8)
     return np.repeat(grey[..., None], 3, axis=2)
 
 
@@ -68,7 +58,7 @@ def row(server: RunningService, folder: Path, photograph: Pixels, budget: float)
     """Panels of one budget side by side."""
     encoded = cv2.imencode(".png", cv2.cvtColor(photograph, cv2.COLOR_RGB2BGR))[1].tobytes()
     with server.client() as client:
-        meta, maps = parse(client, encoded, budget)
+        meta, maps = parse(client, encoded, budget, tasks=MAPS)
     used, share = meta["budget"]["used"], meta["budget"]["share"]
     near, far = np.quantile(maps["depth"], (0.02, 0.98))
     panels = [
@@ -76,7 +66,7 @@ def row(server: RunningService, folder: Path, photograph: Pixels, budget: float)
         panel(class_colours(maps["semantics"], load_manifest(folder)), "semantics"),
         panel(colours.of_depth(maps["depth"], near, far), f"depth, {near:.2f} to {far:.2f} m"),
         panel(colours.of_normals(maps["normals"]), "surface normals"),
-        panel(computed_colours(folder, photograph, budget), f"computed: {share:.1%} of the work"),
+        panel(computed_colours(maps["computed"]), f"computed: {share:.1%} of the work"),
     ]
     return np.hstack(panels)
 

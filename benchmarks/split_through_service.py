@@ -29,10 +29,11 @@ from model_export.evaluation.evaluate import SplitMetrics
 FIGURES = ("miou40", "miou13", "pixel_accuracy", "delta1", "delta1_aligned", "normal_mean_degrees")
 
 
-def parse(client: httpx.Client, photograph: bytes, budget: float) -> tuple[dict[str, Any], Any]:
-    """(metadata, arrays by name) of one request answered as npz."""
+def parse(client: httpx.Client, photograph: bytes, budget: float, **query: str) -> tuple[dict[str, Any], Any]:
+    """(metadata, arrays by name) of one request answered as npz; `query` are further parameters."""
+    parameters = {"budget": str(budget), **query}
     answer = client.post(
-        "/parse", params={"budget": budget}, content=photograph, headers={"Accept": "application/x-npz"}
+        "/parse", params=parameters, content=photograph, headers={"Accept": "application/x-npz"}
     )
     answer.raise_for_status()
     arrays = np.load(io.BytesIO(answer.content))

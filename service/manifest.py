@@ -17,6 +17,7 @@ from service.sizes import Fit, plan_fit
 MANIFEST_NAME = "manifest.json"
 MODEL_NAME = "model.onnx"
 LABELS_MODEL_NAME = "labels.onnx"
+COMPUTED = "computed"
 
 
 class FileEntry(Section):
@@ -114,10 +115,6 @@ class Tasks(Section):
         """Tasks present, in the fixed order semantics, depth, normals."""
         return tuple(name for name in type(self).model_fields if getattr(self, name) is not None)
 
-    def outputs(self, names: Iterable[str]) -> list[str]:
-        """The graph's output of each named task that is present."""
-        return [getattr(self, name).output for name in names]
-
     @model_validator(mode="after")
     def _check(self) -> Self:
         if not self.names():
@@ -132,14 +129,23 @@ class MetricsRow(BaseModel):
     __pydantic_extra__: dict[str, float | None]
 
     budget: float
-    share: float
-    miou40: float | None = None
-    miou13: float | None = None
-    pixel_accuracy: float | None = None
-    delta1: float | None = None
-    delta1_aligned: float | None = None
-    normal_mean_degrees: float | None = None
-    normal_within_11_25: float | None = None
+    share: float = Field(description="Of the full network's multiply-adds, as spent at this budget.")
+    scale: float | None = Field(default=None, description="Of the working size, per side; none stated: 1.")
+    miou40: float | None = Field(default=None, description="Mean IoU of 40 classes, 0 to 1.")
+    miou13: float | None = Field(default=None, description="Mean IoU of 13 classes, 0 to 1.")
+    pixel_accuracy: float | None = Field(default=None, description="Pixels with the right class, 0 to 1.")
+    delta1: float | None = Field(
+        default=None, description="Pixels whose depth is right within a factor of 1.25, 0 to 1."
+    )
+    delta1_aligned: float | None = Field(
+        default=None, description="The same after each depth map is scaled to the true median."
+    )
+    normal_mean_degrees: float | None = Field(
+        default=None, description="Mean angle between found and true normals; less is better."
+    )
+    normal_within_11_25: float | None = Field(
+        default=None, description="Pixels whose normal is right within 11.25 degrees, 0 to 1."
+    )
 
 
 class Metrics(Section):
@@ -150,13 +156,13 @@ class Metrics(Section):
 
 
 class Training(Section):
-    """Where the weights come from, so that they can be made again."""
+    """Where the weights come from, so that they can be made again; what is not known is left out."""
 
     commands: tuple[str, ...]
-    commit: str
-    date: str
-    machine: str
-    seed: int
+    commit: str | None = None
+    date: str | None = None
+    machine: str | None = None
+    seed: int | None = None
 
 
 class Licence(Section):
@@ -167,7 +173,11 @@ class Licence(Section):
 
 
 class ModelManifest(Section):
-    """All that `manifest.json` says about one exported model."""
+    """All that `manifest.json` says about one exported model.
+
+    `computed_output` float32 [N,h,w] tells where the gated work of an image went: the share in [0,1] of the
+    gated multiply-adds that was computed at each pixel.
+    """
 
     schema_version: Literal[1]
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
@@ -191,6 +201,17 @@ class ModelManifest(Section):
         if problems:
             raise ValueError("; ".join(problems))
         return self
+
+    def maps(self) -> tuple[str, ...]:
+        """All that may be asked for, in a fixed order: the tasks, and `computed` where the graph tells it."""
+        return (*self.tasks.names(), *([] if self.computed_output is None else [COMPUTED]))
+
+    def outputs(self, maps: Iterable[str]) -> list[str]:
+        """The graph's output behind each of some `maps()`."""
+        known = {name: getattr(self.tasks, name).output for name in self.tasks.names()}
+        if self.computed_output is not None:
+            known[COMPUTED] = self.computed_output
+        return [known[name] for name in maps]
 
     def fit(self, height: int, width: int, scale: float = 1.0) -> Fit:
         """Sizes at which a photograph of `height` x `width` is fed at `scale` of its working size."""

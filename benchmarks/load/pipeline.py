@@ -55,7 +55,7 @@ class Pipeline:
             self._manifest.input.image: geometry.fit(photograph.pixels, plan),
             self._manifest.input.budget: np.ones(1, np.float32),
         }
-        outputs = self._manifest.tasks.outputs(self._names)
+        outputs = self._manifest.outputs(self._names)
         raw = dict(zip(self._names, self._network.run(outputs, feeds), strict=True))
         return self._encode(self._bring_back(raw, plan, size), media_type)
 

@@ -70,14 +70,14 @@ class Engine:
         priority: int = DEFAULT_PRIORITY,
         answer: str = "",
     ) -> Options:
-        """Options with defaults filled in.
+        """Options with defaults filled in; `tasks` are maps of the model, by default its tasks alone.
 
         Raises UnknownModel or UnknownTask for names that are not there, InvalidParameter for a `min_budget`
         above the budget.
         """
         session = self.registry.get(model)
-        available = session.manifest.tasks.names()
-        wanted = available if tasks is None else tasks
+        available = session.manifest.maps()
+        wanted = session.manifest.tasks.names() if tasks is None else tasks
         unknown = [name for name in wanted if name not in available]
         if unknown or not wanted:
             raise UnknownTask(unknown, available)

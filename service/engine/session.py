@@ -224,8 +224,7 @@ def _check_provider(provider: str) -> None:
 
 
 def _check_graph(folder: Path, manifest: ModelManifest, session: Any) -> None:
-    tasks = manifest.tasks
-    promised = set(tasks.outputs(tasks.names()))
+    promised = set(manifest.outputs(manifest.maps()))
     missing = {manifest.input.image, manifest.input.budget} - {item.name for item in session.get_inputs()}
     missing |= promised - {item.name for item in session.get_outputs()}
     if missing:

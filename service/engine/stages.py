@@ -16,6 +16,7 @@ from service.engine.cancellation import Stoppable, Together
 from service.engine.work import Job, Options, Parsed, timed
 from service.imaging import decode as decoding
 from service.imaging import geometry
+from service.manifest import COMPUTED
 from service.sizes import Fit, Size
 
 Maps = dict[str, NDArray[np.float32]]
@@ -71,8 +72,8 @@ def finish(job: Job, raw: Maps, pool: Executor) -> tuple[Parsed, Any]:
 
 
 def outputs_of(options: Options) -> list[str]:
-    """Outputs of the graph that the tasks need."""
-    return options.session.manifest.tasks.outputs(options.tasks)
+    """Outputs of the graph that the maps need."""
+    return options.session.manifest.outputs(options.tasks)
 
 
 def _fit(job: Job) -> NDArray[np.uint8]:
@@ -82,18 +83,26 @@ def _fit(job: Job) -> NDArray[np.uint8]:
 
 
 def _bring_back(job: Job, raw: Maps, pool: Executor) -> dict[str, NDArray[Any]]:
+    tasks = job.options.tasks
+
+    def one(name: str, output: str) -> NDArray[Any]:
+        job.cancellation.check()
+        return _map(job, name, raw[output])
+
+    return dict(zip(tasks, pool.map(one, tasks, outputs_of(job.options)), strict=True))
+
+
+def _map(job: Job, name: str, values: NDArray[np.float32]) -> NDArray[Any]:
+    """The map `name` at the size asked for, of the output of the graph behind it."""
     options, point = job.options, job.point
     assert point is not None
-
-    def one(name: str) -> NDArray[Any]:
-        job.cancellation.check()
-        task = getattr(options.session.manifest.tasks, name)
-        sampling = geometry.plan_sampling(point.fit, options.size, task.stride)
-        if name == "semantics":
-            return options.session.labels(raw[task.output], sampling, job.cancellation)
-        return RESAMPLE[name](OF_SCALED[name](raw[task.output], point.scale), sampling)
-
-    return dict(zip(options.tasks, pool.map(one, options.tasks), strict=True))
+    sampling = geometry.plan_sampling(point.fit, options.size, point.fit.padded[0] // len(values))
+    if name == "semantics":
+        return options.session.labels(values, sampling, job.cancellation)
+    if name == COMPUTED:
+        # A sum of the gates' shares, which rounding may carry past 1.
+        return geometry.resample_nearest(np.clip(values, 0, 1), sampling)
+    return RESAMPLE[name](OF_SCALED[name](values, point.scale), sampling)
 
 
 OF_SCALED: dict[str, Callable[[NDArray[np.float32], float], NDArray[np.float32]]] = {

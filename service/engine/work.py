@@ -57,7 +57,8 @@ class Options:
 
 @dataclass(frozen=True)
 class Parsed:
-    """Maps at the size asked for: semantics uint8 [H,W], depth float32 [H,W] metres, normals float32 [H,W,3].
+    """Maps at the size asked for: semantics uint8 [H,W], depth float32 [H,W] metres, normals float32 [H,W,3],
+    computed float32 [H,W] in 0..1.
 
     `photograph` uint8 [H,W,3] is there where the options ask for it; `seconds` per stage grow until the
     answer is rendered.

@@ -1,4 +1,4 @@
-"""Dense maps to bytes: label, depth and normal PNGs at the cheapest level that pays, and the overlay."""
+"""Dense maps to bytes: a PNG of each kind at the cheapest level that pays, and the overlay."""
 
 from __future__ import annotations
 
@@ -42,6 +42,11 @@ def normals_png(normals: NDArray[np.float32]) -> bytes:
     values = np.rint((normals + np.float32(1)) * np.float32(127.5))
     pixels = np.clip(values, 0, 255).astype(np.uint8)
     return _png(_to_bgr(pixels), cv2.IMWRITE_PNG_STRATEGY_DEFAULT)
+
+
+def share_png(share: NDArray[np.float32]) -> bytes:
+    """Grey PNG holding round(255 * v) of shares float32 [H,W] in 0..1."""
+    return _png(np.rint(share * np.float32(255)).astype(np.uint8), cv2.IMWRITE_PNG_STRATEGY_RLE)
 
 
 def overlay_png(

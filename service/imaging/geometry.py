@@ -62,6 +62,15 @@ def resample(values: NDArray[np.float32], sampling: Sampling) -> NDArray[np.floa
     return np.ascontiguousarray(wide[:height, :width], np.float32)
 
 
+def resample_nearest(values: NDArray[np.float32], sampling: Sampling) -> NDArray[np.float32]:
+    """Map float32 [H,W] of the output float32 [h,w]: each pixel as the output's pixel that it lies in."""
+    rows, columns = (
+        ((np.arange(target) + 0.5) * scale).astype(np.intp)
+        for target, scale in zip(sampling.target, sampling.scale, strict=True)
+    )
+    return values.take(rows, axis=0).take(columns, axis=1)
+
+
 def depth_of_scaled(values: NDArray[np.float32], scale: float) -> NDArray[np.float32]:
     """Depth [h,w] as the whole image would give it, from an image fed at `scale` of its working size.
 

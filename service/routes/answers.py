@@ -13,17 +13,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.engine.work import STAGES, Parsed
-from service.imaging.encode import depth_metres, depth_png, labels_png, normals_png, overlay_png
+from service.imaging.encode import depth_metres, depth_png, labels_png, normals_png, overlay_png, share_png
 from service.manifest import ModelManifest
 from service.schemas.parse import BudgetMeta, ImageMeta, MapMeta, ModelMeta, ParseMeta, SizeMeta
 
 JSON, ZIP, NPZ, PNG = "application/json", "application/zip", "application/x-npz", "image/png"
 META_FILE = "meta.json"
+COMPUTED_UNIT = "share of the gated multiply-adds"
 
 ENCODERS: dict[str, Callable[[NDArray[Any]], bytes]] = {
     "semantics": labels_png,
     "depth": depth_png,
     "normals": normals_png,
+    "computed": share_png,
 }
 
 
@@ -163,6 +165,7 @@ def _png_meta(manifest: ModelManifest) -> dict[str, MapMeta]:
         "normals": MapMeta(
             dtype="uint8", unit="unit vector", formula="n = v / 127.5 - 1, red green blue = x y z"
         ),
+        "computed": MapMeta(dtype="uint8", unit=COMPUTED_UNIT, formula="share = v / 255"),
     }
 
 
@@ -171,6 +174,7 @@ def _array_meta(manifest: ModelManifest) -> dict[str, MapMeta]:
         "semantics": MapMeta(dtype="uint8", unit="class id"),
         "depth": MapMeta(dtype="float32", unit="metre", invalid="NaN"),
         "normals": MapMeta(dtype="float32", unit="unit vector"),
+        "computed": MapMeta(dtype="float32", unit=COMPUTED_UNIT),
     }
 
 

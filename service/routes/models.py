@@ -36,6 +36,7 @@ def _entry(session: ModelSession, default: str | None) -> ModelEntry:
         created=manifest.created,
         default=manifest.name == default,
         input=manifest.input,
+        maps=manifest.maps(),
         tasks=manifest.tasks,
         budget_floor=manifest.budget.floor,
         budget_default=manifest.budget.default,

@@ -65,7 +65,7 @@ def build_router(engine: Engine, settings: Settings) -> APIRouter:
 
     @router.post("/parse", responses=ANSWERS, openapi_extra={"requestBody": REQUEST_BODY})
     async def parse(request: Request, query: Annotated[ParseQuery, Query()]) -> Response:
-        """Semantic classes, metric depth and surface normals of a photograph."""
+        """Semantic classes, metric depth and surface normals of a photograph, and where the compute went."""
         arrived = time.perf_counter()
         refuse_repeated(request)
         options = options_of(engine, query, arrived, overlay=query.output == "overlay")

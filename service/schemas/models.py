@@ -17,6 +17,9 @@ class ModelEntry(BaseModel):
     created: str
     default: bool = Field(description="Whether it answers when a request names no model.")
     input: InputSpec
+    maps: tuple[str, ...] = Field(
+        description="All that tasks= of POST /parse accepts: the tasks, which are its default, and computed."
+    )
     tasks: Tasks
     budget_floor: float
     budget_default: float

@@ -49,7 +49,12 @@ class Asked(BaseModel):
     ] = None
     tasks: Annotated[
         str | None,
-        Field(description="Comma-separated maps to compute and return. Default: all of the model."),
+        Field(
+            description="Comma-separated maps to return, of those that GET /models lists for the model: "
+            "semantics, depth, normals and computed, which shows where the gated compute went: the share, "
+            "0 to 1, of the gated multiply-adds that was done at each pixel as the network saw it, at its "
+            "scale. Default: all but computed."
+        ),
     ] = None
     size: Annotated[
         Size | None,

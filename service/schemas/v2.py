@@ -144,7 +144,8 @@ class RequestedOutput(Closed):
     """An output that is wanted."""
 
     name: str = Field(
-        description="One of the model's tasks.", json_schema_extra={"enum": ["semantics", "depth", "normals"]}
+        description="One of the model's outputs.",
+        json_schema_extra={"enum": ["semantics", "depth", "normals", "computed"]},
     )
     parameters: OutputParameters = OutputParameters()
 
@@ -204,7 +205,9 @@ class InferRequest(Closed):
 
     id: Annotated[str | None, Field(max_length=256, description="Returned in the answer.")] = None
     inputs: Annotated[list[InputTensor], Field(min_length=1, max_length=1)]
-    outputs: list[RequestedOutput] = Field(default=[], max_length=16, description="None: all of the model.")
+    outputs: list[RequestedOutput] = Field(
+        default=[], max_length=16, description="None: all of the model but computed."
+    )
     parameters: InferParameters = InferParameters()
 
 
@@ -228,7 +231,8 @@ class BinarySize(BaseModel):
 
 
 class OutputTensor(BaseModel):
-    """A map of every image: semantics UINT8 [N,H,W], depth FP32 [N,H,W] metres, normals FP32 [N,H,W,3].
+    """A map of every image: semantics UINT8 [N,H,W], depth FP32 [N,H,W] metres, normals FP32 [N,H,W,3],
+    computed FP32 [N,H,W].
 
     Depth that is not known is NaN, which JSON writes as null.
     """

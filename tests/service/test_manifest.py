@@ -32,6 +32,13 @@ def test_a_written_folder_reads_back(tmp_path: Path) -> None:
     assert manifest.metrics.splits["val"][0].miou40 == 0.3
 
 
+def test_maps_are_the_tasks_and_where_the_compute_went() -> None:
+    with_it = read(manifest_document())
+    assert with_it.maps() == ("semantics", "depth", "normals", "computed")
+    assert with_it.outputs(("semantics", "computed")) == ["semantic_logits", "computed"]
+    assert read(manifest_document() | {"computed_output": None}).maps() == with_it.tasks.names()
+
+
 def test_ratios_follow_the_table_linearly() -> None:
     manifest = read(manifest_document())
     assert manifest.ratios_for(0.5) == (0.5, 0.25)

@@ -25,7 +25,7 @@ def describe_model(session: ModelSession) -> ModelMetadata:
         versions=[manifest.version],
         platform=PLATFORM,
         inputs=[TensorMetadata(name=IMAGE, datatype="UINT8", shape=[-1, -1, -1, 3])],
-        outputs=[_output(name) for name in manifest.tasks.names()],
+        outputs=[_output(name) for name in manifest.maps()],
         properties=_properties(session),
     )
 
@@ -58,4 +58,6 @@ def _properties(session: ModelSession) -> dict[str, str]:
         found["depth"] = "metres, NaN where not known (null in JSON)"
     if manifest.tasks.normals is not None:
         found["normals"] = f"unit vectors: {manifest.tasks.normals.frame}"
+    if manifest.computed_output is not None:
+        found["computed"] = "share of the gated multiply-adds, 0 to 1; only where it is asked for in outputs"
     return found

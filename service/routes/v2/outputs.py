@@ -21,9 +21,14 @@ from service.routes.v2.message import HEADER_LENGTH
 from service.schemas.v2 import BinarySize, Datatype, InferResponse, OutputTensor
 
 Buffer = bytes | memoryview
-DATATYPES: dict[str, Datatype] = {"semantics": "UINT8", "depth": "FP32", "normals": "FP32"}
+DATATYPES: dict[str, Datatype] = {
+    "semantics": "UINT8",
+    "depth": "FP32",
+    "normals": "FP32",
+    "computed": "FP32",
+}
 DTYPES = {"UINT8": "u1", "FP32": "<f4"}
-INNER: dict[str, tuple[int, ...]] = {"semantics": (), "depth": (), "normals": (3,)}
+INNER: dict[str, tuple[int, ...]] = {"semantics": (), "depth": (), "normals": (3,), "computed": ()}
 # A number takes up to 20 bytes of text and some tens of nanoseconds in which no other thread runs.
 MAX_JSON_NUMBERS = 4_000_000
 PIECE_NUMBERS = 65536

@@ -86,6 +86,12 @@ def test_files_that_are_whole_but_wrong(tmp_path: Path) -> None:
         load_models(Settings(weights=tmp_path))
 
 
+def test_a_map_of_computed_pixels_that_the_graph_lacks(tmp_path: Path) -> None:
+    write_model(tmp_path, computed_output="masks")
+    with pytest.raises(StartupError, match="lacks masks"):
+        load_models(Settings(weights=tmp_path))
+
+
 def test_outputs_that_the_graph_lacks(tmp_path: Path) -> None:
     tasks = {"normals": {"output": "directions", "stride": 8, "frame": "x"}}
     write_model(tmp_path, tasks=tasks)

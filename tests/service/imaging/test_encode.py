@@ -16,6 +16,7 @@ from service.imaging.encode import (
     labels_png,
     normals_png,
     overlay_png,
+    share_png,
 )
 
 
@@ -51,6 +52,12 @@ def test_normals_keep_their_axes() -> None:
     image = read(normals_png(normals))
     assert image.mode == "RGB"
     assert np.asarray(image).tolist() == [[[255, 128, 128], [128, 0, 128], [128, 128, 255]]]
+
+
+def test_shares_are_stored_to_the_nearest_of_255() -> None:
+    image = read(share_png(np.array([[0, 1, 0.5], [0.001, 0.002, 0.999]], np.float32)))
+    assert image.mode == "L"
+    assert np.asarray(image).tolist() == [[0, 255, 128], [0, 1, 255]]
 
 
 def test_the_overlay_is_half_photograph_half_palette() -> None:

@@ -15,6 +15,7 @@ from service.imaging.geometry import (
     normals_of_scaled,
     plan_sampling,
     resample,
+    resample_nearest,
     resample_normals,
 )
 from service.imaging.labels import resample_labels, sample_axis
@@ -107,6 +108,21 @@ def test_maps_follow_the_half_pixel_convention(height: int, width: int, size: Si
     assert found.shape == plan.target(size)
     # Values up to 10 in single precision, twice rounded; positions up to 700 in single precision.
     np.testing.assert_allclose(found, interpolate(values, plan, size), atol=2e-3)
+
+
+@given(sides, sides, sizes)
+def test_nearest_pixels_are_those_of_the_output_that_they_lie_in(height: int, width: int, size: Size) -> None:
+    plan = plan_fit(height, width, 60_000, 32)
+    rows, columns = (side // 8 for side in plan.padded)
+    cells = np.arange(rows * columns, dtype=np.float32).reshape(rows, columns)
+    found = resample_nearest(cells, plan_sampling(plan, size, 8))
+    assert found.shape == plan.target(size)
+    if size == "model":
+        whole = np.kron(cells, np.ones((8, 8), np.float32))
+        assert (found == whole[: plan.fed[0], : plan.fed[1]]).all()
+    # No pixel is taken from cells that saw only padding.
+    last = ((plan.fed[0] - 1) // 8) * columns + (plan.fed[1] - 1) // 8
+    assert (found[0, 0], found[-1, -1]) == (0, last)
 
 
 @given(st.integers(16, 300), st.integers(16, 300), sizes, st.integers(0, 99))

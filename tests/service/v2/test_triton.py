@@ -64,7 +64,9 @@ def test_metadata_name_the_tensors(remote: triton.InferenceServerClient) -> None
         {"name": "semantics", "datatype": "UINT8", "shape": [-1, -1, -1]},
         {"name": "depth", "datatype": "FP32", "shape": [-1, -1, -1]},
         {"name": "normals", "datatype": "FP32", "shape": [-1, -1, -1, 3]},
+        {"name": "computed", "datatype": "FP32", "shape": [-1, -1, -1]},
     ]
+    assert "only where it is asked for" in metadata["properties"]["computed"]
     assert metadata["properties"]["budget_floor"] == "0.25"
 
 
@@ -130,6 +132,22 @@ def test_each_output_has_its_own_form(client: httpx.Client, remote: triton.Infer
 def test_only_what_is_asked_for_is_computed(remote: triton.InferenceServerClient) -> None:
     result = remote.infer("tiny", [pixels_input(PIXELS)], outputs=outputs(True, "depth"))
     assert [output["name"] for output in result.get_response()["outputs"]] == ["depth"]
+
+
+@pytest.mark.parametrize("binary", [True, False])
+def test_where_the_compute_went_is_told_only_where_asked_for(
+    client: httpx.Client, remote: triton.InferenceServerClient, binary: bool
+) -> None:
+    pictures = pixels_input(np.stack([PIXELS, PIXELS]))
+    asked = outputs(binary, "computed", "depth")
+    result = remote.infer("tiny", [pictures], outputs=asked, parameters={"budget": 0.5})
+    expected = parsed(client, tasks="computed,depth", budget=0.5)
+    computed = result.as_numpy("computed")
+    assert (computed.dtype, computed.shape) == (np.float32, (2, 96, 128))
+    np.testing.assert_array_equal(computed[1], expected["computed"])
+    np.testing.assert_array_equal(result.as_numpy("depth")[1], expected["depth"])
+    unasked = remote.infer("tiny", [pictures]).get_response()["outputs"]
+    assert [output["name"] for output in unasked] == list(TASKS)
 
 
 def test_the_budget_is_served_and_told(client: httpx.Client, remote: triton.InferenceServerClient) -> None:
