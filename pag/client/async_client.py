@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections.abc import AsyncIterable, Iterable
 from types import TracebackType
-from typing import Self, TypeVar, Unpack, cast
+from typing import Self, TypeVar, Unpack
 
 import httpx
 
 from pag.client import questions
+from pag.client.async_stream import AsyncStream
+from pag.client.driving import run_async
 from pag.client.exchange import Answer, Failure, Talk, Try
 from pag.client.images import Image, image_bytes
 from pag.client.models import Model
 from pag.client.parsing import Parsing
 from pag.client.questions import Question
-from pag.client.requests import ParseOptions
+from pag.client.requests import AnswerKind, FrameOptions, ParseOptions
 from pag.client.settings import make_settings
+from pag.client.streaming import Wanted
 
 T = TypeVar("T")
 
@@ -78,6 +82,24 @@ class AsyncClient:
         """Return once the server is ready; Unreachable if it is not within `seconds`."""
         await self._do(questions.waiting(self._settings.terms, seconds))
 
+    def stream(
+        self,
+        frames: Iterable[Image] | AsyncIterable[Image],
+        *,
+        answer: AnswerKind = "npz",
+        every_frame: bool = False,
+        **options: Unpack[FrameOptions],
+    ) -> AsyncStream:
+        """The answers to frames, while a task sends them: `async for frame in client.stream(frames): ...`.
+
+        Frames are images as `parse` takes them; pixels are sent as JPEG. While the server computes, only the
+        newest of those that come is kept: right for a camera. `every_frame` holds each back until it has its
+        turn: right for a video file. `answer`: maps, or PNGs ("zip"), or the overlay. `options`: those of
+        `parse` but for the ids; `deadline_ms` counts from each frame's arrival at the server. A loop that is
+        left early closes the stream soon; `async with client.stream(frames) as stream` closes it at once.
+        """
+        return AsyncStream(frames, Wanted(self._settings, answer, every_frame, options))
+
     async def aclose(self) -> None:
         """Close all connections."""
         await self._http.aclose()
@@ -100,17 +122,7 @@ class AsyncClient:
         return await self._do(questions.answered(question, self._settings.terms, begun))
 
     async def _do(self, talk: Talk[T]) -> T:
-        reply: Answer | Failure | None = None
-        while True:
-            try:
-                step = talk.send(reply)
-            except StopIteration as end:
-                return cast(T, end.value)
-            reply = None
-            if isinstance(step, Try):
-                reply = await self._send(step)
-            else:
-                await asyncio.sleep(step.seconds)
+        return await run_async(talk, self._send)
 
     async def _send(self, step: Try) -> Answer | Failure:
         try:

@@ -117,7 +117,8 @@ def _late(request: Request, terms: Terms) -> PagError:
             f"No answer from {terms.address} within {terms.timeout:g} s: "
             "is the address right? Else give the client a longer timeout."
         )
-    detail = f"No answer within {request.deadline_ms:g} ms: raise deadline_ms, lower min_budget or try size='model'."
+    hint = "raise deadline_ms, lower min_budget or ask for size='model'"
+    detail = f"No answer within {request.deadline_ms:g} ms: {hint}."
     return DeadlineMissed(0, {"title": "The deadline has passed", "detail": detail})
 
 

@@ -13,7 +13,19 @@ from pag.client.exchange import Answer, Failure, Pause, Talk, Terms, Try, exchan
 from pag.client.models import Model, read_models
 from pag.client.parsing import Parsing
 from pag.client.refusals import refusal
-from pag.client.requests import JSON, NPZ, PNG, ZIP, ParseOptions, Request, parse_request
+from pag.client.requests import (
+    JSON,
+    NPZ,
+    PNG,
+    ZIP,
+    AnswerKind,
+    FrameOptions,
+    ParseOptions,
+    Request,
+    checked_deadline,
+    parse_request,
+    query,
+)
 
 T = TypeVar("T")
 READINESS = Request("GET", "/readyz", headers={"Accept": JSON})
@@ -49,6 +61,16 @@ def models() -> Question[tuple[Model, ...]]:
     """What is loaded."""
     request = Request("GET", "/models", headers={"Accept": JSON})
     return Question(request, lambda answer: read_models(read_json(_body(answer, JSON))))
+
+
+def opening(options: FrameOptions, answer: AnswerKind) -> Request:
+    """A stream of frames."""
+    parameters = {**query(options), "answer": answer}
+    deadline = checked_deadline(options)
+    if deadline is not None:
+        # Of each frame, from its arrival: the server's to keep, and no limit on opening the stream.
+        parameters["deadline_ms"] = str(deadline)
+    return Request("GET", "/stream", parameters)
 
 
 def answered(question: Question[T], terms: Terms, begun: float) -> Talk[T]:

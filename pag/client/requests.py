@@ -10,6 +10,7 @@ from pag.client.version import USER_AGENT
 
 Tasks = str | Sequence[str]
 Size = Literal["input", "model"]
+AnswerKind = Literal["npz", "zip", "overlay"]
 NPZ, ZIP, PNG, JSON = "application/x-npz", "application/zip", "image/png", "application/json"
 
 

@@ -1,0 +1,160 @@
+"""Frames to a server and their answers back, for programs with asyncio."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterable, AsyncIterator, Iterable
+from contextlib import suppress
+from types import TracebackType
+from typing import Self, Unpack
+
+from websockets.asyncio.client import ClientConnection, connect, unix_connect
+from websockets.exceptions import ConnectionClosed, WebSocketException
+
+from pag.client.connecting import CLOSE_SECONDS, OPENED, connect_arguments, not_opened
+from pag.client.driving import run_async
+from pag.client.exchange import Answer, Failure, Try
+from pag.client.images import Image, frame_bytes
+from pag.client.messages import changes
+from pag.client.parsing import Frame
+from pag.client.requests import FrameOptions
+from pag.client.streaming import MOST_UNANSWERED, BaseStream, Wanted
+
+Frames = Iterable[Image] | AsyncIterable[Image]
+
+
+class AsyncStream(BaseStream[Frames, ClientConnection]):
+    """Async iterable of answers, in order; ends when all frames are sent and the last is answered.
+
+    `aclose`, or the end of an `async with` block, closes the stream at once; a loop that is left early, soon
+    after. An exception of the frames' iterable is raised in the loop. A plain iterable is asked in threads,
+    so that it may block.
+    """
+
+    def __init__(self, frames: Frames, wanted: Wanted) -> None:
+        super().__init__(frames, wanted)
+        self._turns = asyncio.Semaphore(MOST_UNANSWERED)
+        self._sender: asyncio.Task[None] | None = None
+
+    async def __aiter__(self) -> AsyncIterator[Frame]:
+        try:
+            while (frame := await self._next()) is not None:
+                yield frame
+        finally:
+            await self.aclose()
+
+    async def change(self, **options: Unpack[FrameOptions]) -> None:
+        """Ask for something else from the next frame on; what is wrong is raised in the loop, as Refused."""
+        if self._connection is None:
+            self._options = {**self._options, **options}
+        else:
+            with suppress(ConnectionClosed):
+                await self._connection.send(changes(options))
+
+    async def aclose(self) -> None:
+        """End the stream; frames under way are given up."""
+        self._closing = True
+        if self._sender is not None:
+            self._sender.cancel()
+            await asyncio.wait([self._sender])
+        if self._connection is not None:
+            await self._connection.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    async def _next(self) -> Frame | None:
+        connection = self._connection or await self._open()
+        while not self._progress.finished:
+            message = await self._receive(connection)
+            frame = None if message is None else self._read(message)
+            if frame is not None:
+                for _ in range(1 + frame.dropped):
+                    self._turns.release()
+                return frame
+        return None
+
+    async def _receive(self, connection: ClientConnection) -> str | bytes | None:
+        try:
+            async with asyncio.timeout(self._settings.terms.timeout):
+                return await connection.recv()
+        except TimeoutError:
+            self._check_time()
+        except ConnectionClosed as error:
+            self._ended(error)
+        return None
+
+    async def _open(self) -> ClientConnection:
+        await run_async(self._opening(), self._connect)
+        assert self._connection is not None
+        self._sender = asyncio.create_task(self._send_all(self._connection))
+        return self._connection
+
+    async def _connect(self, step: Try) -> Answer | Failure:
+        url, options = connect_arguments(self._settings, step)
+        path = self._settings.address.socket
+        try:
+            opening = connect(url, **options) if path is None else unix_connect(path, url, **options)
+            self._connection = await opening
+        except (OSError, WebSocketException) as error:
+            return not_opened(error)
+        return OPENED
+
+    async def _send_all(self, connection: ClientConnection) -> None:
+        try:
+            frames = _asynchronous(self._frames)
+            while (data := await self._next_data(frames)) is not None:
+                self._progress.sent(self._settings.now())
+                await connection.send(data)
+            if self._progress.end():
+                await connection.close()
+        except ConnectionClosed:
+            # The receiver learns of it too.
+            return
+        except Exception as error:
+            self._failure = error
+            await connection.close()
+
+    async def _next_data(self, frames: AsyncIterator[Image]) -> bytes | None:
+        # First the turn, then the frame: it is not to grow old while it waits.
+        if self._every_frame:
+            await self._turns.acquire()
+        try:
+            frame = await anext(frames)
+        except StopAsyncIteration:
+            return None
+        return frame if isinstance(frame, bytes) else await asyncio.to_thread(frame_bytes, frame)
+
+
+def _asynchronous(frames: Frames) -> AsyncIterator[Image]:
+    return aiter(frames) if isinstance(frames, AsyncIterable) else _Threaded(frames)
+
+
+class _Threaded:
+    """Asks a plain iterator for each next frame in a thread."""
+
+    def __init__(self, frames: Iterable[Image]) -> None:
+        self._frames = iter(frames)
+
+    def __aiter__(self) -> AsyncIterator[Image]:
+        return self
+
+    async def __anext__(self) -> Image:
+        asked = asyncio.ensure_future(asyncio.to_thread(next, self._frames, None))
+        try:
+            frame = await asyncio.shield(asked)
+        except asyncio.CancelledError:
+            # The caller may be about to close what the frames come from.
+            await asyncio.wait([asked], timeout=CLOSE_SECONDS)
+            raise
+        if frame is None:
+            raise StopAsyncIteration
+        return frame

@@ -1,0 +1,149 @@
+"""Frames to a server and their answers back, for programs without asyncio."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, suppress
+from types import TracebackType
+from typing import Self, Unpack
+
+from websockets.exceptions import ConnectionClosed, WebSocketException
+from websockets.sync.client import ClientConnection, connect, unix_connect
+
+from pag.client.connecting import CLOSE_SECONDS, OPENED, connect_arguments, not_opened
+from pag.client.driving import run
+from pag.client.exchange import Answer, Failure, Try
+from pag.client.images import Image, frame_bytes
+from pag.client.messages import changes
+from pag.client.parsing import Frame
+from pag.client.requests import FrameOptions
+from pag.client.streaming import MOST_UNANSWERED, BaseStream, Wanted
+
+
+class Stream(BaseStream[Iterable[Image], ClientConnection]):
+    """Iterable of answers, in order; ends when all frames are sent and the last is answered.
+
+    Leaving the loop closes the stream, as does `close`, or the end of a `with` block. An exception of the
+    frames' iterable, which a thread asks for them, is raised in the loop.
+    """
+
+    def __init__(self, frames: Iterable[Image], wanted: Wanted) -> None:
+        super().__init__(frames, wanted)
+        self._turns = threading.Semaphore(MOST_UNANSWERED)
+        self._sending = threading.Lock()
+        self._sender: threading.Thread | None = None
+        self._opened = ExitStack()
+
+    def __iter__(self) -> Iterator[Frame]:
+        try:
+            while (frame := self._next()) is not None:
+                yield frame
+        finally:
+            self.close()
+
+    def change(self, **options: Unpack[FrameOptions]) -> None:
+        """Ask for something else from the next frame on; what is wrong is raised in the loop, as Refused."""
+        if self._connection is None:
+            self._options = {**self._options, **options}
+        else:
+            with suppress(ConnectionClosed):
+                self._connection.send(changes(options))
+
+    def close(self) -> None:
+        """End the stream; frames under way are given up."""
+        self._closing = True
+        self._turns.release()
+        if self._connection is not None:
+            self._close_connection(self._connection)
+        # The caller may be about to close what the frames come from; a camera that gives none is left to it.
+        if self._sender is not None and self._sender is not threading.current_thread():
+            self._sender.join(CLOSE_SECONDS)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _next(self) -> Frame | None:
+        connection = self._connection or self._open()
+        while not self._progress.finished:
+            message = self._receive(connection)
+            frame = None if message is None else self._read(message)
+            if frame is not None:
+                self._turns.release(1 + frame.dropped)
+                return frame
+        return None
+
+    def _receive(self, connection: ClientConnection) -> str | bytes | None:
+        try:
+            return connection.recv(self._settings.terms.timeout)
+        except TimeoutError:
+            self._check_time()
+        except ConnectionClosed as error:
+            self._ended(error)
+        return None
+
+    def _open(self) -> ClientConnection:
+        run(self._opening(), self._connect)
+        assert self._connection is not None
+        self._sender = threading.Thread(
+            target=self._send_all, args=[self._connection], name="pag-frames", daemon=True
+        )
+        self._sender.start()
+        return self._connection
+
+    def _connect(self, step: Try) -> Answer | Failure:
+        url, options = connect_arguments(self._settings, step)
+        path = self._settings.address.socket
+        try:
+            connection = connect(url, **options) if path is None else unix_connect(path, url, **options)
+            self._connection = self._opened.enter_context(connection)
+        except (OSError, WebSocketException) as error:
+            return not_opened(error)
+        return OPENED
+
+    def _send_all(self, connection: ClientConnection) -> None:
+        try:
+            for frame in self._in_turn():
+                data = frame_bytes(frame)
+                self._progress.sent(self._settings.now())
+                with self._sending:
+                    connection.send(data)
+            if self._progress.end():
+                connection.close()
+        except ConnectionClosed:
+            # The receiver learns of it too.
+            return
+        except BaseException as error:
+            self._failure = error
+            connection.close()
+
+    def _in_turn(self) -> Iterator[Image]:
+        frames = iter(self._frames)
+        while not self._closing:
+            # First the turn, then the frame: it is not to grow old while it waits.
+            if self._every_frame:
+                self._turns.acquire()
+            try:
+                frame = next(frames)
+            except StopIteration:
+                return
+            if not self._closing:
+                yield frame
+
+    def _close_connection(self, connection: ClientConnection) -> None:
+        # Whoever sends holds the connection: a server that takes nothing would hold us up too.
+        if self._sending.acquire(timeout=CLOSE_SECONDS):
+            self._sending.release()
+        else:
+            with suppress(OSError):
+                connection.socket.shutdown(socket.SHUT_RDWR)
+        self._opened.close()
