@@ -43,4 +43,6 @@ USER 10001:10001
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s --retries=3 \
   CMD ["python", "-c", "import os, urllib.request; urllib.request.urlopen(f'http://127.0.0.1:{os.environ[\"PAG_PORT\"]}/readyz', timeout=2)"]
-ENTRYPOINT ["pag-service"]
+# docker run IMAGE doctor, models, parse: the same command as outside.
+ENTRYPOINT ["pag"]
+CMD ["serve"]

@@ -48,7 +48,7 @@ help:  ## this list
 
 .PHONY: serve
 serve: $(VENV)/.serve  ## set up what is missing and run the service on port 8000
-	$(BIN)/pag-service
+	$(BIN)/pag serve
 
 .PHONY: setup
 setup: $(VENV)/.dev  ## everything a developer needs, in .venv

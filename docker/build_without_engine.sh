@@ -102,15 +102,17 @@ build() {
   grep -E '^(STEP|Successfully installed)' "$work/build.log"
 }
 
-# "buildah run" has no entrypoint: the image's own is read from its configuration.
+# "buildah run" has no entrypoint: the image's own, and its command, are read from its configuration.
+words_of() { store inspect --format "{{range .OCIv1.Config.$1}}{{.}} {{end}}" "$container"; }
+
 start() {
-  local entrypoint
+  local words
   container=$(store from --pull-never "$image")
-  entrypoint=$(store inspect --format '{{range .OCIv1.Config.Entrypoint}}{{.}} {{end}}' "$container")
+  words="$(words_of Entrypoint) $(words_of Cmd)"
   touch "$work/started"
-  # shellcheck disable=SC2086  # an entrypoint may have several words
+  # shellcheck disable=SC2086  # each is several words
   store run --isolation chroot --network host --env PAG_HOST=127.0.0.1 --env PAG_PORT="$port" \
-    --volume "$models:/app/weights:ro" "$container" -- $entrypoint >"$work/service.log" 2>&1 &
+    --volume "$models:/app/weights:ro" "$container" -- $words >"$work/service.log" 2>&1 &
   server=$!
 }
 

@@ -33,8 +33,8 @@ VALIDATION_BUDGETS = (0.5, 1.0)
 REPORTED = ("miou40", "pixel_accuracy", "delta1_aligned", "normal_mean_degrees")
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m model_export", description=__doc__)
+def _parser(program: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=program, description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="command")
     _add_train(commands.add_parser("train", help="train a preset; run again to resume"))
     evaluation.add_arguments(commands.add_parser("evaluate", help="figures of a split at several budgets"))
@@ -159,9 +159,9 @@ def _verify(arguments: argparse.Namespace) -> None:
     print("all forms agree")
 
 
-def main() -> None:
-    """Runs the command line."""
-    arguments = _parser().parse_args()
+def main(words: list[str] | None = None, program: str = "python -m model_export") -> None:
+    """Runs the command line, of `words` or of the process."""
+    arguments = _parser(program).parse_args(words)
     arguments.run(arguments)
 
 

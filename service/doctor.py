@@ -1,4 +1,4 @@
-"""`pag-service doctor`: what would keep this machine from serving, or from serving well, and the fix."""
+"""`pag doctor`: what would keep this machine from serving, or from serving well, and the fix."""
 
 from __future__ import annotations
 

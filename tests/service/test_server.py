@@ -17,7 +17,7 @@ import httpx
 import pytest
 
 from service.__main__ import main
-from service.settings import Settings
+from service.settings import Settings, settings_table
 from tests.service.conftest import GUARD_SECONDS, Serve, encoded, picture, started
 from tests.service.routes.test_parse import assert_problem
 from tests.service.tiny_model import write_model
@@ -88,16 +88,15 @@ def test_it_says_why_it_cannot_start(
 ) -> None:
     monkeypatch.setenv(variable, value)
     with pytest.raises(SystemExit) as caught:
-        main([])
+        main()
     assert caught.value.code == 2
     message = capsys.readouterr().err
     assert message.startswith("cannot start: ")
     assert words in message
 
 
-def test_the_settings_are_documented(capsys: pytest.CaptureFixture[str]) -> None:
-    main(["--settings"])
-    table = capsys.readouterr().out
+def test_the_settings_are_documented() -> None:
+    table = settings_table()
     assert table.count("\n| `") == len(Settings.model_fields)
     assert "| `PAG_MAX_PENDING` | `64` |" in table
     assert "| `PERFORATED_CONV_MAX_ISA` | `(unset)` |" in table

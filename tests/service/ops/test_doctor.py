@@ -38,7 +38,7 @@ def test_a_healthy_machine(weights: Path, capsys: pytest.CaptureFixture[str]) ->
 
 
 def test_it_is_a_verb_of_the_command(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "service", "doctor"]
+    command = [sys.executable, "-m", "pag", "doctor"]
     environment = {**bare_environment(), "PAG_WEIGHTS": str(tmp_path), "PAG_PORT": "0"}
     ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert ended.returncode == 1

@@ -1,0 +1,68 @@
+"""All verbs of `pag`, and how the process ends."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from typing import Annotated, NoReturn
+
+import typer
+
+from pag.cli import doctor, export, serve
+from pag.cli.exit_codes import HELP, INTERRUPTED, Stop
+
+app = typer.Typer(
+    name="pag",
+    help="Dense scene parsing with a compute knob: classes, depth and normals of photographs at a budget.",
+    epilog=HELP,
+    no_args_is_help=True,
+    # Plain text that can be read, searched and piped anywhere.
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command(epilog=HELP)(serve.serve)
+app.command()(doctor.doctor)
+app.command(context_settings=export.SETTINGS)(export.export)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from service.version import VERSION  # noqa: PLC0415 - quick --help
+
+        print(f"pag {VERSION}")
+        raise typer.Exit
+
+
+@app.callback()
+def _pag(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and end."),
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> NoReturn:
+    """Run the command line and end the process with one of the documented codes."""
+    try:
+        app(prog_name="pag")
+    except Stop as stop:
+        print(f"pag: {stop}", file=sys.stderr)
+        _end(stop.code)
+    except SystemExit as end:
+        _end(end.code)
+    except KeyboardInterrupt:
+        _end(INTERRUPTED)
+    _end(0)
+
+
+def _end(code: str | int | None) -> NoReturn:
+    if not isinstance(code, int) or threading.active_count() == 1:
+        sys.exit(code)
+    # Requests under way must not hold the process.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)

@@ -1,0 +1,85 @@
+"""How a command ends: one table of exit codes, and which error means which."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pag.client import PagError, Refused
+
+DONE, SOME_FAILED, USAGE, NO_SERVER, REFUSED, OVERLOAD, INTERRUPTED = 0, 1, 2, 3, 4, 5, 130
+
+MEANINGS = {
+    DONE: "all done",
+    SOME_FAILED: "some inputs failed, the others are written; doctor: a check failed",
+    USAGE: "wrong usage; serve: it cannot start",
+    NO_SERVER: "the server cannot be reached, is not ready, or cannot start in this process",
+    REFUSED: "refused as a whole: the key, an unknown model or map, a value",
+    OVERLOAD: "whatever failed missed its deadline or found no room, after all tries",
+    INTERRUPTED: "interrupted; finished files stay",
+}
+TABLE = "\n".join(f"  {code:>3}  {meaning}" for code, meaning in MEANINGS.items())
+# \b: as it stands, not as one paragraph.
+HELP = f"\b\nExit codes:\n{TABLE}"
+
+# Problems of the request whatever the photograph: all further ones would end the same way.
+OF_ALL = {"unknown-model", "unknown-task", "invalid-parameter", "not-acceptable", "unauthorized"}
+OF_ALL_STATUSES = {401, 403, 404, 405, 406}
+
+FIXES = {
+    "undecodable-image": "open it in a viewer and save it anew",
+    "unsupported-image": "convert it to JPEG or PNG",
+    "empty-body": "the file is empty: copy it anew",
+    "image-too-large": "make it smaller, or raise PAG_MAX_PIXELS of the server",
+    "body-too-large": "or raise PAG_MAX_BODY_BYTES of the server",
+    "image-too-small": "enlarge it, or leave it out",
+    "unauthorized": "give --key or PAG_KEY",
+    "unknown-model": "pag models lists those there are",
+    "unknown-task": "pag models lists those there are",
+    "overloaded": "lower --jobs, or try again later",
+    "deadline-exceeded": "raise --deadline-ms, or lower --jobs or --min-budget",
+    "client-deadline": "raise --deadline-ms, or lower --jobs or --min-budget",
+}
+
+
+class Stop(Exception):
+    """Ends the command: one message and an exit code."""
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def code_of(error: PagError) -> int:
+    """Exit code that a failure would lead to if it were the only one."""
+    from pag.client import BadAnswer, Busy, DeadlineMissed, Refused, TimedOut  # noqa: PLC0415 - quick --help
+
+    if isinstance(error, (DeadlineMissed, TimedOut)):
+        return OVERLOAD
+    if isinstance(error, Busy):
+        return NO_SERVER if error.slug == "not-ready" else OVERLOAD
+    if isinstance(error, Refused):
+        return REFUSED if _is_of_all(error) else SOME_FAILED
+    if isinstance(error, BadAnswer):
+        return SOME_FAILED
+    return NO_SERVER
+
+
+def concerns_all(error: PagError) -> bool:
+    """Whether every further input would fail in the same way."""
+    return code_of(error) in (NO_SERVER, REFUSED)
+
+
+def told(error: Exception) -> str:
+    """The failure in words, with its fix."""
+    from pag.client import Refused, Unreachable  # noqa: PLC0415 - quick --help
+
+    if isinstance(error, Refused) and error.slug in FIXES:
+        return f"{error}; {FIXES[error.slug]}"
+    if type(error) is Unreachable:
+        return f"{error} Start one with 'pag serve', or leave --server out."
+    return str(error) or type(error).__name__
+
+
+def _is_of_all(error: Refused) -> bool:
+    return error.slug in OF_ALL or error.status in OF_ALL_STATUSES

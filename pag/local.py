@@ -1,0 +1,140 @@
+"""The real service in a thread of this process, for whoever wants maps and no server to look after."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import Any, Self
+
+import httpx
+from fastapi import FastAPI
+
+from pag.client import Client, PagError
+from pag.local_logs import only_troubles
+from service.engine.threads import codecs_of, workers_of
+from service.errors import StartupError
+from service.server import Server
+from service.startup import checked_app, read_settings
+
+POLL_SECONDS = 0.01
+# The server looks ten times a second whether it shall end.
+END_SECONDS = 5.0
+
+# One user, whose own work it is: nothing is lowered or refused because others wait, nobody needs a key.
+ALONE: dict[str, Any] = {
+    "api_keys": "",
+    "cors_origins": "",
+    "tracing": "off",
+    "brownout": False,
+    "max_wait": 3600.0,
+    "timeout": 3600.0,
+    "max_body_bytes": 2**30,
+    "reload_seconds": 0.0,
+    "shutdown_seconds": 0,
+    "log_level": "warning",
+}
+
+
+class CannotStart(PagError):
+    """The service cannot start in this process; the message names the cause and the fix."""
+
+
+class LocalServer:
+    """The service on a private Unix socket, warmed up inside a `with` block; settings as in `Settings`."""
+
+    def __init__(self, **settings: Any) -> None:
+        only_troubles()
+        try:
+            self.settings = read_settings(**{**ALONE, **settings})
+            app = checked_app(self.settings)
+        except StartupError as error:
+            raise CannotStart(str(error)) from error
+        self._failure: BaseException | None = None
+        app.router.lifespan_context = self._watched(app.router.lifespan_context)
+        self._server = Server(app, self.settings)
+        self._thread = threading.Thread(target=self._run, name="pag-service", daemon=True)
+        self._folder: Path | None = None
+
+    @property
+    def url(self) -> str:
+        """Where it is, in the form that clients take."""
+        return f"unix:{self._socket}"
+
+    @property
+    def jobs(self) -> int:
+        """Requests under way at a time that keep its threads busy."""
+        return workers_of(self.settings) + codecs_of(self.settings)
+
+    def client(self, **options: Any) -> Client:
+        """A client of it, with the options of `Client`."""
+        return Client(self.url, **options)
+
+    def start(self) -> None:
+        """Return once it is warmed up; CannotStart if it cannot."""
+        # Only this user may enter the folder, so only this user may connect.
+        self._folder = Path(tempfile.mkdtemp(prefix="pag-"))
+        self._server.config.uds = str(self._socket)
+        self._thread.start()
+        try:
+            self._wait()
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """End it; what runs is not waited for."""
+        self._server.should_exit = True
+        if self._thread.is_alive():
+            self._thread.join(END_SECONDS)
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def _socket(self) -> Path:
+        if self._folder is None:
+            raise RuntimeError("the server is not started: use it in a with block")
+        return self._folder / "service.sock"
+
+    def _run(self) -> None:
+        try:
+            self._server.run()
+        except SystemExit:
+            # uvicorn's way to say that the application failed; why is in _failure.
+            return
+
+    def _watched(self, inner: Callable[[Any], AbstractAsyncContextManager[Any]]) -> Any:
+        """The application's lifespan, which keeps what goes wrong in it: uvicorn only logs that."""
+
+        @asynccontextmanager
+        async def watched(app: FastAPI) -> AsyncIterator[Any]:
+            try:
+                async with inner(app) as state:
+                    yield state
+            except BaseException as error:
+                self._failure = error
+                raise
+
+        return watched
+
+    def _wait(self) -> None:
+        while not self._server.started:
+            if not self._thread.is_alive():
+                raise CannotStart(str(self._failure or "the server ended by itself"))
+            time.sleep(POLL_SECONDS)
+        with httpx.Client(transport=httpx.HTTPTransport(uds=str(self._socket))) as client:
+            while (state := client.get("http://pag/readyz").json()["status"]) != "ready":
+                if state == "failed":
+                    raise CannotStart("a model cannot be run; the warning above says why: export it anew")
+                time.sleep(POLL_SECONDS)

@@ -1,0 +1,44 @@
+"""What the service inside a command or notebook may say: its troubles, one plain line each."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import MutableMapping
+from typing import Any
+
+import structlog
+
+
+def only_troubles() -> None:
+    """Send the service's warnings and errors to standard error; leave logs alone that are set up."""
+    if structlog.is_configured():
+        return
+    structlog.configure(
+        processors=[structlog.stdlib.filter_by_level, structlog.stdlib.add_log_level, _plain],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+    logger = logging.getLogger("service")
+    logger.setLevel(logging.WARNING)
+    logger.propagate = False
+    logger.handlers = [logging.StreamHandler(sys.stderr)]
+    # A failure at the start becomes one exception here; uvicorn would print its whole traceback too.
+    logging.getLogger("uvicorn").setLevel(logging.CRITICAL)
+
+
+def _plain(_: Any, level: str, event: MutableMapping[str, Any]) -> str:
+    words = str(event.pop("event")).replace("_", " ")
+    level = event.pop("level", level)
+    if (cause := _cause(event.pop("exc_info", None))) is not None:
+        event["cause"] = cause
+    details = ", ".join(f"{name}={value}" for name, value in event.items())
+    return f"{level}: {words}" + (f" ({details})" if details else "")
+
+
+def _cause(exc_info: Any) -> BaseException | None:
+    if isinstance(exc_info, BaseException):
+        return exc_info
+    found = exc_info if isinstance(exc_info, tuple) else sys.exc_info() if exc_info else (None, None, None)
+    return found[1]  # type: ignore[no-any-return]
