@@ -16,7 +16,7 @@ from service.engine.registry import load_models
 from service.engine.reload import watching
 from service.metrics import Metrics
 from service.middleware import ObservedRequests
-from service.routes import health, metrics, models, page, parse, v2
+from service.routes import health, metrics, models, page, parse, stream, v2
 from service.settings import Settings
 from service.stopping import RefusedWhenStopping, Stopping
 from service.version import VERSION
@@ -41,6 +41,7 @@ def create_app(settings: Settings) -> FastAPI:
             models.build_router(registry),
             health.build_router(engine),
             v2.build_router(engine, settings),
+            stream.build_router(engine, settings, counters, stopping.listeners),
         ):
             app.include_router(router)
         warm_up = asyncio.create_task(engine.warm_up(parse.answers()))

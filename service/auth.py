@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
-from starlette.requests import Request
+from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.errors import StartupError, Unauthorized
@@ -16,6 +18,8 @@ from service.settings import Settings
 
 OPEN_PATHS = {"/", "/livez", "/readyz", "/healthz", "/health", "/metrics", "/openapi.json", "/docs"}
 OPEN_BELOW = ("/v2/health/", "/docs/", "/page/")
+# Before a key in base64url without padding, as one of a WebSocket's subprotocols.
+KEY_PROTOCOL = "key."
 SCHEMES = {
     "bearer": {"type": "http", "scheme": "bearer"},
     "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
@@ -31,16 +35,16 @@ class ApiKeys:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI entry."""
-        if scope["type"] != "http" or is_open(scope["path"]) or self._has_key(scope["headers"]):
+        if scope["type"] == "lifespan" or is_open(scope["path"]) or self._has_key(scope):
             await self._app(scope, receive, send)
             return
-        await service_problem(Request(scope), Unauthorized())(scope, receive, send)
+        await service_problem(HTTPConnection(scope), Unauthorized())(scope, receive, send)
 
-    def _has_key(self, headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    def _has_key(self, scope: Scope) -> bool:
         # Each given key with each of ours, whatever the outcome: the time tells nothing of either.
         matches = [
             hmac.compare_digest(_digest(given), digest)
-            for given in _given_keys(headers)
+            for given in (*_given_keys(scope["headers"]), *_offered_keys(scope.get("subprotocols", ())))
             for digest in self._digests
         ]
         return any(matches)
@@ -85,6 +89,16 @@ def _given_keys(headers: Iterable[tuple[bytes, bytes]]) -> list[bytes]:
             keys.append(value.strip())
         elif name == b"authorization" and value[:7].lower() == b"bearer ":
             keys.append(value[7:].strip())
+    return keys
+
+
+def _offered_keys(subprotocols: Iterable[str]) -> list[bytes]:
+    """Keys among the subprotocols of a WebSocket: a page can set none of its headers."""
+    texts = [offered[len(KEY_PROTOCOL) :] for offered in subprotocols if offered.startswith(KEY_PROTOCOL)]
+    keys = []
+    for text in texts:
+        with suppress(ValueError):
+            keys.append(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
     return keys
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from urllib.parse import urlsplit
 
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
-from service.errors import StartupError
+from service.errors import ForeignOrigin, StartupError
 from service.settings import Settings
 
 ORIGIN = re.compile(r"\*|[a-z][a-z0-9+.-]*://[^\s/?#]+")
+PORTS = {"http": 80, "https": 443}
 EXPOSED = (
     "Inference-Header-Content-Length",
     "PAG-Budget-Reason",
@@ -39,6 +42,30 @@ def origins_of(settings: Settings) -> tuple[str, ...]:
                 "without a path or a slash at its end"
             )
     return origins
+
+
+def refuse_foreign(headers: Mapping[str, str], origins: tuple[str, ...]) -> None:
+    """ForeignOrigin for a page that is neither of the host asked nor of `origins`.
+
+    Browsers open WebSockets to any host and leave the question to it.
+    """
+    origin = headers.get("origin")
+    if origin is None or origin in origins or "*" in origins:
+        return
+    scheme, _, authority = origin.partition("://")
+    page, host = _place(authority, scheme), _place(headers.get("host", ""), scheme)
+    if page is None or page != host:
+        raise ForeignOrigin(origin)
+
+
+def _place(authority: str, scheme: str) -> tuple[str, int | None] | None:
+    """Host and port, None for what is neither."""
+    try:
+        parts = urlsplit(f"//{authority}")
+        port = parts.port or PORTS.get(scheme)
+    except ValueError:
+        return None
+    return (parts.hostname, port) if parts.hostname else None
 
 
 def install(app: FastAPI, origins: tuple[str, ...]) -> None:

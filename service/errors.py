@@ -193,6 +193,29 @@ class Unauthorized(ServiceError):
         self.headers = {"WWW-Authenticate": "Bearer"}
 
 
+class ForeignOrigin(ServiceError):
+    """A page of another host, which a browser would let open a stream without asking us."""
+
+    slug = "foreign-origin"
+    title = "Pages of this origin may not ask here"
+
+    def __init__(self, origin: str) -> None:
+        super().__init__(
+            f"The Origin {origin!r} is not this host: let the server name it in PAG_CORS_ORIGINS."
+        )
+
+
+class UpgradeRequired(ServiceError):
+    """A plain request where a WebSocket is expected."""
+
+    slug = "upgrade-required"
+    title = "A WebSocket is expected here"
+
+    def __init__(self) -> None:
+        super().__init__("Open it as a WebSocket (ws:// or wss://); for single photographs ask POST /parse.")
+        self.headers = {"Upgrade": "websocket"}
+
+
 class NotReady(Unavailable):
     """Warm-up is not finished, or the server is stopping."""
 
@@ -218,6 +241,7 @@ STATUS: dict[type[ServiceError], int] = {
     EmptyBody: 400,
     MalformedRequest: 400,
     Unauthorized: 401,
+    ForeignOrigin: 403,
     UnknownModel: 404,
     NotAcceptable: 406,
     RequestTimeout: 408,
@@ -228,6 +252,7 @@ STATUS: dict[type[ServiceError], int] = {
     InvalidParameter: 422,
     UndecodableImage: 422,
     UnknownTask: 422,
+    UpgradeRequired: 426,
     Overloaded: 429,
     Cancelled: 499,
     InferenceFailed: 500,

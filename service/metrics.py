@@ -57,6 +57,10 @@ class Metrics:
     def _declare_load(self) -> None:
         self.queue_depth = self._gauge("pag_queue_depth", "Requests that wait for the engine.")
         self.inflight = self._gauge("pag_inflight_requests", "Requests admitted and not answered.")
+        self.streams = self._gauge("pag_streams", "Streams that are open.")
+        self.stream_frames = self._counter(
+            "pag_stream_frames", "Frames that streams received, by what became of them.", ("outcome",)
+        )
         self.backlog_seconds = self._gauge(
             "pag_backlog_seconds", "Predicted time until the engine has done all that waits."
         )

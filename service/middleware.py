@@ -6,21 +6,25 @@ import asyncio
 import re
 import time
 import uuid
+from contextlib import suppress
 
 import structlog
-from starlette.requests import Request
+from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service import tracing
 from service.errors import NotReady
 from service.metrics import Metrics
-from service.problems import internal_problem, service_problem
+from service.problems import internal_error, service_problem
 from service.stopping import Stopping
 from service.tracing import Served, Spans
 
 GIVEN_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 QUIET = {"/livez", "/readyz", "/healthz", "/health", "/metrics"}
 QUIET_BELOW = "/v2/health/"
+HEADS = {"http.response.start", "websocket.http.response.start", "websocket.accept"}
+# Status of a WebSocket that is open, and the code with which one ends whose server fails.
+SWITCHED, FAILED = 101, 1011
 
 log = structlog.get_logger(__name__)
 
@@ -36,9 +40,11 @@ class ObservedRequests:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI entry."""
-        if scope["type"] != "http":
+        if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
+        # The handshake of a WebSocket is a GET.
+        scope.setdefault("method", "GET")
         scope["request_id"] = _request_id(scope)
         scope["trace"] = tracing.begin(scope["headers"], sampled=self._spans is not None)
         observed = _Observed(scope, send)
@@ -58,25 +64,29 @@ class ObservedRequests:
             if observed.status or not self._stopping.begun:
                 raise
             error = NotReady("The server stopped before this request was answered.", retry_after=1)
-            await service_problem(Request(scope), error)(scope, receive, observed.send)
+            await service_problem(HTTPConnection(scope), error)(scope, receive, observed.send)
         except Exception:
             log.exception("request_failed", path=scope["path"])
             if observed.status:
+                await observed.give_up()
                 raise
-            await internal_problem(Request(scope))(scope, receive, observed.send)
+            await service_problem(HTTPConnection(scope), internal_error())(scope, receive, observed.send)
 
     def _record(self, observed: _Observed) -> None:
         scope, status, seconds = observed.scope, observed.status, time.perf_counter() - observed.begun
         route = getattr(scope.get("route"), "path", "unmatched")
+        quiet = scope["path"] in QUIET or scope["path"].startswith(QUIET_BELOW)
+        if self._spans is not None and scope["trace"].sampled and not quiet:
+            self._spans.record(observed.served(seconds))
+        if status == SWITCHED:
+            # A stream counts its frames, and its own line in the log tells of them.
+            return
         # Methods are the client's words too: count only those that have a route.
         method = scope["method"] if route != "unmatched" else "any"
         self._metrics.request_seconds.labels(method, route, str(status)).observe(seconds)
-        quiet = scope["path"] in QUIET or scope["path"].startswith(QUIET_BELOW)
         level = log.debug if quiet else log.info
         milliseconds = round(1000 * seconds, 1)
         level("request", method=scope["method"], path=scope["path"], status=status, milliseconds=milliseconds)
-        if self._spans is not None and scope["trace"].sampled and not quiet:
-            self._spans.record(observed.served(seconds))
 
 
 class _Observed:
@@ -92,8 +102,8 @@ class _Observed:
 
     async def send(self, message: Message) -> None:
         """ASGI send."""
-        if message["type"] == "http.response.start":
-            self.status = message["status"]
+        if message["type"] in HEADS:
+            self.status = message.get("status", SWITCHED)
             self._answered = time.perf_counter()
             self._headers = message["headers"] = [
                 *message.get("headers", ()),
@@ -101,6 +111,12 @@ class _Observed:
                 (tracing.HEADER, self.scope["trace"].traceparent.encode()),
             ]
         await self._send(message)
+
+    async def give_up(self) -> None:
+        """Tell the peer of a stream that it failed; a request's answer can only break off."""
+        if self.status == SWITCHED:
+            with suppress(Exception):
+                await self._send({"type": "websocket.close", "code": FAILED})
 
     def served(self, seconds: float) -> Served:
         """What its spans are made of."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -11,10 +11,10 @@ from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import ClientDisconnect, HTTPConnection
 from starlette.responses import Response
 
-from service.errors import Cancelled, ServiceError, Unavailable, status_of
+from service.errors import Cancelled, InvalidParameter, ServiceError, Unavailable, status_of
 from service.metrics import Metrics
 from service.schemas.problem import MEDIA_TYPE, FieldProblem, Problem
 
@@ -23,7 +23,7 @@ SCHEMA = {"$ref": "#/components/schemas/Problem"}
 
 
 def problem(
-    request: Request,
+    request: HTTPConnection,
     status: int,
     slug: str,
     title: str,
@@ -33,20 +33,17 @@ def problem(
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     """The answer that says what went wrong; `extra` are further members of the problem."""
-    body = Problem(
-        type=TYPE_PREFIX + slug,
-        title=title,
-        status=status,
-        detail=detail,
-        instance=request.url.path,
-        request_id=request.scope.get("request_id", ""),
-        **{**_trace(request), **(extra or {})},
-    )
-    content = json.dumps(body.model_dump(exclude_none=True), allow_nan=False)
+    body = _body(request, status, slug, title, detail, extra or {})
+    content = json.dumps(body, allow_nan=False)
     return Response(content, status, {**(headers or {}), "Vary": "Accept"}, MEDIA_TYPE)
 
 
-def service_problem(request: Request, error: ServiceError) -> Response:
+def problem_body(request: HTTPConnection, error: ServiceError) -> dict[str, Any]:
+    """The problem alone, for what is no HTTP answer."""
+    return _body(request, status_of(error), error.slug, error.title, error.detail, error.extra)
+
+
+def service_problem(request: HTTPConnection, error: ServiceError) -> Response:
     """The answer to an error of the service's own family."""
     return problem(
         request,
@@ -59,22 +56,31 @@ def service_problem(request: Request, error: ServiceError) -> Response:
     )
 
 
-def internal_problem(request: Request) -> Response:
-    """The answer to a fault of ours; its cause is in the log under the request's id, not here."""
-    detail = "An unexpected error occurred; the log names it under this request's id."
-    return problem(request, 500, ServiceError.slug, ServiceError.title, detail=detail)
+def internal_error() -> ServiceError:
+    """A fault of ours as it is told; its cause is in the log under the request's id, not here."""
+    return ServiceError("An unexpected error occurred; the log names it under this request's id.")
+
+
+def invalid_parameter(errors: Iterable[Mapping[str, Any]], *place: str) -> InvalidParameter:
+    """What pydantic found wrong, at `place` and below."""
+    found = [
+        FieldProblem(location=".".join(map(str, (*place, *item["loc"]))), detail=item["msg"])
+        for item in errors
+    ]
+    detail = "; ".join(f"{item.location}: {item.detail}" for item in found)
+    return InvalidParameter(detail, errors=[item.model_dump() for item in found])
 
 
 def install(app: FastAPI, metrics: Metrics, describe: Callable[[dict[str, Any]], None] | None = None) -> None:
     """Answer all errors of `app` as problems, also in its OpenAPI document; `describe` completes that."""
 
-    async def on_service_error(request: Request, error: Exception) -> Response:
+    async def on_service_error(request: HTTPConnection, error: Exception) -> Response:
         assert isinstance(error, ServiceError)
         if isinstance(error, Unavailable):
             metrics.rejected.labels(error.slug).inc()
         return service_problem(request, error)
 
-    async def on_disconnect(request: Request, error: Exception) -> Response:
+    async def on_disconnect(request: HTTPConnection, error: Exception) -> Response:
         metrics.cancelled.labels("upload").inc()
         return await on_service_error(request, Cancelled("The caller left before the body had arrived."))
 
@@ -85,26 +91,36 @@ def install(app: FastAPI, metrics: Metrics, describe: Callable[[dict[str, Any]],
     app.openapi = lambda: _openapi(app, describe)  # type: ignore[method-assign]
 
 
-def _trace(request: Request) -> dict[str, Any]:
+def _body(
+    request: HTTPConnection, status: int, slug: str, title: str, detail: str, extra: Mapping[str, Any]
+) -> dict[str, Any]:
+    body = Problem(
+        type=TYPE_PREFIX + slug,
+        title=title,
+        status=status,
+        detail=detail,
+        instance=request.url.path,
+        request_id=request.scope.get("request_id", ""),
+        **{**_trace(request), **extra},
+    )
+    return body.model_dump(exclude_none=True)
+
+
+def _trace(request: HTTPConnection) -> dict[str, Any]:
     trace = request.scope.get("trace")
     return {} if trace is None else {"trace_id": trace.trace_id}
 
 
-async def _on_http_exception(request: Request, error: Exception) -> Response:
+async def _on_http_exception(request: HTTPConnection, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     title = HTTPStatus(error.status_code).phrase
     slug = title.lower().replace(" ", "-")
     return problem(request, error.status_code, slug, title, detail=str(error.detail), headers=error.headers)
 
 
-async def _on_validation_error(request: Request, error: Exception) -> Response:
+async def _on_validation_error(request: HTTPConnection, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    errors = [
-        FieldProblem(location=".".join(map(str, item["loc"])), detail=item["msg"]) for item in error.errors()
-    ]
-    detail = "; ".join(f"{item.location}: {item.detail}" for item in errors)
-    title = "A parameter is not valid"
-    return problem(request, 422, "invalid-parameter", title, detail=detail, extra={"errors": errors})
+    return service_problem(request, invalid_parameter(error.errors()))
 
 
 def _openapi(app: FastAPI, describe: Callable[[dict[str, Any]], None] | None) -> dict[str, Any]:

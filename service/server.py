@@ -18,10 +18,13 @@ from uvicorn.config import STARTUP_FAILURE
 
 from service.connections import Connection, Limits
 from service.settings import Settings
+from service.stream_connections import StreamConnection
 
 # uvicorn ticks ten times a second.
 TICKS_PER_SWEEP = 5
 POLL_SECONDS = 0.05
+# To peers of streams, which may have nothing to say for long.
+PING_SECONDS = 20.0
 # After the time for running requests, for what cannot be interrupted.
 LAST_SECONDS = 0.8
 
@@ -40,9 +43,14 @@ class Server(uvicorn.Server):
                 app,
                 host=settings.host,
                 port=settings.port,
-                # uvicorn makes connections of it and asks nothing else.
+                # uvicorn makes connections of these and asks nothing else.
                 http=cast(Any, partial(Connection, limits=limits)),
-                ws="none",
+                ws=cast(Any, partial(StreamConnection, limits=limits)),
+                ws_max_size=settings.max_body_bytes,
+                ws_ping_interval=PING_SECONDS,
+                ws_ping_timeout=settings.body_timeout,
+                # Photographs and maps are as small as they get.
+                ws_per_message_deflate=False,
                 log_config=None,
                 access_log=False,
                 server_header=False,
@@ -65,7 +73,7 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: Any = None) -> None:
         """Refuse what comes until what runs is answered or its time is up; then close everything."""
-        self._stopping.begun = True
+        self._stopping.begin()
         loop = asyncio.get_running_loop()
         end = loop.time() + self._seconds
         log.info("stopping", running=self._stopping.running, seconds=self._seconds)
@@ -79,7 +87,7 @@ class Server(uvicorn.Server):
         now = asyncio.get_running_loop().time()
         for connection in tuple(self.server_state.connections):
             try:
-                cast(Connection, connection).close_if_overdue(now)
+                cast(Connection | StreamConnection, connection).close_if_overdue(now)
             except Exception:
                 # One connection's trouble must not end the loop that serves all.
                 log.exception("sweep_failed")

@@ -22,6 +22,7 @@ LIMITS = (
     "timeout",
     "send_timeout",
     "max_pending",
+    "max_streams",
     "max_wait",
     "brownout",
     "brownout_wait",

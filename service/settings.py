@@ -58,6 +58,11 @@ class Settings(BaseSettings):
         description="Requests held in memory at a time, arriving, waiting or running; one more is refused "
         "with 429.",
     )
+    max_streams: int = Field(
+        default=16,
+        ge=1,
+        description="Streams (WebSocket /stream) open at a time; one more is refused with 429.",
+    )
     max_wait: float = Field(
         default=0.3,
         gt=0,

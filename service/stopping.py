@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from starlette.requests import Request
+from collections.abc import Callable
+
+from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -18,15 +20,25 @@ CLOSE = {"Connection": "close"}
 
 
 class Stopping:
-    """Whether the process has been told to stop, and how many requests from before that still run."""
+    """Whether the process has been told to stop, and how many requests from before that still run.
+
+    `listeners` are what would not end by itself.
+    """
 
     def __init__(self) -> None:
         self.begun = False
         self.running = 0
+        self.listeners: set[Callable[[], None]] = set()
+
+    def begin(self) -> None:
+        """Tell the listeners to end; on the event loop, where they run."""
+        self.begun = True
+        for listener in tuple(self.listeners):
+            listener()
 
 
 class RefusedWhenStopping:
-    """Counts what runs; refuses new requests once the process is told to stop."""
+    """Counts what runs, streams too; refuses new requests once the process is told to stop."""
 
     def __init__(self, app: ASGIApp, stopping: Stopping, metrics: Metrics) -> None:
         self._app = app
@@ -35,7 +47,7 @@ class RefusedWhenStopping:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI entry."""
-        if scope["type"] != "http" or (self._stopping.begun and scope["path"] in ANSWERED):
+        if scope["type"] == "lifespan" or (self._stopping.begun and scope["path"] in ANSWERED):
             await self._app(scope, receive, send)
         elif self._stopping.begun:
             await self._refusal(scope)(scope, receive, send)
@@ -52,4 +64,4 @@ class RefusedWhenStopping:
         error = NotReady("The server is stopping.", retry_after=1)
         error.headers |= CLOSE
         self._metrics.rejected.labels(error.slug).inc()
-        return service_problem(Request(scope), error)
+        return service_problem(HTTPConnection(scope), error)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 
-from starlette.requests import Request
+from starlette.requests import HTTPConnection
 
 from service.errors import InvalidParameter
 
 
-def refuse_repeated(request: Request) -> None:
+def refuse_repeated(request: HTTPConnection) -> None:
     """InvalidParameter if a parameter is given twice: which one counts, no two servers agree on."""
     counts = Counter(name for name, _ in request.query_params.multi_items())
     for name, count in counts.items():

@@ -1,0 +1,116 @@
+"""GET /stream: a WebSocket that takes frames and sends back the maps of the newest."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import structlog
+from fastapi import APIRouter
+from pydantic import ValidationError
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.websockets import WebSocket
+
+from service import cors
+from service.engine.engine import Engine
+from service.errors import Overloaded, UpgradeRequired
+from service.metrics import Metrics
+from service.problems import invalid_parameter
+from service.routes.query import refuse_repeated
+from service.routes.stream_frames import Frames
+from service.routes.stream_session import Session
+from service.schemas.stream import StreamQuery
+from service.settings import Settings
+
+SUBPROTOCOL = "pag"
+# Streams last; who is refused for their number need not ask every second.
+RETRY_SECONDS = 5
+
+log = structlog.get_logger(__name__)
+
+
+def build_router(
+    engine: Engine, settings: Settings, metrics: Metrics, listeners: set[Callable[[], None]]
+) -> APIRouter:
+    """The route, bound to its engine; `listeners` are told when the server stops."""
+    router = APIRouter(tags=["stream"])
+    origins = cors.origins_of(settings)
+    rooms = _Rooms(settings.max_streams, metrics)
+
+    @router.websocket("/stream")
+    async def stream(socket: WebSocket) -> None:
+        """Frames in, their maps out, the newest first.
+
+        The query is that of POST /parse, with `answer` (npz, zip, overlay) in place of `output`. What cannot
+        be is refused with an HTTP status and a problem before the upgrade: 401, 403 (Origin), 404, 422, 429,
+        503.
+
+        A binary message of the client is one frame: an encoded image, as in the body of POST /parse. A text
+        message is a JSON object of options that hold from the next frame on; null is the default again.
+
+        Each frame is answered, in order, by a text message {"frame", "dropped", "frames_per_second",
+        "media_type", "meta"} and a binary one, the maps; or, where it failed, by {"frame", "dropped",
+        "problem"} alone. `frame` counts the binary messages from 0, `dropped` those before this one that a
+        newer one replaced before they were computed. {"frame": null, "problem"} refuses options; those from
+        before then hold on.
+
+        The server closes with 1001 when it stops, 1003 or 1007 for text that is no JSON object, 1008 for a
+        message that does not end, 1009 for one that is too large, 1011 when pings are not answered.
+        """
+        cors.refuse_foreign(socket.headers, origins)
+        refuse_repeated(socket)
+        engine.check_capacity()
+        frames, asked = Frames(socket, engine, metrics), _asked(socket)
+        frames.options(asked, time.perf_counter())
+        with rooms.taken():
+            await socket.accept(SUBPROTOCOL if SUBPROTOCOL in socket.scope["subprotocols"] else None)
+            await _run(Session(socket, frames, asked, metrics), listeners)
+
+    @router.get("/stream", include_in_schema=False)
+    async def upgrade(request: Request) -> Response:
+        """What is no WebSocket is told to be one."""
+        raise UpgradeRequired()
+
+    return router
+
+
+async def _run(session: Session, listeners: set[Callable[[], None]]) -> None:
+    begun = time.perf_counter()
+    listeners.add(session.stop)
+    try:
+        await session.run()
+    finally:
+        listeners.discard(session.stop)
+        milliseconds = round(1000 * (time.perf_counter() - begun), 1)
+        told = {name: session.outcomes[name] for name in ("answered", "dropped", "refused", "failed")}
+        log.info("stream", code=session.code, milliseconds=milliseconds, frames=session.received, **told)
+
+
+def _asked(socket: WebSocket) -> StreamQuery:
+    try:
+        return StreamQuery.model_validate(dict(socket.query_params))
+    except ValidationError as error:
+        raise invalid_parameter(error.errors(), "query") from error
+
+
+class _Rooms:
+    """Bounds the streams that are open."""
+
+    def __init__(self, most: int, metrics: Metrics) -> None:
+        self._most = most
+        self._open = 0
+        metrics.streams.set_function(lambda: self._open)
+
+    @contextmanager
+    def taken(self) -> Iterator[None]:
+        """For as long as a stream is open; Overloaded where there is none."""
+        if self._open >= self._most:
+            detail = f"{self._open} streams are open, the most this server holds (PAG_MAX_STREAMS)."
+            raise Overloaded(detail, RETRY_SECONDS)
+        self._open += 1
+        try:
+            yield
+        finally:
+            self._open -= 1

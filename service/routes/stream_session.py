@@ -1,0 +1,130 @@
+"""One stream from its opening to its end: reads frames and options, sends answers and problems."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from contextlib import suppress
+
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from service.errors import ServiceError
+from service.metrics import Metrics
+from service.routes.stream_frames import Answer, Failure, Frames
+from service.schemas.stream import StreamQuery
+from service.streaming import messages
+from service.streaming.flow import Flow
+from service.streaming.mailbox import Frame, Mailbox
+from service.streaming.rate import Rate
+
+# One is decoded or rendered while another is in the network.
+ON_THEIR_WAY = 2
+GOING_AWAY, UNSUPPORTED, TOO_LARGE = 1001, 1003, 1009
+
+
+class Session:
+    """An open stream; `outcomes` counts what became of its frames, `code` says how it ended."""
+
+    def __init__(self, socket: WebSocket, frames: Frames, asked: StreamQuery, metrics: Metrics) -> None:
+        self.outcomes: Counter[str] = Counter()
+        self.code: int | None = None
+        self._socket = socket
+        self._frames = frames
+        self._asked = asked
+        self._metrics = metrics
+        self._mailbox = Mailbox[StreamQuery]()
+        self._rate = Rate()
+        # An announcement and its body go out together, whatever else is to be said.
+        self._sending = asyncio.Lock()
+        self._abandoned = False
+        self._reason = ""
+
+    @property
+    def received(self) -> int:
+        """Frames that have come."""
+        return self._mailbox.received
+
+    async def run(self) -> None:
+        """Until the client leaves, breaks the rules, or the server stops."""
+        flow = Flow(self._mailbox, self._frames.compute, self._deliver, ON_THEIR_WAY)
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._read())
+                await flow.run()
+                await self._close()
+        finally:
+            self._abandon()
+            self._count("dropped", self.received - self.outcomes.total())
+
+    def stop(self) -> None:
+        """The server stops: what is computed is answered, then the stream ends."""
+        self._end(GOING_AWAY, "The server is stopping.")
+
+    async def _read(self) -> None:
+        while (message := await self._socket.receive())["type"] != "websocket.disconnect":
+            if (data := message.get("bytes")) is not None:
+                # The engine tells an encoded image from pixels by its type.
+                self._mailbox.put(bytes(data), time.perf_counter(), self._asked)
+            else:
+                await self._change(message["text"])
+            # Not a moment longer than the mailbox holds it.
+            del message, data
+        if self.code is None:
+            self.code = message.get("code")
+        self._abandon()
+
+    async def _change(self, text: str) -> None:
+        try:
+            self._asked = self._frames.changed(self._asked, messages.options_in(text))
+        except messages.NotOptions as error:
+            self._end(TOO_LARGE if error.too_long else UNSUPPORTED, str(error))
+            self._abandon()
+        except ServiceError as error:
+            await self._send(messages.options_refused(self._frames.failure(error).problem))
+
+    async def _deliver(self, frame: Frame[StreamQuery], outcome: Answer | Failure) -> None:
+        if self._abandoned:
+            return
+        self._count("dropped", frame.dropped)
+        if isinstance(outcome, Failure):
+            await self._send(messages.failed(frame.number, frame.dropped, outcome.problem))
+            self._count("refused" if outcome.refused else "failed")
+            return
+        rate = self._rate.note(time.perf_counter())
+        announcement = messages.answered(frame.number, frame.dropped, rate, outcome.media_type, outcome.meta)
+        await self._send(announcement, outcome.body)
+        self._count("answered")
+
+    async def _send(self, text: str, body: bytes | None = None) -> None:
+        if self._abandoned:
+            return
+        try:
+            async with self._sending:
+                await self._socket.send_text(text)
+                if body is not None:
+                    await self._socket.send_bytes(body)
+        except WebSocketDisconnect:
+            self._abandon()
+
+    def _end(self, code: int, reason: str) -> None:
+        """Take no more frames, and close with `code` once those on their way are answered."""
+        if self.code is None:
+            self.code, self._reason = code, reason
+        self._mailbox.close()
+
+    def _abandon(self) -> None:
+        """Nobody takes answers any more."""
+        self._abandoned = True
+        self._mailbox.close()
+        self._frames.give_up()
+
+    async def _close(self) -> None:
+        if self._reason and self.code is not None:
+            # The client may have left meanwhile.
+            with suppress(WebSocketDisconnect, RuntimeError):
+                await self._socket.close(self.code, self._reason)
+
+    def _count(self, outcome: str, frames: int = 1) -> None:
+        self.outcomes[outcome] += frames
+        self._metrics.stream_frames.labels(outcome).inc(frames)

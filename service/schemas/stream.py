@@ -1,0 +1,26 @@
+"""What is asked of a stream."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from service.schemas.parse import Asked
+
+
+class StreamQuery(Asked):
+    """Query parameters of GET /stream, and the options that its text messages change."""
+
+    answer: Annotated[
+        Literal["npz", "zip", "overlay"],
+        Field(
+            description="Form of the maps: arrays (npz), PNGs (zip), or the photograph in the classes' "
+            "colours as image/png (overlay)."
+        ),
+    ] = "npz"
+
+    def changed(self, changes: dict[str, Any]) -> StreamQuery:
+        """The options with `changes`, where None means back to the default; pydantic's ValidationError."""
+        given = self.model_dump(exclude_unset=True) | changes
+        return StreamQuery.model_validate({name: value for name, value in given.items() if value is not None})

@@ -1,0 +1,65 @@
+"""Frames on their way: a few are computed side by side, and answered in the order in which they came."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Generic, TypeVar
+
+from service.streaming.mailbox import Frame, Mailbox
+
+A = TypeVar("A")
+R = TypeVar("R")
+Underway = tuple[Frame[A], asyncio.Task[R]]
+
+
+class Flow(Generic[A, R]):
+    """Takes frames from a mailbox, computes them, and delivers the results.
+
+    At most `places` frames are taken and not delivered. A frame is taken only when there is a place for it,
+    so that it is the newest.
+    """
+
+    def __init__(
+        self,
+        mailbox: Mailbox[A],
+        compute: Callable[[Frame[A]], Awaitable[R]],
+        deliver: Callable[[Frame[A], R], Awaitable[None]],
+        places: int,
+    ) -> None:
+        self._mailbox = mailbox
+        self._compute = compute
+        self._deliver = deliver
+        self._places = asyncio.Semaphore(places)
+        self._underway: asyncio.Queue[Underway[A, R] | None] = asyncio.Queue()
+
+    async def run(self) -> None:
+        """Until the mailbox is closed and all that was taken is delivered."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._deliver_all())
+            while await self._start_next(group):
+                continue
+            self._underway.put_nowait(None)
+
+    async def _start_next(self, group: asyncio.TaskGroup) -> bool:
+        await self._places.acquire()
+        frame = await self._mailbox.take()
+        if frame is not None:
+            self._underway.put_nowait((frame, group.create_task(self._computed(frame))))
+        return frame is not None
+
+    async def _computed(self, frame: Frame[A]) -> R:
+        return await self._compute(frame)
+
+    async def _deliver_all(self) -> None:
+        while await self._deliver_next():
+            continue
+
+    # A method of its own, so that no variable holds a frame and its answer until the next one comes.
+    async def _deliver_next(self) -> bool:
+        if (underway := await self._underway.get()) is None:
+            return False
+        frame, task = underway
+        await self._deliver(frame, await task)
+        self._places.release()
+        return True

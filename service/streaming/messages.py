@@ -1,0 +1,62 @@
+"""What is said on a stream beside frames and maps: JSON objects, one a text message."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+MOST_CHARACTERS = 4096
+
+
+NO_OBJECT = "A text message must be a JSON object of options."
+
+
+class NotOptions(ValueError):
+    """A text message that is no JSON object, or one far longer than all options together."""
+
+    def __init__(self, detail: str, *, too_long: bool = False) -> None:
+        super().__init__(detail)
+        self.too_long = too_long
+
+
+def options_in(text: str) -> dict[str, Any]:
+    """The options that a client's message changes; NotOptions if it holds none."""
+    if len(text) > MOST_CHARACTERS:
+        raise NotOptions(f"Options take {MOST_CHARACTERS} characters at most.", too_long=True)
+    try:
+        options = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise NotOptions(NO_OBJECT) from error
+    if not isinstance(options, dict):
+        raise NotOptions(NO_OBJECT)
+    return options
+
+
+def answered(
+    number: int, dropped: int, frames_per_second: float | None, media_type: str, meta: dict[str, Any]
+) -> str:
+    """Announces the binary message that follows: the answer to frame `number`."""
+    rate = None if frames_per_second is None else round(frames_per_second, 2)
+    return _dump(
+        {
+            "frame": number,
+            "dropped": dropped,
+            "frames_per_second": rate,
+            "media_type": media_type,
+            "meta": meta,
+        }
+    )
+
+
+def failed(number: int, dropped: int, problem: dict[str, Any]) -> str:
+    """Says why frame `number` has no answer."""
+    return _dump({"frame": number, "dropped": dropped, "problem": problem})
+
+
+def options_refused(problem: dict[str, Any]) -> str:
+    """Says why the options stay as they were."""
+    return _dump({"frame": None, "problem": problem})
+
+
+def _dump(message: dict[str, Any]) -> str:
+    return json.dumps(message, allow_nan=False, separators=(",", ":"))
