@@ -102,7 +102,8 @@ def _error(reply: Answer | Failure | None, request: Request, terms: Terms) -> Pa
     if isinstance(reply, Answer):
         return refusal(reply.status, reply.headers, reply.body)
     assert reply is not None
-    if reply.timed_out:
+    # Without a limit of ours it was the system that lost patience.
+    if reply.timed_out and terms.left(request, 0.0) < math.inf:
         error: PagError = _late(request, terms)
     else:
         cause = str(reply.cause) or type(reply.cause).__name__

@@ -54,6 +54,7 @@ class Request:
 
 def parse_request(body: bytes, accept: str, options: ParseOptions, output: str | None = None) -> Request:
     """POST /parse of an image file."""
+    check_names(options, ParseOptions)
     headers = {"Accept": accept, "Content-Type": "application/octet-stream", **_ids(options)}
     parameters = query(options) | ({"output": output} if output else {})
     deadline = checked_deadline(options)
@@ -64,6 +65,13 @@ def query(options: FrameOptions) -> dict[str, str]:
     """Options as query parameters, all but the deadline, which depends on the time of sending."""
     named = {name: options.get(name) for name in ("budget", "min_budget", "tasks", "size", "model")}
     return {name: _text(value) for name, value in named.items() if value is not None}
+
+
+def check_names(options: FrameOptions, known: type[FrameOptions]) -> None:
+    """TypeError for options that there are not: a misspelt budget would pass unnoticed."""
+    names = known.__annotations__
+    if unknown := [name for name in options if name not in names]:
+        raise TypeError(f"no option {unknown[0]!r}; there are {', '.join(names)}")
 
 
 def joined(tasks: Tasks) -> str:

@@ -1,0 +1,230 @@
+"""Answers that are none of this service's: each is an error that says so."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import time
+import zipfile
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+
+from pag import AsyncClient, BadAnswer, Busy, Client, DeadlineMissed, PagError, Refused, TimedOut, Unreachable
+from pag.client.answers import read_files, read_npz, read_png
+from pag.client.models import read_models
+from tests.pag.client.conftest import PHOTO, Answer, foreign, says
+from tests.service.conftest import GUARD_SECONDS
+
+NPZ = {"Content_Type": "application/x-npz"}
+HTML = {"Content_Type": "text/html; charset=utf-8"}
+
+
+@pytest.fixture(scope="module")
+def npz(url: str) -> bytes:
+    headers = {"Accept": "application/x-npz"}
+    return httpx.post(f"{url}/parse", content=PHOTO, headers=headers, timeout=GUARD_SECONDS).content
+
+
+def parse(url: str, **options: Any) -> None:
+    """Ask with both clients: what the one raises, the other must raise too."""
+    settings = {"retries": 0, "timeout": GUARD_SECONDS, **options.pop("settings", {})}
+
+    async def ask() -> None:
+        async with AsyncClient(url, **settings) as client:
+            await client.parse(PHOTO, **options)
+
+    with Client(url, **settings) as client:
+        try:
+            client.parse(PHOTO, **options)
+        except PagError as error:
+            with pytest.raises(type(error)):
+                asyncio.run(ask())
+            raise
+    asyncio.run(ask())
+
+
+@pytest.mark.parametrize(
+    ("answer", "error", "words"),
+    [
+        (
+            says(200, b"<h1>Log in</h1>", **HTML),
+            BadAnswer,
+            "text/html, not application/x-npz.*another program",
+        ),
+        (says(200, b"PK nonsense", **NPZ), BadAnswer, "no maps that can be read"),
+        (says(502, b"<h1>Bad\n gateway</h1>", **HTML), Refused, r"proxy.*<h1>Bad gateway</h1> \[502\]"),
+        (says(503, b"", **HTML), Busy, "nothing"),
+        (says(504, b"", **HTML), DeadlineMissed, "504"),
+        (says(307, b"", Location="https://x/parse"), Refused, "sends requests to https://x/parse: use that"),
+        (says(404, b'{"detail":"Not Found"}', Content_Type="application/json"), Refused, "Not Found"),
+        (says(599, b"[]", Content_Type="application/json"), Refused, "Unknown status"),
+        (
+            says(200, b"PK", length=5000, **NPZ),
+            Unreachable,
+            "No answer from http://127.0.0.1.*incomplete|closed",
+        ),
+    ],
+)
+def test_what_no_pag_parse_would_say_is_an_error(answer: Answer, error: type[PagError], words: str) -> None:
+    with foreign(answer) as (url, _), pytest.raises(error, match=words):
+        parse(url)
+
+
+def test_every_truncation_of_an_answer_is_an_error(npz: bytes) -> None:
+    for length in [0, 1, 30, *range(100, len(npz), 4999), len(npz) - 1]:
+        with pytest.raises(BadAnswer):
+            read_npz(npz[:length])
+
+
+def test_every_flipped_byte_is_an_error_or_harmless(npz: bytes) -> None:
+    for place in range(0, len(npz), 1999):
+        spoilt = bytearray(npz)
+        spoilt[place] ^= 0xFF
+        try:
+            assert read_npz(bytes(spoilt)).size == (96, 128)
+        except BadAnswer:
+            continue
+
+
+def edited(npz: bytes, **arrays: Any) -> bytes:
+    held = dict(np.load(io.BytesIO(npz)))
+    held |= {name: value for name, value in arrays.items() if value is not None}
+    for name in [name for name, value in arrays.items() if value is None]:
+        del held[name]
+    buffer = io.BytesIO()
+    np.savez(buffer, **held)
+    return buffer.getvalue()
+
+
+def without(npz: bytes, *path: str) -> bytes:
+    meta = json.loads(str(np.load(io.BytesIO(npz))["meta"]))
+    inner = meta
+    for name in path[:-1]:
+        inner = inner[name]
+    del inner[path[-1]]
+    return edited(npz, meta=np.array(json.dumps(meta)))
+
+
+@pytest.mark.parametrize(
+    ("edit", "words"),
+    [
+        (lambda npz: edited(npz, meta=None), "meta"),
+        (lambda npz: edited(npz, meta=np.array("{")), "Expecting"),
+        (lambda npz: edited(npz, meta=np.array("[]")), "."),
+        (lambda npz: edited(npz, depth=np.array([{}], object)), "pickle"),
+        (lambda npz: edited(npz, depth=np.zeros((96, 128))), "depth is float64"),
+        (lambda npz: edited(npz, normals=np.zeros((96, 128), np.float32)), r"normals is float32 \(96, 128\)"),
+        (lambda npz: without(npz, "budget", "share"), "'share' is missing"),
+        (lambda npz: without(npz, "size"), "'size' is missing"),
+        (lambda npz: without(npz, "request_id"), "'request_id' is missing"),
+    ],
+)
+def test_what_a_parsing_lacks_is_named(edit: Callable[[bytes], bytes], words: str, npz: bytes) -> None:
+    with pytest.raises(BadAnswer, match=words):
+        read_npz(edit(npz))
+
+
+@pytest.mark.parametrize("name", ["../evil.png", "/etc/evil.png", "a/b.png", "evil.sh", "depth.png\n"])
+def test_files_cannot_lead_out_of_the_folder_they_are_written_to(name: str) -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("meta.json", "{}")
+        archive.writestr(name, b"")
+    with pytest.raises(BadAnswer, match="no file of a parsing is named"):
+        read_files(buffer.getvalue())
+
+
+def test_other_answers_that_are_not_whole() -> None:
+    with pytest.raises(BadAnswer, match="no whole PNG"):
+        read_png(b"\x89PNG\r\n\x1a\n cut")
+    with pytest.raises(BadAnswer, match="no files"):
+        read_files(b"PK")
+    with pytest.raises(BadAnswer, match="list of models"):
+        read_models({"models": [{"name": "x"}]})
+
+
+def test_a_proxy_s_502_is_tried_again(npz: bytes) -> None:
+    left = [1, 1]
+
+    def recovers(handler: BaseHTTPRequestHandler) -> None:
+        (says(502, b"") if left and left.pop() else says(200, npz, **NPZ))(handler)
+
+    with foreign(recovers) as (url, paths), Client(url, timeout=GUARD_SECONDS) as client:
+        assert client.parse(PHOTO).size == (96, 128)
+        assert len(paths) == 3
+
+
+def test_an_answer_that_dribbles_does_not_outlive_the_timeout() -> None:
+    def dribbles(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        handler.send_header("Content-Type", "application/x-npz")
+        handler.send_header("Content-Length", "1000000")
+        handler.end_headers()
+        try:
+            while True:
+                handler.wfile.write(b"x")
+                time.sleep(0.01)
+        except OSError:
+            handler.close_connection = True
+
+    with foreign(dribbles) as (url, _):
+        with pytest.raises(TimedOut, match=r"within 0\.3 s"):
+            parse(url, settings={"timeout": 0.3})
+        with pytest.raises(DeadlineMissed, match="within 50 ms: raise deadline_ms") as missed:
+            parse(url, deadline_ms=50, settings={"transfer_seconds": 0.1})
+        assert missed.value.status == 0
+
+
+def test_each_try_asks_for_the_time_that_is_left() -> None:
+    with foreign(says(429, b"", Retry_After="0")) as (url, paths):
+        client = Client(url, retries=2, timeout=GUARD_SECONDS)
+        with client, pytest.raises(Busy):
+            client.parse(PHOTO, deadline_ms=60_000)
+    asked = [float(path.partition("deadline_ms=")[2]) for path in paths]
+    assert len(asked) == 3
+    assert 60_000 >= asked[0] > asked[1] > asked[2] > 0
+
+
+@pytest.mark.parametrize("retry_after", ["3600", "Wed, 01 Jan 2081 00:00:00 GMT"])
+def test_nobody_waits_for_what_would_come_too_late(retry_after: str) -> None:
+    with foreign(says(503, b"", Retry_After=retry_after)) as (url, paths):
+        client = Client(url, retries=9, timeout=1000)
+        with client, pytest.raises(Busy) as busy:
+            client.parse(PHOTO)
+    assert len(paths) == 1
+    assert busy.value.retry_after is not None and busy.value.retry_after >= 3600
+
+
+def test_the_client_says_what_it_is_and_who_asks() -> None:
+    seen = []
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        seen.append((handler.headers["User-Agent"], handler.headers["Authorization"]))
+        says(401, b"{}")(handler)
+
+    with foreign(answer) as (url, _), Client(url, key="s3cret") as client:
+        with pytest.raises(Refused):
+            client.models()
+        assert "s3cret" not in repr(client)
+    assert seen[0][0].startswith("pag-client/")
+    assert seen[0][1] == "Bearer s3cret"
+
+
+def test_a_server_that_is_another_program_is_never_ready() -> None:
+    with foreign(says(404, b"")) as (url, _), Client(url) as client:
+        with pytest.raises(Refused, match="not pag-parse"):
+            client.ready()
+        with pytest.raises(Refused, match="not pag-parse"):
+            client.wait_until_ready()
+
+
+def test_a_server_that_failed_is_not_waited_for() -> None:
+    failed = says(503, b'{"status": "failed", "models": []}')
+    with foreign(failed) as (url, _), Client(url) as client, pytest.raises(Refused, match="Restart it"):
+        client.wait_until_ready()

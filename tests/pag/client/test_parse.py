@@ -1,0 +1,231 @@
+"""Maps of a photograph, however it is given and whichever client asks."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import threading
+from pathlib import Path
+
+import cv2
+import httpx
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from pag import AsyncClient, Client, Parsing, read_npz
+from tests.pag.client.conftest import PHOTO, PIXELS
+from tests.service.conftest import GUARD_SECONDS, encoded, picture, serving
+
+SHIPPED = Path(__file__).parents[3] / "weights"
+ALL = "semantics,depth,normals,computed"
+
+
+def assert_same(a: Parsing, b: Parsing) -> None:
+    assert a.maps.keys() == b.maps.keys()
+    for name, values in a.maps.items():
+        np.testing.assert_array_equal(values, b.maps[name], err_msg=name)
+
+
+@pytest.fixture(scope="module")
+def expected(client: Client) -> Parsing:
+    return client.parse(PHOTO, budget=0.5)
+
+
+def test_maps_come_with_units_and_price(expected: Parsing) -> None:
+    assert expected.semantics is not None and expected.depth is not None and expected.normals is not None
+    assert (expected.semantics.dtype, expected.semantics.shape) == (np.uint8, (96, 128))
+    assert (expected.depth.dtype, expected.depth.shape) == (np.float32, (96, 128))
+    assert (expected.normals.dtype, expected.normals.shape) == (np.float32, (96, 128, 3))
+    np.testing.assert_allclose(np.linalg.norm(expected.normals, axis=-1), 1, atol=1e-5)
+    assert (expected.budget.requested, expected.budget.used, expected.budget.reason) == (0.5, 0.5, "client")
+    assert 0 < expected.budget.share <= 0.5
+    assert (expected.model, expected.model_version) == ("tiny", "1.0.0")
+    assert (expected.image.height, expected.image.width, expected.image.format) == (96, 128, "PNG")
+    assert expected.size == (96, 128) and expected.void == 255 and len(expected.classes) == 40
+    assert expected.milliseconds["inference"] > 0 and expected.milliseconds["encode"] > 0
+
+
+def test_a_parsing_describes_itself_in_a_line(expected: Parsing) -> None:
+    assert repr(expected) == "<Parsing 96x128 semantics+depth+normals, tiny 1.0.0, budget 0.5 (client)>"
+
+
+def test_class_shares_are_of_all_pixels_and_fall(expected: Parsing) -> None:
+    shares = expected.class_shares()
+    assert expected.semantics is not None
+    assert sum(shares.values()) == pytest.approx(1)
+    assert list(shares.values()) == sorted(shares.values(), reverse=True)
+    name, share = next(iter(shares.items()))
+    (entry,) = (entry for entry in expected.classes if entry.name == name)
+    assert share == pytest.approx(np.mean(expected.semantics == entry.id))
+
+
+def test_points_lie_at_their_depth_within_the_field_of_view(expected: Parsing) -> None:
+    points = expected.points(horizontal_degrees=90)
+    assert points.dtype == np.float32 and points.shape == (96, 128, 3)
+    np.testing.assert_array_equal(points[..., 2], expected.depth)
+    right = points[:, -1, 0] / points[:, -1, 2]
+    np.testing.assert_allclose(right, 127 / 128, rtol=1e-5)
+    assert (points[0, :, 1] < 0).all() and (points[-1, :, 1] > 0).all()
+
+
+@pytest.mark.parametrize("form", ["text path", "path", "bytearray", "memoryview", "pixels", "strided pixels"])
+def test_every_form_of_a_picture_gives_the_same_maps(
+    form: str, client: Client, expected: Parsing, photo_file: Path
+) -> None:
+    forms = {
+        "text path": str(photo_file),
+        "path": photo_file,
+        "bytearray": bytearray(PHOTO),
+        "memoryview": memoryview(PHOTO),
+        "pixels": PIXELS,
+        "strided pixels": PIXELS[:, ::-1].copy()[:, ::-1],
+    }
+    assert_same(client.parse(forms[form], budget=0.5), expected)
+
+
+def test_files_give_the_same_maps(client: Client, expected: Parsing, photo_file: Path) -> None:
+    assert_same(client.parse(io.BytesIO(PHOTO), budget=0.5), expected)
+    with photo_file.open("rb") as file:
+        assert_same(client.parse(file, budget=0.5), expected)
+
+
+def test_large_pixels_are_sent_smaller_without_loss(client: Client) -> None:
+    pixels = picture(1700, 1700)
+    sent = client.parse(pixels, size="model")
+    assert sent.image.format == "PNG"
+    assert_same(sent, client.parse(encoded(pixels), size="model"))
+
+
+@pytest.mark.parametrize(
+    ("image", "error", "fix"),
+    [
+        (PIXELS[..., 0], ValueError, r"uint8 \[H,W,3\] RGB, not uint8 \[96, 128\]: convert grey"),
+        (PIXELS / np.float32(255), ValueError, "not float32"),
+        (PIXELS[:0], ValueError, r"not uint8 \[0, 128, 3\]"),
+        (io.StringIO("text"), TypeError, "mode 'rb'"),
+        (42, TypeError, "not int"),
+        ("/nowhere/photo.jpg", FileNotFoundError, "photo.jpg"),
+    ],
+)
+def test_what_is_no_picture_is_said_before_anything_is_sent(
+    image: object, error: type[Exception], fix: str, client: Client
+) -> None:
+    with pytest.raises(error, match=fix):
+        client.parse(image)  # type: ignore[arg-type]
+
+
+def test_options_reach_the_server(client: Client) -> None:
+    parsing = client.parse(
+        PHOTO, budget=0.5, min_budget=0.5, tasks=["depth", "computed"], size="model", model="tiny"
+    )
+    assert list(parsing.maps) == ["depth", "computed"]
+    assert parsing.computed is not None and parsing.computed.max() <= 1
+    assert parsing.classes == () and parsing.void is None
+    with pytest.raises(ValueError, match="tasks='semantics'"):
+        parsing.class_shares()
+    with pytest.raises(ValueError, match="tasks='depth'"):
+        client.parse(PHOTO, tasks="semantics").points()
+
+
+def test_misspelt_options_are_errors(client: Client) -> None:
+    with pytest.raises(TypeError, match="no option 'buget'; there are budget, min_budget"):
+        client.parse(PHOTO, buget=0.5)  # type: ignore[call-arg]
+
+
+def test_ids_are_taken_over(client: Client) -> None:
+    trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    parsing = client.parse(PHOTO, request_id="mine-1", traceparent=trace)
+    assert parsing.request_id == "mine-1"
+    assert parsing.traceparent is not None and parsing.traceparent.split("-")[1] == trace.split("-")[1]
+
+
+def test_files_hold_what_the_arrays_hold(client: Client) -> None:
+    parsing = client.parse(PHOTO, tasks=ALL)
+    files = client.files(PHOTO, tasks=ALL)
+    assert sorted(files) == ["computed.png", "depth.png", "meta.json", "normals.png", "semantics.png"]
+    assert json.loads(files["meta.json"])["model"]["name"] == "tiny"
+    assert parsing.depth is not None and parsing.normals is not None and parsing.computed is not None
+    np.testing.assert_array_equal(_pixels(files["semantics.png"]), parsing.semantics)
+    depth = _pixels(files["depth.png"])
+    np.testing.assert_array_equal(depth == 0, np.isnan(parsing.depth))
+    np.testing.assert_allclose(depth[depth > 0] * 0.001, parsing.depth[depth > 0], atol=0.00051)
+    normals = _pixels(files["normals.png"])[..., ::-1] / 127.5 - 1
+    np.testing.assert_allclose(normals, parsing.normals, atol=0.51 / 127.5)
+    np.testing.assert_allclose(_pixels(files["computed.png"]) / 255, parsing.computed, atol=0.51 / 255)
+
+
+def test_an_overlay_is_a_picture_of_the_photograph_s_size(client: Client) -> None:
+    assert _pixels(client.overlay(PHOTO)).shape == (96, 128, 3)
+
+
+def test_a_saved_answer_can_be_read_later(url: str, expected: Parsing) -> None:
+    headers = {"Accept": "application/x-npz"}
+    answer = httpx.post(f"{url}/parse?budget=0.5", content=PHOTO, headers=headers, timeout=GUARD_SECONDS)
+    assert_same(read_npz(answer.content), expected)
+
+
+def test_models_tell_what_each_budget_buys(client: Client) -> None:
+    (model,) = client.models()
+    assert repr(model) == "<Model tiny 1.0.0 semantics+depth+normals+computed, default>"
+    assert (model.budget_floor, model.budget_default) == (0.25, 1.0)
+    assert model.curves["val"][0]["miou40"] == 0.3
+    assert model.classes[3].name == "class 3"
+    assert model.document["licence"]["weights"] == "Apache-2.0"
+
+
+def test_the_async_client_gives_the_same(
+    url: str, client: Client, photo_file: Path, expected: Parsing
+) -> None:
+    async def ask() -> None:
+        async with AsyncClient(url, timeout=GUARD_SECONDS) as asking:
+            images = [PHOTO, PIXELS, photo_file, str(photo_file), io.BytesIO(PHOTO)]
+            for parsing in await asyncio.gather(*(asking.parse(image, budget=0.5) for image in images)):
+                assert_same(parsing, expected)
+            assert await asking.models() == client.models()
+            assert await asking.overlay(PHOTO) == client.overlay(PHOTO)
+            theirs, ours = await asking.files(PHOTO), client.files(PHOTO)
+            assert {**theirs, "meta.json": b""} == {**ours, "meta.json": b""}
+            assert await asking.ready()
+            await asking.wait_until_ready()
+            assert repr(asking) == f"<AsyncClient {url}>"
+
+    asyncio.run(ask())
+
+
+def test_threads_share_a_client(client: Client, expected: Parsing) -> None:
+    parsings: list[Parsing] = []
+    threads = [
+        threading.Thread(target=lambda: parsings.append(client.parse(PHOTO, budget=0.5, min_budget=0.5)))
+        for _ in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(parsings) == len(threads)
+    for parsing in parsings:
+        assert_same(parsing, expected)
+
+
+def test_the_shipped_network_answers_both_clients_alike() -> None:
+    with serving(weights=SHIPPED, brownout=False) as http:
+        url = str(http.base_url)
+        with Client(url, timeout=GUARD_SECONDS) as client:
+            model = client.models()[0]
+            first = client.parse(PIXELS, tasks=model.maps, budget=0.4)
+            assert tuple(first.maps) == model.maps
+            assert_same(client.parse(encoded(PIXELS), tasks=model.maps, budget=0.4), first)
+            assert first.budget.share <= 0.4
+            assert first.class_shares().keys() <= {entry.name for entry in model.classes}
+
+        async def ask() -> Parsing:
+            async with AsyncClient(url, timeout=GUARD_SECONDS) as asking:
+                return await asking.parse(PIXELS, tasks=model.maps, budget=0.4)
+
+        assert_same(asyncio.run(ask()), first)
+
+
+def _pixels(png: bytes) -> NDArray[np.generic]:
+    return cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_UNCHANGED)

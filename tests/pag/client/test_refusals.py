@@ -1,0 +1,206 @@
+"""What the service refuses, as errors that a program can tell apart; and what a later try still gets."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import uvicorn
+
+from pag import AsyncClient, Busy, Client, DeadlineMissed, PagError, Parsing, Refused, Unreachable
+from service.app import create_app
+from service.settings import Settings
+from tests.pag.client.conftest import PHOTO
+from tests.service.conftest import GUARD_SECONDS, Serve
+from tests.service.test_server import until
+from tests.service.tiny_model import write_model
+
+
+@pytest.fixture(scope="module")
+def slow_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("slow")
+    write_model(root, slow_nodes=100)
+    return root
+
+
+@pytest.fixture(scope="module")
+def full(slow_weights: Path, serve: Serve) -> Iterator[str]:
+    """A slow service that holds one request at a time."""
+    with serve(weights=slow_weights, max_pending=1, max_wait=0.05) as http:
+        yield str(http.base_url)
+
+
+@pytest.mark.parametrize(
+    ("options", "status", "slug", "words"),
+    [
+        ({"budget": 2}, 422, "invalid-parameter", "query.budget"),
+        ({"model": "none"}, 404, "unknown-model", "loaded: tiny"),
+        ({"tasks": ["depth", "smell"]}, 422, "unknown-task", "No task 'smell'; the model has semantics"),
+    ],
+)
+def test_refusals_name_the_fix(
+    options: dict[str, object], status: int, slug: str, words: str, url: str
+) -> None:
+    with Client(url, timeout=GUARD_SECONDS) as client, pytest.raises(Refused, match=words) as refused:
+        client.parse(PHOTO, request_id="asked-1", **options)  # type: ignore[arg-type]
+    error = refused.value
+    assert (error.status, error.slug, error.request_id) == (status, slug, "asked-1")
+    assert error.type == f"urn:problem-type:{slug}" and error.problem["status"] == status
+    assert error.detail in str(error) and "(request asked-1)" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("image", "status", "slug"),
+    [(b"text", 415, "unsupported-image"), (PHOTO[:200], 422, "undecodable-image"), (b"", 400, "empty-body")],
+)
+def test_what_is_no_image_is_refused(image: bytes, status: int, slug: str, client: Client) -> None:
+    with pytest.raises(Refused) as refused:
+        client.parse(image)
+    assert (refused.value.status, refused.value.slug) == (status, slug)
+
+
+def test_a_large_body_is_refused_while_it_is_still_sent(serve: Serve) -> None:
+    with serve(max_body_bytes=2000) as http, Client(str(http.base_url)) as client:
+        with pytest.raises(Refused, match="exceeds 2000 bytes") as refused:
+            client.parse(bytes(20_000_000))
+        assert refused.value.status == 413
+
+
+def test_a_hopeless_deadline_is_missed_at_once(full: str) -> None:
+    with Client(full, timeout=GUARD_SECONDS) as client, pytest.raises(DeadlineMissed) as missed:
+        client.parse(PHOTO, deadline_ms=5)
+    assert (missed.value.status, missed.value.slug) == (503, "deadline-unreachable")
+
+
+@pytest.mark.parametrize("deadline_ms", [0, -1, float("nan")])
+def test_what_is_no_deadline_is_said_before_anything_is_sent(deadline_ms: float, client: Client) -> None:
+    with pytest.raises(ValueError, match="deadline_ms is in milliseconds"):
+        client.parse(PHOTO, deadline_ms=deadline_ms)
+
+
+def test_a_key_opens_what_is_closed_without(serve: Serve) -> None:
+    with serve(api_keys="open,sesame") as http:
+        url = str(http.base_url)
+        with Client(url, key="sesame", timeout=GUARD_SECONDS) as client:
+            assert client.parse(PHOTO).model == "tiny"
+        for key in (None, "wrong"):
+            with Client(url, key=key, timeout=GUARD_SECONDS) as client:
+                assert client.ready()
+                with pytest.raises(Refused, match="X-API-Key") as refused:
+                    client.parse(PHOTO)
+                assert refused.value.status == 401
+
+
+def ask(url: str, parsings: list[Parsing | PagError], **settings: int) -> threading.Thread:
+    def parse() -> None:
+        with Client(url, timeout=GUARD_SECONDS, **settings) as client:
+            try:
+                parsings.append(client.parse(PHOTO))
+            except PagError as error:
+                parsings.append(error)
+
+    thread = threading.Thread(target=parse)
+    thread.start()
+    return thread
+
+
+def test_a_full_server_s_refusal_is_an_error_only_without_further_tries(full: str) -> None:
+    outcomes: list[Parsing | PagError] = []
+    threads = [ask(full, outcomes, retries=0) for _ in range(6)]
+    for thread in threads:
+        thread.join()
+    refused = [outcome for outcome in outcomes if isinstance(outcome, PagError)]
+    assert 0 < len(refused) < len(outcomes)
+    for error in refused:
+        assert isinstance(error, Busy) and error.slug == "overloaded"
+        assert error.retry_after is not None and error.retry_after >= 1
+
+    outcomes.clear()
+    threads = [ask(full, outcomes, retries=1000) for _ in range(3)]
+    for thread in threads:
+        thread.join()
+    assert [type(outcome) for outcome in outcomes] == [Parsing] * 3
+
+
+def test_the_async_client_waits_for_a_full_server_too(full: str) -> None:
+    async def parse() -> list[Parsing]:
+        async with AsyncClient(full, timeout=GUARD_SECONDS, retries=1000) as client:
+            return await asyncio.gather(*(client.parse(PHOTO) for _ in range(3)))
+
+    assert [parsing.model for parsing in asyncio.run(parse())] == ["tiny"] * 3
+
+
+def test_where_nobody_listens_nobody_is_reached() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        url = f"http://127.0.0.1:{probe.getsockname()[1]}"
+    with Client(url, retries=2) as client:
+        with pytest.raises(Unreachable, match=rf"{url}.*refused.*Is the server running"):
+            client.parse(PHOTO)
+        assert not client.ready()
+        with pytest.raises(Unreachable, match=r"No server at .* within 0 s"):
+            client.wait_until_ready(0)
+
+
+class Server:
+    """The service on a port or socket of the test's choice, in a thread."""
+
+    def __init__(self, weights: Path, **where: object) -> None:
+        app = create_app(Settings(weights=weights))
+        self._server = uvicorn.Server(uvicorn.Config(app, log_config=None, **where))  # type: ignore[arg-type]
+        self._thread = threading.Thread(target=self._server.run)
+
+    def __enter__(self) -> None:
+        self._thread.start()
+        until(lambda: self._server.started)
+
+    def __exit__(self, *_: object) -> None:
+        self._server.should_exit = True
+        self._thread.join()
+
+
+def test_a_restart_between_tries_is_lived_through(weights: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        outcomes: list[Parsing | PagError] = []
+        asking = ask(f"http://127.0.0.1:{port}", outcomes, retries=1000)
+        # The old server takes the request and dies over it.
+        listener.accept()[0].close()
+    with Server(weights, port=port):
+        asking.join()
+    assert isinstance(outcomes[0], Parsing)
+
+
+def test_a_restart_between_calls_is_not_noticed(weights: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    with Client(f"http://127.0.0.1:{port}", timeout=GUARD_SECONDS, retries=1000) as client:
+        for _ in range(2):
+            with Server(weights, port=port):
+                client.wait_until_ready(GUARD_SECONDS)
+                assert client.parse(PHOTO).model == "tiny"
+
+
+def test_a_server_on_a_unix_socket_is_reached_by_its_path(weights: Path, tmp_path: Path) -> None:
+    path = tmp_path / "pag.sock"
+    with Server(weights, uds=str(path)):
+        url = f"unix:{path}"
+        with Client(url, timeout=GUARD_SECONDS) as client:
+            client.wait_until_ready(GUARD_SECONDS)
+            parsing = client.parse(PHOTO)
+            assert repr(client) == f"<Client {url}>"
+
+        async def parse() -> Parsing:
+            async with AsyncClient(url, timeout=GUARD_SECONDS) as asking:
+                return await asking.parse(PHOTO)
+
+        assert asyncio.run(parse()).budget == parsing.budget
+    with Client(url, retries=0) as client, pytest.raises(Unreachable, match=str(path)):
+        client.parse(PHOTO)
+
+
+def test_what_is_left_of_a_deadline_is_asked_for(client: Client) -> None:
+    assert client.parse(PHOTO, deadline_ms=60_000).budget.used == 1.0
