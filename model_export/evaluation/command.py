@@ -23,8 +23,10 @@ from model_export.evaluation.cost import REFERENCE_SIZE
 from model_export.evaluation.evaluate import Evaluation, OnnxPredictor, Predictor, TorchPredictor, evaluate
 from model_export.evaluation.points import Fit, Point
 from model_export.export import export
+from model_export.export.about import NYUV2
 from model_export.export.budget_table import BudgetTable
 from model_export.export.exportable import ExportableParser
+from model_export.export.history import machine
 from model_export.networks.parser import SIZE_MULTIPLE
 from model_export.training.train import commit
 from service.budget import operating_point
@@ -157,10 +159,10 @@ def _about(arguments: argparse.Namespace, subject: Subject) -> dict[str, Any]:
         "sha256": digest,
         "runtime": _runtime(arguments),
         "split": arguments.split,
-        "protocol": export.PROTOCOL,
+        "protocol": NYUV2.protocol,
         "commit": commit(),
         "command": _command(),
-        "machine": export.machine(),
+        "machine": machine(),
         "date": datetime.datetime.now(tz=datetime.UTC).isoformat(timespec="seconds"),
     }
 

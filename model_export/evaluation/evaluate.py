@@ -20,7 +20,7 @@ from model_export.evaluation.contribution import Targets
 from model_export.evaluation.labels import upsampled_labels
 from model_export.evaluation.metrics import Statistics, figures_of, stacked
 from model_export.evaluation.points import Fit, Point
-from model_export.export.exportable import OUTPUTS, ExportableParser
+from model_export.export.exportable import ExportableParser
 from model_export.networks.parser import SIZE_MULTIPLE
 
 Floats = npt.NDArray[np.float32]
@@ -28,7 +28,7 @@ Maps = dict[str, Floats]
 
 
 class Predictor(Protocol):
-    """A network: image uint8 [H, W, 3] and budget -> exportable.OUTPUTS at stride 8, without a batch axis."""
+    """A network: image uint8 [H, W, 3] and budget -> its exportable.OUTPUTS at stride 8, no batch axis."""
 
     def __call__(self, image: npt.NDArray[np.uint8], budget: float, /) -> Maps: ...
 
@@ -67,11 +67,12 @@ class OnnxPredictor:
                 raise FileNotFoundError("the native library is not built: run make setup")
             options.register_custom_ops_library(str(library))
         self.session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        self._outputs = [output.name for output in self.session.get_outputs()]
 
     def __call__(self, image: npt.NDArray[np.uint8], budget: float, /) -> Maps:
         feeds = {"image": image[None], "budget": np.array([budget], np.float32)}
-        values = self.session.run(list(OUTPUTS), feeds)
-        return {name: value[0] for name, value in zip(OUTPUTS, values, strict=True)}
+        values = self.session.run(self._outputs, feeds)
+        return {name: value[0] for name, value in zip(self._outputs, values, strict=True)}
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,6 @@ from model_export.networks.parser import DenseParser
 from model_export.networks.pixels import normalise
 
 LEVELS = (1.0, 0.75, 0.5, 0.25, 0.0)
-WEIGHTS = {"distil_semantics": 1.0, "distil_depth": 1.0, "distil_normals": 1.0}
 
 
 @dataclass(frozen=True)
@@ -64,7 +63,7 @@ def damages(
             for ratio in ratios[1:]:
                 every = {gate: torch.full((1,), ratio if gate == name else 1.0) for gate in levels}
                 terms = distillation_terms(network(image, every), dense)
-                distance = sum(weight * float(terms[term]) for term, weight in WEIGHTS.items())
+                distance = sum(float(term) for term in terms.values())
                 sums[name][ratio] += distance / len(samples)
     return sums
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from model_export.writing import write_text
@@ -9,8 +11,6 @@ from service.manifest import MetricsRow, ModelManifest
 
 CARD_NAME = "card.md"
 FIGURES = {
-    "miou40": "mIoU 40",
-    "miou13": "mIoU 13",
     "pixel_accuracy": "pixel acc.",
     "delta1": "delta1 (est. scale)",
     "delta1_aligned": "delta1 (aligned)",
@@ -21,45 +21,61 @@ FIGURES = {
 
 def render(manifest: ModelManifest, notes: str = "") -> str:
     """The card as Markdown; notes (what the manifest cannot say) go in as they are."""
-    cost = manifest.multiply_adds
-    height, width = cost.reference_size
-    lines = [
-        f"# {manifest.name} {manifest.version}",
-        "",
-        manifest.description,
-        "",
-        f"* Tasks: {', '.join(manifest.tasks.names())}",
-        f"* Multiply-adds at {height}x{width}: {cost.total / 1e9:.2f} G, {cost.always / 1e9:.2f} G of them "
-        f"always spent; budget floor {manifest.budget.floor:.3f}",
-        f"* Training commit {manifest.training.commit}, {manifest.training.date}, "
-        f"{manifest.training.machine}, seed {manifest.training.seed}",
-        f"* Weights: {manifest.licence.weights}",
-        f"* Data: {manifest.licence.data_terms}",
-        "",
-        "## Made by",
-        "",
-        "```sh",
-        *manifest.training.commands,
-        "```",
-        "",
-        "## Figures",
-        "",
-        f"{manifest.metrics.protocol} In brackets: 95 % intervals by bootstrap over the images.",
-        "",
-    ]
+    lines = [f"# {manifest.name} {manifest.version}", "", manifest.description, ""]
+    lines += [f"* {line}" for line in _facts(manifest)]
+    if manifest.training.commands:
+        lines += ["", "## Made by", "", "```sh", *manifest.training.commands, "```"]
+    lines += ["", "## Figures", "", _measured(manifest), ""]
     for split in manifest.metrics.splits:
         lines += [f"### {split}", "", *_table(manifest, split), ""]
     return "\n".join([*lines, notes.strip(), ""]).rstrip() + "\n"
 
 
+def _facts(manifest: ModelManifest) -> list[str]:
+    cost, training = manifest.multiply_adds, manifest.training
+    height, width = cost.reference_size
+    known = [
+        training.commit and f"commit {training.commit}", training.date, training.machine,
+        None if training.seed is None else f"seed {training.seed}",
+    ]  # fmt: skip
+    trained = ", ".join(part for part in known if part) or "elsewhere: no log came with the checkpoint"
+    return [
+        f"Tasks: {', '.join(manifest.tasks.names())}",
+        f"Multiply-adds at {height}x{width}: {cost.total / 1e9:.2f} G, {cost.always / 1e9:.2f} G of them "
+        f"always spent; budget floor {manifest.budget.floor:.3f}",
+        f"Training {trained}",
+        f"Weights: {manifest.licence.weights}",
+        f"Data: {manifest.licence.data_terms}",
+    ]
+
+
+def _measured(manifest: ModelManifest) -> str:
+    if not manifest.metrics.splits:
+        return "None were measured yet."
+    protocol = f"{manifest.metrics.protocol} ".lstrip()
+    return f"{protocol}In brackets: 95 % intervals by bootstrap over the images."
+
+
 def _table(manifest: ModelManifest, split: str) -> list[str]:
-    head = ["budget", "share", "scale", *FIGURES.values()]
-    rows = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
-    for row in manifest.metrics.splits[split]:
-        values = [_number(row, name) for name in FIGURES]
-        scale = getattr(row, "scale", 1.0)
-        rows.append(f"| {row.budget:.3g} | {row.share:.3f} | {scale:g} | {' | '.join(values)} |")
-    return rows
+    rows = manifest.metrics.splits[split]
+    figures = _figures(rows)
+    head = ["budget", "share", "scale", *figures.values()]
+    lines = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
+    for row in rows:
+        values = [_number(row, name) for name in figures]
+        scale = getattr(row, "scale", None) or 1.0
+        lines.append(f"| {' | '.join([f'{row.budget:.3g}', f'{row.share:.3f}', f'{scale:g}', *values])} |")
+    return lines
+
+
+def _figures(rows: Sequence[MetricsRow]) -> dict[str, str]:
+    """Name -> heading of the figures that the rows have, mean IoU first, of however many classes."""
+    given = dict.fromkeys(
+        name for row in rows for name, value in row.model_dump().items() if value is not None
+    )
+    classes = (name.removeprefix("miou") for name in given if re.fullmatch(r"miou\d+", name))
+    known = {f"miou{count}": f"mIoU {count}" for count in classes} | FIGURES
+    return {name: heading for name, heading in known.items() if name in given}
 
 
 def _number(row: MetricsRow, name: str) -> str:

@@ -16,7 +16,8 @@ from model_export.networks.layers import PerforatedConv2d
 from model_export.networks.parser import OUTPUT_STRIDE, DenseParser
 from model_export.networks.pixels import normalise
 
-OUTPUTS = ("semantic_logits", "depth", "normals", "computed")
+TASK_OUTPUTS = {"semantics": "semantic_logits", "depth": "depth", "normals": "normals"}
+OUTPUTS = (*TASK_OUTPUTS.values(), "computed")
 """semantic_logits [N, h, w, K]; depth [N, h, w] metres; normals [N, h, w, 3] unit; computed [N, h, w]."""
 
 
@@ -40,17 +41,23 @@ class ExportableParser(nn.Module):
         self.strides = gate_strides(network)
 
     def forward(self, image: Tensor, budget: Tensor) -> dict[str, Tensor]:
-        """OUTPUTS by name, float32 at stride 8, from image uint8 [N, H, W, 3] and budget float32 [N]."""
+        """Those of OUTPUTS that the network has by name, float32 at stride 8.
+
+        Args:
+            image: uint8 [N, H, W, 3], sides multiples of SIZE_MULTIPLE.
+            budget: float32 [N].
+        """
         with _recorded_masks(self.network) as masks:
             maps = self.network(normalise(image), self.table.lookup(budget))
-        height, width = maps.log_depth.shape[2:]
-        outputs = (
-            maps.semantic_logits.permute(0, 2, 3, 1),
-            maps.log_depth[:, 0].exp(),
-            maps.normals.permute(0, 2, 3, 1),
-            self._computed(masks, height, width, image.shape[0]),
-        )
-        return dict(zip(OUTPUTS, outputs, strict=True))
+        outputs = {}
+        if maps.semantic_logits is not None:
+            outputs["semantic_logits"] = maps.semantic_logits.permute(0, 2, 3, 1)
+        if maps.log_depth is not None:
+            outputs["depth"] = maps.log_depth[:, 0].exp()
+        if maps.normals is not None:
+            outputs["normals"] = maps.normals.permute(0, 2, 3, 1)
+        height, width = (side // OUTPUT_STRIDE for side in image.shape[1:3])
+        return outputs | {"computed": self._computed(masks, height, width, image.shape[0])}
 
     def _computed(self, masks: dict[str, Tensor], height: int, width: int, images: int) -> Tensor:
         total = torch.zeros(images, 1, height, width) if masks else torch.ones(images, 1, height, width)

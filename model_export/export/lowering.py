@@ -52,7 +52,12 @@ class Lowering:
         self._tensors: dict[fx.Node, str] = {}
 
     def run(self, image: str, ratios: str) -> tuple[str, ...]:
-        """Names of (semantic logits, log depth, normals), all N,h,w,C; image float N,H,W,3, ratios [N, G]."""
+        """Names of (semantic logits, log depth, normals), all N,h,w,C, "" for a task that the network lacks.
+
+        Args:
+            image: name of a float N,H,W,3.
+            ratios: name of a float [N, G].
+        """
         traced = _Tracer().trace(self.root)
         inputs = iter((image, ratios))
         for node in traced.nodes:

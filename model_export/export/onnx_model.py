@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import onnx
+from onnx import numpy_helper
 
 from model_export.export.exportable import ExportableParser
 from model_export.export.graph import GraphBuilder, float_info, uint8_info
@@ -13,25 +14,31 @@ from model_export.networks.pixels import PIXEL_MEAN, PIXEL_SCALE
 
 
 def to_onnx(exportable: ExportableParser, name: str) -> onnx.ModelProto:
-    """The model: image uint8 [N, H, W, 3] and budget float32 [N] to exportable.OUTPUTS."""
+    """The model: image uint8 [N, H, W, 3] and budget float32 [N] to those of OUTPUTS that the network has."""
     graph = GraphBuilder()
     lowering = Lowering(exportable.network, graph)
     ratios = _ratios(graph, exportable) if exportable.table.gates else "budget"
-    logits, log_depth, normals = lowering.run(_normalised(graph), ratios)
-    graph.node("Identity", [logits], "semantic_logits")
-    depth = graph.node("Exp", [log_depth], "depth_4d")
-    graph.node("Squeeze", [depth, graph.constant("axis_3", np.array([3]))], "depth")
-    graph.node("Identity", [normals], "normals")
-    _computed(graph, exportable, lowering.masks)
-    classes = exportable.network.heads.semantics[1].weight.shape[0]  # type: ignore[index]
-    outputs = [
-        float_info("semantic_logits", ["N", "h", "w", int(classes)]),
-        float_info("depth", ["N", "h", "w"]),
-        float_info("normals", ["N", "h", "w", 3]),
-        float_info("computed", ["N", "h", "w"]),
-    ]
+    tensors = lowering.run(_normalised(graph), ratios)
+    outputs = _maps(graph, tensors, exportable.network.heads.classes)
+    _computed(graph, exportable, lowering.masks, outputs[0].name)
+    outputs.append(float_info("computed", ["N", "h", "w"]))
     inputs = [uint8_info("image", ["N", "H", "W", 3]), float_info("budget", ["N"])]
     return graph.model(name, inputs, outputs)
+
+
+def _maps(graph: GraphBuilder, tensors: tuple[str, ...], classes: int) -> list[onnx.ValueInfoProto]:
+    """Adds the outputs of the tasks that the network has; returns their names and shapes."""
+    (logits, log_depth, normals), outputs = tensors, []
+    if logits:
+        name = graph.node("Identity", [logits], "semantic_logits")
+        outputs.append(float_info(name, ["N", "h", "w", classes]))
+    if log_depth:
+        depth = graph.node("Exp", [log_depth], "depth_4d")
+        name = graph.node("Squeeze", [depth, graph.constant("axis_3", np.array([3]))], "depth")
+        outputs.append(float_info(name, ["N", "h", "w"]))
+    if normals:
+        outputs.append(float_info(graph.node("Identity", [normals], "normals"), ["N", "h", "w", 3]))
+    return outputs
 
 
 def _normalised(graph: GraphBuilder) -> str:
@@ -59,12 +66,14 @@ def _ratios(graph: GraphBuilder, exportable: ExportableParser) -> str:
     return graph.node("Where", [full, one, ratios], "ratios")
 
 
-def _computed(graph: GraphBuilder, exportable: ExportableParser, masks: dict[str, str]) -> None:
-    """Adds the output `computed`; masks of one stride are summed before they are resized."""
+def _computed(graph: GraphBuilder, exportable: ExportableParser, masks: dict[str, str], like: str) -> None:
+    """Adds the output `computed`, of the size of `like`; masks of one stride are summed, then resized."""
     zero = graph.constant("scalar_0.0", np.array(0.0, np.float32))
     if not masks:
-        one = graph.constant("scalar_1.0", np.array(1.0, np.float32))
-        graph.node("Add", [graph.node("Mul", ["depth", zero], "nothing"), one], "computed")
+        size = graph.node("Shape", [like], "computed_size", start=0, end=3)
+        graph.node(
+            "ConstantOfShape", [size], "computed", value=numpy_helper.from_array(np.ones(1, np.float32))
+        )
         return
     shares: dict[int, list[str]] = {}
     for name, stride in exportable.strides.items():

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from torch import nn
 
 from model_export.networks.efficientnet_lite import BLOCKS, EfficientNetLite0, load_imagenet
-from model_export.networks.heads import TaskHeads
+from model_export.networks.heads import TASKS, TaskHeads
 from model_export.networks.parser import DenseParser, build_decoder, build_trunk
 from model_export.networks.resnet import ResNet
 
@@ -20,6 +20,8 @@ def efficientnet_lite0(
     context: bool = True,
     encoder_blocks: int = BLOCKS,
     pretrained: bool = True,
+    classes: int = 40,
+    tasks: Sequence[str] = TASKS,
 ) -> DenseParser:
     """The default network: an ImageNet encoder at output stride 16, trunk at 16, decoder at 8."""
     encoder = EfficientNetLite0(skipped=skipped, gated=gated, blocks=encoder_blocks)
@@ -29,7 +31,7 @@ def efficientnet_lite0(
         encoder,
         build_trunk(192, 96, skipped=skipped, gated=gated, multipool=multipool),
         build_decoder(96, 48, blocks=2, skipped=skipped, gated=gated),
-        TaskHeads(96),
+        TaskHeads(96, classes=classes, tasks=tasks),
         trunk_channels=192,
         decoder_channels=96,
         context=context,
@@ -44,6 +46,8 @@ def resnet(
     skipped: str = "interpolate",
     gated: bool = True,
     multipool: str | None = "pag",
+    classes: int = 40,
+    tasks: Sequence[str] = TASKS,
 ) -> DenseParser:
     """The talk's network: ResNet with MultiPool at res5_2, a 512-channel res6 head, decoder at stride 8."""
     encoder = ResNet(
@@ -59,7 +63,7 @@ def resnet(
         encoder,
         nn.ModuleList(),
         build_decoder(channels, channels // 4, blocks=1, skipped=skipped, gated=gated),
-        TaskHeads(channels),
+        TaskHeads(channels, classes=classes, tasks=tasks),
         trunk_channels=channels,
         decoder_channels=channels,
     )
@@ -79,6 +83,8 @@ NETWORKS: dict[str, Callable[..., DenseParser]] = {
 
 def build(name: str, **options: object) -> DenseParser:
     """The network of that name with random heads; options are those of its builder.
+
+    Every builder takes `classes`, the number of semantic classes, and `tasks`, one or more of heads.TASKS.
 
     Raises:
         ValueError: no such network.

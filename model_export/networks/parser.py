@@ -26,11 +26,17 @@ class Maps(NamedTuple):
         semantic_logits: [N, K, h, w].
         log_depth: [N, 1, h, w], natural logarithm of metres, float32.
         normals: [N, 3, h, w], unit vectors: x right, y down, z towards the camera, float32.
+
+    A map whose task the network lacks is None.
     """
 
-    semantic_logits: Tensor
-    log_depth: Tensor
-    normals: Tensor
+    semantic_logits: Tensor | None
+    log_depth: Tensor | None
+    normals: Tensor | None
+
+    def present(self) -> dict[str, Tensor]:
+        """The maps that there are, by name."""
+        return {name: value for name, value in self._asdict().items() if value is not None}
 
 
 class SceneContext(nn.Module):

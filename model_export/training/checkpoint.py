@@ -1,7 +1,8 @@
-"""Checkpoints: everything a run needs to go on as if it had not stopped."""
+"""Checkpoints: everything a run needs to go on as if it had not stopped; in plain form a network alone."""
 
 from __future__ import annotations
 
+import pickle
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from model_export.errors import FixableError
+from model_export.networks.parser import DenseParser
 from model_export.writing import replacing
 
 
@@ -38,13 +41,18 @@ class WeightAverage:
 
 @dataclass
 class TrainingState:
-    """The live objects of a run; adjustment [K], added to semantic logits in the loss, is not saved."""
+    """The live objects of a run.
+
+    Not saved: adjustment [K], added to semantic logits in the loss; teacher, the network whose dense pass
+    the gated ones are drawn to in place of targets.
+    """
 
     network: nn.Module
     optimizer: torch.optim.Optimizer
     average: WeightAverage
     step: int = 0
     adjustment: Tensor | None = None
+    teacher: DenseParser | None = None
 
 
 def save(path: Path, state: TrainingState, config: dict[str, Any]) -> None:
@@ -62,16 +70,34 @@ def save(path: Path, state: TrainingState, config: dict[str, Any]) -> None:
         torch.save(content, partial)
 
 
+def save_plain(path: Path, name: str, options: dict[str, Any], weights: dict[str, Tensor]) -> None:
+    """Writes the plain form: {"network": name, "options": options, "weights": state dict}."""
+    with replacing(path) as partial:
+        torch.save({"network": name, "options": options, "weights": weights}, partial)
+
+
+def is_plain(content: dict[str, Any]) -> bool:
+    """Whether the content is of the plain form."""
+    return {"network", "options", "weights"} <= content.keys() and isinstance(content["network"], str)
+
+
 def read(path: Path) -> dict[str, Any]:
     """A checkpoint's content.
 
     Raises:
         FileNotFoundError: naming the path.
+        FixableError: it is no file of torch.save, or holds more than tensors and plain values.
     """
     if not path.is_file():
         raise FileNotFoundError(f"no checkpoint at {path}; train one, or give --checkpoint another path")
-    content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    return content
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError) as error:
+        raise FixableError(
+            f"{path} cannot be read as tensors and plain values; write it with save_network of "
+            f"model_export.training.saved ({str(error).splitlines()[0]})"
+        ) from error
+    return content if isinstance(content, dict) else {type(content).__name__: content}
 
 
 def restore(content: dict[str, Any], state: TrainingState) -> None:
