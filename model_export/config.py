@@ -56,6 +56,8 @@ class TrainingConfig:
     Attributes:
         network, options: name in NETWORKS and its builder's options.
         gated: train the gates: each step has a pass at ratio 1 (the teacher) and one at random ratios.
+        supervised: learn from the targets of NYUv2; false: from the dense pass of the initial network alone.
+        only_gates: no other weight is trained.
         multipool: MultiPool's mode in this run: "weighted" first, then "pag" (the authors' two phases).
         steps: optimiser steps.
         views: of the batches, taken in turn.
@@ -76,6 +78,8 @@ class TrainingConfig:
     network: str = "efficientnet_lite0"
     options: Mapping[str, Any] = field(default_factory=dict)
     gated: bool = False
+    supervised: bool = True
+    only_gates: bool = False
     multipool: str = "weighted"
     steps: int = 2400
     views: Sequence[View] = (View(),)

@@ -45,15 +45,28 @@ def learning_rate_factor(step: int, config: TrainingConfig) -> float:
 
 
 def loss_terms(
-    network: DenseParser, batch: Batch, config: TrainingConfig, adjustment: Tensor | None = None
+    network: DenseParser,
+    batch: Batch,
+    config: TrainingConfig,
+    adjustment: Tensor | None = None,
+    teacher: DenseParser | None = None,
 ) -> Iterator[dict[str, Tensor]]:
-    """The weighted terms of each pass of one step; the caller runs backward before it asks for the next."""
+    """The weighted terms of each pass of one step; the caller runs backward before it asks for the next.
+
+    With a teacher there is one pass, drawn to the teacher's dense one; targets are not looked at.
+    """
     image = normalise(batch["image"])
-    teacher = _forward(network, image, None)
-    yield _weighted(task_terms(teacher, batch, adjustment), config)
+    if teacher is not None:
+        with torch.no_grad():
+            dense = _forward(teacher, image, None)
+    else:
+        dense = _forward(network, image, None)
+        yield _weighted(task_terms(dense, batch, adjustment), config)
     if config.gated:
         student = _forward(network, image, draw_ratios(network, image.shape[0], config))
-        terms = task_terms(student, batch, adjustment) | distillation_terms(student, _detached(teacher))
+        terms = distillation_terms(student, _detached(dense))
+        if teacher is None:
+            terms = task_terms(student, batch, adjustment) | terms
         terms["gates"] = gate_divergence(gate.record for gate in network.gates().values() if gate.record)
         yield {f"gated_{name}": value for name, value in _weighted(terms, config).items()}
 
@@ -65,7 +78,7 @@ def _forward(network: DenseParser, image: Tensor, ratios: dict[str, Tensor] | No
 
 
 def _detached(maps: Maps) -> Maps:
-    return Maps(*(value.detach() for value in maps))
+    return Maps(*(None if value is None else value.detach() for value in maps))
 
 
 def _weighted(terms: Mapping[str, Tensor], config: TrainingConfig) -> dict[str, Tensor]:
@@ -82,7 +95,7 @@ def train_step(state: TrainingState, batch: Batch, config: TrainingConfig) -> di
     assert isinstance(network, DenseParser), "the loop trains a DenseParser"
     state.optimizer.zero_grad(set_to_none=True)
     values: dict[str, float] = {}
-    for terms in loss_terms(network, batch, config, state.adjustment):
+    for terms in loss_terms(network, batch, config, state.adjustment, state.teacher):
         values |= {name: float(value.detach()) for name, value in terms.items()}
         if not all(math.isfinite(value) for value in values.values()):
             raise NonFiniteLossError(f"step {state.step}: a loss term is not finite: {values}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,13 +17,16 @@ from model_export.config import PRESETS, TrainingConfig
 from model_export.data.class_shares import class_shares
 from model_export.data.loader import BatchPlan, batches
 from model_export.data.nyuv2 import open_split
+from model_export.data.photographs import Photographs
 from model_export.data.transforms import Augmentation
+from model_export.errors import FixableError
 from model_export.networks.build import build
 from model_export.networks.layers import PerforatedConv2d
 from model_export.networks.parser import DenseParser
 from model_export.training import checkpoint
 from model_export.training.log import TrainingLog, plot
 from model_export.training.loop import Batch, train
+from model_export.training.saved import StoredNetwork, load_network
 
 Validate = Callable[[DenseParser], dict[str, float]]
 
@@ -39,6 +42,7 @@ class RunOptions:
         validate_steps: between validations; 0: never.
         workers: processes that make batches.
         pseudo_labels: a folder of ID.png for the unlabelled images, as pseudo_labels.py writes it.
+        photographs: a folder of images to learn from in place of NYUv2, where the run is not supervised.
     """
 
     folder: Path
@@ -47,6 +51,7 @@ class RunOptions:
     validate_steps: int = 400
     workers: int = 1
     pseudo_labels: Path | None = None
+    photographs: Path | None = None
 
 
 def make_network(config: TrainingConfig, *, pretrained: bool = True) -> DenseParser:
@@ -66,7 +71,8 @@ def make_optimizer(network: DenseParser, config: TrainingConfig) -> torch.optim.
     _freeze(network, config)
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
     for name, parameter in network.named_parameters():
-        if not parameter.requires_grad or (".gate." in name and not config.gated):
+        trained = config.gated if ".gate." in name else not config.only_gates
+        if not parameter.requires_grad or not trained:
             parameter.requires_grad_(False)
             continue
         rate = (
@@ -98,32 +104,41 @@ def start(config: TrainingConfig, options: RunOptions) -> checkpoint.TrainingSta
     """A fresh or resumed run: options.folder/checkpoint.pt is taken up if it is there.
 
     Raises:
-        ValueError: options.initial lacks weights that no new part explains.
+        FixableError: options.initial lacks weights that no new part explains.
     """
-    torch.manual_seed(config.seed)
-    network = make_network(config)
-    if options.initial is not None:
-        _take_over(network, checkpoint.averaged_weights(checkpoint.read(options.initial)))
+    network = fresh_network(config, options)
     state = checkpoint.TrainingState(
         network, make_optimizer(network, config), checkpoint.WeightAverage(network, config.average_decay)
     )
+    if not config.supervised:
+        assert options.initial is not None, "a run without targets learns from an initial network"
+        state.teacher = load_network(options.initial).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     path = options.folder / "checkpoint.pt"
     if path.is_file():
         checkpoint.restore(checkpoint.read(path), state)
     return state
 
 
+def fresh_network(config: TrainingConfig, options: RunOptions) -> DenseParser:
+    """The run's network before its first step; the random generator is seeded for it."""
+    torch.manual_seed(config.seed)
+    network = make_network(config)
+    if options.initial is not None:
+        _take_over(network, StoredNetwork.read(options.initial).weights)
+    return network
+
+
 # Parts that a second stage may have anew: gates of another kind, and what follows a truncated encoder.
 _NEW_PARTS = (".gate.", "reduce.", "context.first.")
 
 
-def _take_over(network: DenseParser, weights: dict[str, Tensor]) -> None:
+def _take_over(network: DenseParser, weights: Mapping[str, Tensor]) -> None:
     """Copies the weights of equal name and shape; the others must belong to _NEW_PARTS."""
     own = network.state_dict()
     kept = [name for name in own if name not in weights or weights[name].shape != own[name].shape]
     lacking = [name for name in kept if not any(part in name for part in _NEW_PARTS)]
     if lacking:
-        raise ValueError(f"the initial checkpoint does not fit this network: {', '.join(lacking[:5])}")
+        raise FixableError(f"the initial checkpoint does not fit this network: {', '.join(lacking[:5])}")
     network.load_state_dict({name: own[name] if name in kept else weights[name] for name in own})
 
 
@@ -175,14 +190,16 @@ def _adjustment(config: TrainingConfig) -> Tensor | None:
 
 
 def _batches(config: TrainingConfig, options: RunOptions, step: int) -> Iterator[Batch]:
+    mine = Photographs(options.photographs) if options.photographs else None
+    frame = Augmentation.frame if mine is None else 0
     plans = [
-        BatchPlan(view.labelled, view.unlabelled, Augmentation(crop=view.crop, scale=view.scale))
+        BatchPlan(view.labelled, view.unlabelled, Augmentation(view.crop, view.scale, frame=frame))
         for view in config.views
     ]
     wanted = any(plan.unlabelled for plan in plans)
-    unlabelled = open_split("train_unlabelled", labels=options.pseudo_labels) if wanted else None
+    unlabelled = open_split("train_unlabelled", labels=options.pseudo_labels) if wanted and not mine else mine
     return batches(
-        open_split("train"), unlabelled, plans, config.steps,
+        mine or open_split("train"), unlabelled, plans, config.steps,
         seed=config.seed, start_step=step, workers=options.workers,
     )  # fmt: skip
 
@@ -211,8 +228,8 @@ def preset(name: str) -> TrainingConfig:
     """The configuration of that name.
 
     Raises:
-        ValueError: no such preset.
+        FixableError: no such preset.
     """
     if name not in PRESETS:
-        raise ValueError(f"no preset {name!r}; there are {sorted(PRESETS)}")
+        raise FixableError(f"no preset {name!r}; there are {sorted(PRESETS)}")
     return PRESETS[name]()

@@ -1,0 +1,126 @@
+"""The gates of a network that was trained densely, learned from photographs without labels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from model_export.config import TrainingConfig, View
+from model_export.data.loader import Samples
+from model_export.data.photographs import Photographs, read_image, working_size
+from model_export.errors import FixableError
+from model_export.evaluation.cost import count
+from model_export.networks.parser import SIZE_MULTIPLE, DenseParser
+from model_export.networks.pixels import normalise
+from model_export.training import train
+from model_export.training.saved import StoredNetwork, load_network
+
+LARGEST_CROP = (320, 416)
+ZOOM = (0.85, 1.6)
+"""Of a crop against the whole image in it, log-uniform."""
+STEPS = 200
+COMPARED = 8
+BUDGET = 0.5
+"""At which the maps of COMPARED photographs are compared with the dense ones."""
+
+
+def configuration(checkpoint: Path, photographs: Path, *, steps: int, batch: int) -> TrainingConfig:
+    """Stage 2 of a stored network: its gates drawn to its own dense pass.
+
+    Raises:
+        FixableError: no photograph, or a checkpoint that will not do.
+    """
+    stored = StoredNetwork.read(checkpoint)
+    if steps < 1 or batch < 1:
+        raise FixableError(f"steps and batch must be 1 or more, got {steps} and {batch}")
+    return TrainingConfig(
+        stored.name, {**stored.options, "gated": True}, gated=True, supervised=False,
+        multipool=stored.options.get("multipool") or "pag", steps=steps,
+        views=(_view(Photographs(photographs, COMPARED), batch),),
+        learning_rate=4e-4, gate_rate=5.0, warmup_steps=min(30, steps // 10), average_decay=0.98,
+        freeze_all_statistics=True,
+    )  # fmt: skip
+
+
+def _view(photographs: Photographs, batch: int) -> View:
+    """Crops of about two thirds of the photographs' median working size, or all of small ones."""
+    sizes = [working_size(*read_image(path).shape[:2]) for path in photographs.paths]
+    middle = np.median(sizes, axis=0)
+    crop = [
+        min(limit, int(side) // SIZE_MULTIPLE * SIZE_MULTIPLE)
+        for side, limit in zip(middle, LARGEST_CROP, strict=True)
+    ]
+    part = float(max(crop[0] / middle[0], crop[1] / middle[1]))
+    return View((crop[0], crop[1]), (part * ZOOM[0], part * ZOOM[1]), labelled=0, unlabelled=batch)
+
+
+@torch.no_grad()
+def agreement(
+    network: DenseParser, teacher: DenseParser, samples: Samples, budget: float
+) -> dict[str, float]:
+    """How the maps at a budget (equal gate ratios) agree with the teacher's dense ones, mean over samples.
+
+    `labels`: share of equal labels at stride 8; `depth`: mean ratio of depths, less 1; `normals`: mean angle
+    between them, degrees.
+    """
+    network.eval()
+    ratios = {name: torch.full((1,), ratio) for name, ratio in count(network).ratios(budget).items()}
+    rows = []
+    for position in range(len(samples)):
+        image = normalise(torch.from_numpy(samples[position].image)[None])
+        dense, sparse = teacher(image).present(), network(image, ratios).present()
+        rows.append({_NAMES[name]: _compare(name, sparse[name], dense[name]) for name in dense})
+    return {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
+
+
+_NAMES = {"semantic_logits": "labels", "log_depth": "depth", "normals": "normals"}
+
+
+def _compare(name: str, given: torch.Tensor, expected: torch.Tensor) -> float:
+    if name == "semantic_logits":
+        return float((given.argmax(1) == expected.argmax(1)).float().mean())
+    if name == "log_depth":
+        return float((given - expected).abs().exp().mean()) - 1
+    return float(torch.rad2deg(F.cosine_similarity(given, expected).clamp(-1, 1).acos()).mean())
+
+
+def learn_gates(
+    checkpoint: Path,
+    photographs: Path,
+    folder: Path,
+    *,
+    steps: int = STEPS,
+    batch: int = 4,
+    save_minutes: float = 3.0,
+) -> Path:
+    """Trains the gates; returns the checkpoint's path. Run again after an interruption, it goes on.
+
+    Says how the maps at BUDGET agreed with the dense ones of `checkpoint` before and do after, on a few of
+    the photographs.
+
+    Raises:
+        FixableError: no photograph, no gates to learn, or a checkpoint that will not do.
+    """
+    config = configuration(checkpoint, photographs, steps=steps, batch=batch)
+    options = train.RunOptions(
+        folder, checkpoint, save_minutes, validate_steps=0, workers=0, photographs=photographs
+    )
+    teacher, seen = load_network(checkpoint), Photographs(photographs, COMPARED, cropped=True)
+    print(_told("before", agreement(train.fresh_network(config, options), teacher, seen, BUDGET)))
+    path = train.run(config, options)
+    print(_told("after", agreement(load_network(path), teacher, seen, BUDGET)))
+    return path
+
+
+def _told(when: str, figures: Mapping[str, float]) -> str:
+    words = {
+        "labels": lambda value: f"{value:.1%} of the labels are equal",
+        "depth": lambda value: f"depths differ by {value:.1%}",
+        "normals": lambda value: f"normals by {value:.1f}°",
+    }
+    said = ", ".join(words[name](value) for name, value in figures.items())
+    return f"{when}: maps at budget {BUDGET:g} against the dense ones: {said}"
