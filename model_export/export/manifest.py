@@ -22,7 +22,7 @@ from service.model_files import file_entry
 
 @dataclass(frozen=True)
 class Identity:
-    """What a model folder is called and says of itself; an empty description: that of about, or of its tasks."""
+    """What a model folder is called and says of itself; without a description, one is made of its tasks."""
 
     name: str
     version: str
