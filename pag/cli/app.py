@@ -9,8 +9,9 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from pag.cli import doctor, export, serve
+from pag.cli import doctor, export, parse, serve
 from pag.cli.exit_codes import HELP, INTERRUPTED, Stop
+from pag.cli.files import remove_unfinished
 
 app = typer.Typer(
     name="pag",
@@ -22,7 +23,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command(epilog=HELP)(serve.serve)
+app.command(epilog=parse.EPILOG)(parse.parse)
+app.command()(serve.serve)
 app.command()(doctor.doctor)
 app.command(context_settings=export.SETTINGS)(export.export)
 
@@ -63,6 +65,7 @@ def _end(code: str | int | None) -> NoReturn:
     if not isinstance(code, int) or threading.active_count() == 1:
         sys.exit(code)
     # Requests under way must not hold the process.
+    remove_unfinished()
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)

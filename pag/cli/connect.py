@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pag.cli.exit_codes import NO_SERVER, USAGE, Stop
+from pag.cli.exit_codes import NO_SERVER, USAGE, Stop, code_of, told
 from pag.cli.extras import installed
-from pag.client import Client
+from pag.client import Client, PagError
 
 # For one photograph with all its tries; a deadline of its own ends earlier.
 TIMEOUT = 120.0
@@ -34,33 +34,31 @@ def connected(
     server: str | None, key: str | None, weights: Path | None, **settings: Any
 ) -> Iterator[Connection]:
     """The client; Stop says why there is none. `settings` are of the service inside this process."""
-    if server is not None:
-        with _client(server, key) as client:
-            client.wait_until_ready(READY_SECONDS)
-            yield Connection(client, JOBS, server)
-        return
-    if weights is not None:
-        settings["weights"] = weights
-    with _local(settings) as local, local.client(timeout=TIMEOUT, retries=RETRIES) as client:
-        yield Connection(client, local.jobs, "this process")
-
-
-def _client(server: str, key: str | None) -> Client:
     try:
-        return Client(
-            server if "://" in server or server.startswith("unix:") else f"http://{server}",
-            key=key,
-            timeout=TIMEOUT,
-            retries=RETRIES,
-        )
+        with ExitStack() as stack:
+            yield _remote(stack, server, key) if server is not None else _local(stack, weights, settings)
+    except PagError as error:
+        raise Stop(code_of(error), told(error)) from error
+
+
+def _remote(stack: ExitStack, server: str, key: str | None) -> Connection:
+    url = server if "://" in server or server.startswith("unix:") else f"http://{server}"
+    try:
+        client = stack.enter_context(Client(url, key=key, timeout=TIMEOUT, retries=RETRIES))
     except ValueError as error:
         raise Stop(USAGE, str(error)) from error
+    client.wait_until_ready(READY_SECONDS)
+    return Connection(client, JOBS, url)
 
 
-def _local(settings: dict[str, Any]) -> Any:
+def _local(stack: ExitStack, weights: Path | None, settings: dict[str, Any]) -> Connection:
     with installed(NO_SERVER):
         from pag.local import CannotStart, LocalServer  # noqa: PLC0415 - slow, and needs an extra
+    if weights is not None:
+        settings["weights"] = weights
     try:
-        return LocalServer(**settings)
+        local = stack.enter_context(LocalServer(**settings))
     except CannotStart as error:
         raise Stop(NO_SERVER, f"the service cannot start: {error}") from error
+    client = stack.enter_context(local.client(timeout=TIMEOUT, retries=RETRIES))
+    return Connection(client, local.jobs, "this process")

@@ -65,6 +65,12 @@ def code_of(error: PagError) -> int:
     return NO_SERVER
 
 
+def code_of_all(codes: set[int]) -> int:
+    """Exit code of a command whose inputs ended with `codes`."""
+    failures = codes - {DONE}
+    return DONE if not failures else OVERLOAD if failures == {OVERLOAD} else SOME_FAILED
+
+
 def concerns_all(error: PagError) -> bool:
     """Whether every further input would fail in the same way."""
     return code_of(error) in (NO_SERVER, REFUSED)

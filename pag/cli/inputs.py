@@ -1,0 +1,116 @@
+"""What INPUT means: files, folders, globs, standard input, videos and cameras; nothing is opened here."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from pag.cli.exit_codes import USAGE, Stop
+
+STDIN, CAMERA = "-", "camera:"
+PHOTOGRAPHS = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"}
+VIDEOS = {".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg"}
+# What pag wrote into a folder is no photograph of it.
+MADE = tuple(f".{name}.png" for name in ("semantics", "depth", "normals", "computed", "overlay"))
+Kind = Literal["photograph", "stdin", "video", "camera"]
+
+
+@dataclass(frozen=True)
+class Source:
+    """One input: what it is, how to name it to people, and its place below the folder that held it."""
+
+    kind: Kind
+    text: str
+    place: Path
+
+    @property
+    def is_moving(self) -> bool:
+        """Whether it has frames."""
+        return self.kind in ("video", "camera")
+
+    @property
+    def path(self) -> Path | None:
+        """The file, if it is one."""
+        return Path(self.text) if self.kind in ("photograph", "video") else None
+
+
+def find_sources(inputs: Sequence[str], *, recursive: bool, leave_out: Path | None = None) -> list[Source]:
+    """All inputs in the order given, each file once; Stop if one of them is not there.
+
+    Folders give their photographs by name; the folder `leave_out`, where maps go, is not looked into.
+    """
+    found: dict[str, Source] = {}
+    for text in inputs:
+        for source in _expand(text, recursive, leave_out):
+            found.setdefault(str(absolute(source.path)) if source.path else source.text, source)
+    return list(found.values())
+
+
+def absolute(path: Path) -> Path:
+    """The path from the root, without `..`; links stay links, so that each keeps its name."""
+    return Path(os.path.normpath(path.absolute()))
+
+
+def _expand(text: str, recursive: bool, leave_out: Path | None) -> Iterator[Source]:
+    if text == STDIN:
+        yield Source("stdin", text, Path("stdin"))
+    elif text.startswith(CAMERA):
+        yield Source("camera", text, Path(_camera_name(text)))
+    elif Path(text).is_dir():
+        yield from _in_folder(Path(text), recursive, leave_out)
+    elif os.path.lexists(text):
+        yield _file(text)
+    else:
+        for match in _matches(text):
+            yield from _expand(match, recursive, leave_out)
+
+
+def _matches(text: str) -> list[str]:
+    # Path.glob knows no absolute patterns.
+    matches = sorted(glob.glob(text, recursive=True)) if glob.has_magic(text) else []  # noqa: PTH207
+    if not matches:
+        raise Stop(USAGE, f"{text}: there is no such file; nothing was done")
+    return matches
+
+
+def _file(text: str) -> Source:
+    path = Path(text)
+    return Source("video" if path.suffix.lower() in VIDEOS else "photograph", text, Path(path.name))
+
+
+def _in_folder(folder: Path, recursive: bool, leave_out: Path | None) -> Iterator[Source]:
+    paths = sorted(_walk(folder, leave_out) if recursive else folder.iterdir())
+    chosen = [path for path in paths if _is_photograph(path)]
+    if not chosen:
+        hint = "" if recursive else "; --recursive looks into its folders too"
+        raise Stop(USAGE, f"{folder}: no photograph in this folder{hint}")
+    for path in chosen:
+        yield Source("photograph", str(path), path.relative_to(folder))
+
+
+def _walk(folder: Path, leave_out: Path | None) -> Iterator[Path]:
+    for root, folders, names in os.walk(folder):
+        here = Path(root)
+        folders[:] = [
+            name for name in folders if not name.startswith(".") and not _same(here / name, leave_out)
+        ]
+        yield from (here / name for name in names)
+
+
+def _is_photograph(path: Path) -> bool:
+    name = path.name.lower()
+    wanted = path.suffix.lower() in PHOTOGRAPHS and not name.startswith(".") and not name.endswith(MADE)
+    return wanted and path.is_file()
+
+
+def _same(path: Path, other: Path | None) -> bool:
+    return other is not None and other.exists() and path.samefile(other)
+
+
+def _camera_name(text: str) -> str:
+    letters = (letter if letter.isalnum() else "-" for letter in text)
+    return "".join(letters).strip("-")
