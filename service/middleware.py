@@ -22,9 +22,15 @@ from service.tracing import Served, Spans
 GIVEN_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 QUIET = {"/livez", "/readyz", "/healthz", "/health", "/metrics"}
 QUIET_BELOW = "/v2/health/"
-HEADS = {"http.response.start", "websocket.http.response.start", "websocket.accept"}
 # Status of a WebSocket that is open, and the code with which one ends whose server fails.
 SWITCHED, FAILED = 101, 1011
+# What begins an answer, and its status where it names none.
+HEADS = {
+    "http.response.start": 0,
+    "websocket.http.response.start": 0,
+    "websocket.accept": SWITCHED,
+    "websocket.close": 403,
+}
 
 log = structlog.get_logger(__name__)
 
@@ -102,8 +108,8 @@ class _Observed:
 
     async def send(self, message: Message) -> None:
         """ASGI send."""
-        if message["type"] in HEADS:
-            self.status = message.get("status", SWITCHED)
+        if message["type"] in HEADS and not self.status:
+            self.status = message.get("status", HEADS[message["type"]])
             self._answered = time.perf_counter()
             self._headers = message["headers"] = [
                 *message.get("headers", ()),

@@ -1,0 +1,20 @@
+"""A server whose network takes its time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from tests.service.ops.harness import hosting
+from tests.service.tiny_model import write_model
+
+
+@pytest.fixture(scope="session")
+def slow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    """Client of the whole server, whose model takes about 40 ms."""
+    root = tmp_path_factory.mktemp("slow")
+    write_model(root, slow_nodes=40)
+    with hosting(weights=root, max_wait=600, brownout=False) as client:
+        yield client

@@ -1,0 +1,81 @@
+"""Streams as a client sees them: a real WebSocket to a real server."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+import httpx
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import ClientConnection, connect
+
+from tests.service.conftest import GUARD_SECONDS, encoded, picture
+
+PHOTO = encoded(picture(64, 64))
+
+
+def opened(client: httpx.Client, query: dict[str, Any] | None = None, **more: Any) -> ClientConnection:
+    """A stream of the server that `client` asks; closes at the end of a `with`."""
+    address = f"ws://{client.base_url.host}:{client.base_url.port}/stream?{urlencode(query or {})}"
+    given = {"max_size": None, "compression": None, "open_timeout": GUARD_SECONDS, **more}
+    return connect(address, **given)
+
+
+def refused(client: httpx.Client, query: dict[str, Any] | None = None, **more: Any) -> httpx.Response:
+    """The HTTP answer to an opening that does not succeed."""
+    try:
+        with opened(client, query, **more):
+            raise AssertionError("the stream was opened")
+    except InvalidStatus as error:
+        answer = error.response
+        headers = list(answer.headers.raw_items())
+        return httpx.Response(answer.status_code, headers=headers, content=answer.body or b"")
+
+
+@dataclass(frozen=True)
+class Said:
+    """One message of the server, with the body that it announces."""
+
+    frame: int | None
+    dropped: int
+    told: dict[str, Any]
+    body: bytes | None
+
+    @property
+    def problem(self) -> str:
+        """Kind of its problem, empty if it has none."""
+        return str(self.told.get("problem", {}).get("type", "")).removeprefix("urn:problem-type:")
+
+
+def heard(stream: ClientConnection) -> Said:
+    """The next message, and its body if one follows."""
+    text = stream.recv(GUARD_SECONDS)
+    assert isinstance(text, str)
+    told = json.loads(text)
+    body = None
+    if "problem" not in told:
+        body = stream.recv(GUARD_SECONDS)
+        assert isinstance(body, bytes)
+    return Said(told["frame"], told.get("dropped", 0), told, body)
+
+
+def asked(stream: ClientConnection, frame: bytes = PHOTO) -> Said:
+    """What is said to one frame."""
+    stream.send(frame)
+    return heard(stream)
+
+
+def ended(stream: ClientConnection) -> tuple[int, str]:
+    """Code and reason of the close that the server sends next."""
+    for _ in stream:
+        raise AssertionError("the server said more")
+    assert stream.protocol.close_rcvd is not None, stream.protocol.close_exc
+    return stream.protocol.close_rcvd.code, stream.protocol.close_rcvd.reason
+
+
+def measured(client: httpx.Client, name: str) -> float:
+    """Value of a metric, `name` with its labels; 0 where it is not counted yet."""
+    lines = client.get("/metrics").text.splitlines()
+    return sum(float(line.split()[-1]) for line in lines if line.startswith(name + " "))
