@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Self, Unpack
 
 from websockets.asyncio.client import ClientConnection, connect, unix_connect
-from websockets.exceptions import ConnectionClosed, WebSocketException
+from websockets.exceptions import ConcurrencyError, ConnectionClosed, WebSocketException
 
 from pag.client.connecting import CLOSE_SECONDS, OPENED, connect_arguments, not_opened
 from pag.client.driving import run_async
@@ -37,6 +37,7 @@ class AsyncStream(BaseStream[Frames, ClientConnection]):
         self._sender: asyncio.Task[None] | None = None
 
     async def __aiter__(self) -> AsyncIterator[Frame]:
+        self._check_open()
         try:
             while (frame := await self._next()) is not None:
                 yield frame
@@ -58,7 +59,7 @@ class AsyncStream(BaseStream[Frames, ClientConnection]):
             self._sender.cancel()
             await asyncio.wait([self._sender])
         if self._connection is not None:
-            await self._connection.close()
+            await asyncio.gather(self._connection.close(), _drain(self._connection))
 
     async def __aenter__(self) -> Self:
         return self
@@ -132,6 +133,13 @@ class AsyncStream(BaseStream[Frames, ClientConnection]):
         except StopAsyncIteration:
             return None
         return frame if isinstance(frame, bytes) else await asyncio.to_thread(frame_bytes, frame)
+
+
+async def _drain(connection: ClientConnection) -> None:
+    # Answers that nobody took stand before the server's goodbye.
+    with suppress(ConnectionClosed, ConcurrencyError):
+        while True:
+            await connection.recv()
 
 
 def _asynchronous(frames: Frames) -> AsyncIterator[Image]:

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from pag.client.address import tls_context
-from pag.client.errors import StreamClosed
+from pag.client.errors import BadAnswer, StreamClosed
 from pag.client.exchange import Answer, Failure, Try
 from pag.client.settings import Settings
 from pag.client.version import USER_AGENT
@@ -51,6 +51,8 @@ def not_opened(error: Exception) -> Answer | Failure:
     """The reply to an opening that did not succeed."""
     if isinstance(error, InvalidStatus):
         response = error.response
+        if response.status_code < 300:
+            raise BadAnswer("There is no WebSocket at this address: is it another program's?") from error
         headers = {name.lower(): value for name, value in response.headers.raw_items()}
         return Answer(response.status_code, headers, bytes(response.body or b""))
     return Failure(error, timed_out=isinstance(error, TimeoutError))

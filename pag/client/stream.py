@@ -9,7 +9,7 @@ from contextlib import ExitStack, suppress
 from types import TracebackType
 from typing import Self, Unpack
 
-from websockets.exceptions import ConnectionClosed, WebSocketException
+from websockets.exceptions import ConcurrencyError, ConnectionClosed, WebSocketException
 from websockets.sync.client import ClientConnection, connect, unix_connect
 
 from pag.client.connecting import CLOSE_SECONDS, OPENED, connect_arguments, not_opened
@@ -37,6 +37,7 @@ class Stream(BaseStream[Iterable[Image], ClientConnection]):
         self._opened = ExitStack()
 
     def __iter__(self) -> Iterator[Frame]:
+        self._check_open()
         try:
             while (frame := self._next()) is not None:
                 yield frame
@@ -146,4 +147,10 @@ class Stream(BaseStream[Iterable[Image], ClientConnection]):
         else:
             with suppress(OSError):
                 connection.socket.shutdown(socket.SHUT_RDWR)
-        self._opened.close()
+        closing = threading.Thread(target=self._opened.close)
+        closing.start()
+        # Answers that nobody took stand before the server's goodbye.
+        with suppress(ConnectionClosed, ConcurrencyError, TimeoutError):
+            while True:
+                connection.recv(CLOSE_SECONDS)
+        closing.join()

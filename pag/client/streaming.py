@@ -58,9 +58,11 @@ class BaseStream(Generic[F, C]):
         state = "closed" if self._closing else "new" if self._connection is None else "open"
         return f"<{type(self).__name__} {self._settings.address} {state}>"
 
-    def _opening(self) -> Talk[Answer]:
+    def _check_open(self) -> None:
         if self._closing:
             raise PagError(CLOSED_BY_US)
+
+    def _opening(self) -> Talk[Answer]:
         request = questions.opening(self._options, self._answer)
         return exchange(request, self._settings.terms, self._settings.now())
 

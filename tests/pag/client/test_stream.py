@@ -1,0 +1,334 @@
+"""Frames through both clients' streams, to the real service and back."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import threading
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.server import ServerConnection
+from websockets.sync.server import serve as serve_websocket
+
+from pag import (
+    AsyncClient,
+    BadAnswer,
+    Busy,
+    Client,
+    Frame,
+    PagError,
+    Refused,
+    StreamClosed,
+    TimedOut,
+    Unreachable,
+)
+from tests.pag.client.conftest import PHOTO, PIXELS, foreign, says
+from tests.service.conftest import GUARD_SECONDS, Serve
+from tests.service.test_server import until
+from tests.service.tiny_model import write_model
+
+Ask = Callable[..., list[Frame]]
+
+
+def ask_sync(url: str, frames: Iterable[Any], most: int | None = None, **options: Any) -> list[Frame]:
+    settings = {"timeout": GUARD_SECONDS, **options.pop("settings", {})}
+    answers = []
+    with Client(url, **settings) as client:
+        for frame in client.stream(frames, **options):
+            answers.append(frame)
+            if len(answers) == most:
+                break
+    return answers
+
+
+def ask_async(url: str, frames: Iterable[Any], most: int | None = None, **options: Any) -> list[Frame]:
+    settings = {"timeout": GUARD_SECONDS, **options.pop("settings", {})}
+    answers = []
+
+    async def ask() -> None:
+        async with AsyncClient(url, **settings) as client, client.stream(frames, **options) as stream:
+            async for frame in stream:
+                answers.append(frame)
+                if len(answers) == most:
+                    break
+
+    asyncio.run(ask())
+    return answers
+
+
+@pytest.fixture(params=[ask_sync, ask_async], ids=["sync", "async"])
+def ask(request: pytest.FixtureRequest) -> Ask:
+    """A stream's answers, by either client."""
+    asking: Ask = request.param
+    return asking
+
+
+@pytest.fixture
+def no_threads_left() -> Iterator[None]:
+    yield
+    until(lambda: not [thread for thread in threading.enumerate() if thread.name == "pag-frames"])
+
+
+pytestmark = pytest.mark.usefixtures("no_threads_left")
+
+
+@pytest.fixture(scope="module")
+def slow(tmp_path_factory: pytest.TempPathFactory, serve: Serve) -> Iterator[str]:
+    """A service that takes some tens of milliseconds for each frame."""
+    root = tmp_path_factory.mktemp("slow")
+    write_model(root, slow_nodes=50)
+    with serve(weights=root, brownout=False) as http:
+        yield str(http.base_url)
+
+
+def test_answers_to_frames_are_those_to_photographs(ask: Ask, url: str, client: Client) -> None:
+    expected = client.parse(PHOTO, budget=0.5, tasks="depth,computed")
+    answers = ask(url, [PHOTO], budget=0.5, tasks=["depth", "computed"])
+    assert [(frame.number, frame.dropped, frame.problem) for frame in answers] == [(0, 0, None)]
+    parsing = answers[0].parsing
+    assert parsing is not None and list(parsing.maps) == ["depth", "computed"]
+    np.testing.assert_array_equal(parsing.depth, expected.depth)
+    assert parsing.milliseconds["inference"] > 0
+    assert repr(answers[0]).startswith("<Frame 0, 0 dropped: <Parsing 96x128 depth+computed")
+
+
+def test_every_frame_is_answered_where_that_is_asked_for(ask: Ask, slow: str) -> None:
+    answers = ask(slow, [PHOTO] * 12, every_frame=True, size="model")
+    assert [(frame.number, frame.dropped) for frame in answers] == [(number, 0) for number in range(12)]
+    assert all(frame.parsing is not None for frame in answers)
+
+
+def test_else_the_newest_wins_and_the_last_is_answered(ask: Ask, slow: str) -> None:
+    answers = ask(slow, [PHOTO] * 200, size="model")
+    assert len(answers) < 200
+    assert answers[-1].number == 199
+    assert sum(1 + frame.dropped for frame in answers) == 200
+    numbers = [frame.number for frame in answers]
+    assert numbers == sorted(set(numbers))
+
+
+def test_pixels_paths_and_files_are_frames(ask: Ask, url: str, photo_file: Path) -> None:
+    answers = ask(url, [PIXELS, photo_file, str(photo_file), bytearray(PHOTO)], every_frame=True)
+    formats = [frame.parsing.image.format for frame in answers if frame.parsing is not None]
+    assert formats == ["JPEG", "PNG", "PNG", "PNG"]
+
+
+def test_other_answers(ask: Ask, url: str, client: Client) -> None:
+    (frame,) = ask(url, [PHOTO], answer="zip", tasks="depth")
+    assert frame.files is not None and sorted(frame.files) == ["depth.png", "meta.json"]
+    assert frame.files["depth.png"] == client.files(PHOTO, tasks="depth")["depth.png"]
+    (frame,) = ask(url, [PHOTO], answer="overlay")
+    assert frame.overlay == client.overlay(PHOTO)
+
+
+def test_a_frame_s_problem_does_not_end_the_stream(ask: Ask, url: str) -> None:
+    answers = ask(url, [b"no image", PHOTO], every_frame=True)
+    assert answers[0].problem is not None and answers[0].problem.slug == "unsupported-image"
+    assert answers[0].parsing is None and "unsupported" in str(answers[0].problem.problem)
+    assert answers[1].parsing is not None
+
+
+def test_no_frames_no_answers(ask: Ask, url: str) -> None:
+    assert ask(url, []) == []
+
+
+def test_a_loop_left_early_ends_the_stream_and_its_thread(ask: Ask, url: str) -> None:
+    given = []
+
+    def endless() -> Iterator[bytes]:
+        while True:
+            given.append(PHOTO)
+            yield PHOTO
+
+    assert len(ask(url, endless(), most=3)) == 3
+    count = len(given)
+    threading.Event().wait(0.1)
+    assert len(given) == count
+
+
+def test_a_camera_s_failure_is_raised_in_the_loop(ask: Ask, url: str) -> None:
+    def unplugged() -> Iterator[bytes]:
+        yield PHOTO
+        raise OSError("the camera is gone")
+
+    with pytest.raises(OSError, match="the camera is gone"):
+        ask(url, unplugged())
+
+
+def test_what_is_no_frame_is_raised_in_the_loop(ask: Ask, url: str) -> None:
+    with pytest.raises(ValueError, match="not float64"):
+        ask(url, [np.zeros((8, 8, 3))])
+
+
+@pytest.mark.parametrize("frames", [PHOTO, "photo.jpg", Path("photo.jpg")])
+def test_one_image_is_no_stream(frames: Any, ask: Ask, url: str) -> None:
+    with pytest.raises(TypeError, match="for one use parse"):
+        ask(url, frames)
+
+
+def test_options_change_from_a_frame_on(url: str) -> None:
+    budgets = []
+    with Client(url, timeout=GUARD_SECONDS) as client, client.stream([PHOTO] * 8, every_frame=True) as stream:
+        stream.change(budget=0.5)
+        for frame in stream:
+            assert frame.parsing is not None
+            budgets.append(frame.parsing.budget.requested)
+            if frame.number == 2:
+                stream.change(budget=0.25, tasks=["depth"])
+        assert list(frame.parsing.maps) == ["depth"]
+    assert budgets[:3] == [0.5] * 3 and budgets[-1] == 0.25
+
+
+def test_options_change_for_tasks_too(url: str) -> None:
+    async def ask() -> list[float]:
+        budgets = []
+        async with AsyncClient(url, timeout=GUARD_SECONDS) as client:
+            stream = client.stream([PHOTO] * 8, every_frame=True, budget=0.5)
+            async for frame in stream:
+                assert frame.parsing is not None
+                budgets.append(frame.parsing.budget.requested)
+                await stream.change(budget=None)
+        return budgets
+
+    budgets = asyncio.run(ask())
+    assert (budgets[0], budgets[-1]) == (0.5, 1.0)
+
+
+def test_wrong_changes_are_raised_in_the_loop(url: str) -> None:
+    with Client(url, timeout=GUARD_SECONDS) as client:
+        stream = client.stream([PHOTO] * 9, every_frame=True)
+        with pytest.raises(Refused, match="budget"):
+            for _ in stream:
+                stream.change(budget=7)
+        assert "closed" in repr(stream)
+        with pytest.raises(PagError, match=r"open another with client\.stream"):
+            list(stream)
+
+
+def test_async_frames_are_awaited(url: str) -> None:
+    async def camera() -> AsyncIterator[bytes]:
+        for _ in range(4):
+            await asyncio.sleep(0.001)
+            yield PHOTO
+
+    async def ask() -> list[Frame]:
+        async with AsyncClient(url, timeout=GUARD_SECONDS) as client:
+            return [frame async for frame in client.stream(camera(), every_frame=True)]
+
+    assert [frame.number for frame in asyncio.run(ask())] == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "words"),
+    [
+        ({"budget": 2}, Refused, "query.budget"),
+        ({"model": "none"}, Refused, "loaded: tiny"),
+        ({"tasks": "smell"}, Refused, "No task 'smell'"),
+        ({"request_id": "x"}, TypeError, "no option 'request_id'"),
+    ],
+)
+def test_a_stream_that_cannot_be_is_refused(
+    options: dict[str, Any], error: type[Exception], words: str, ask: Ask, url: str
+) -> None:
+    with pytest.raises(error, match=words):
+        ask(url, [PHOTO], **options)
+
+
+def test_a_key_opens_a_stream(ask: Ask, serve: Serve) -> None:
+    with serve(api_keys="sesame") as http:
+        url = str(http.base_url)
+        assert len(ask(url, [PHOTO], settings={"key": "sesame"})) == 1
+        with pytest.raises(Refused, match="X-API-Key") as refused:
+            ask(url, [PHOTO])
+        assert refused.value.status == 401
+
+
+def test_too_many_streams_are_refused_until_one_ends(ask: Ask, serve: Serve) -> None:
+    with serve(max_streams=1) as http, Client(str(http.base_url)) as client:
+        url = str(http.base_url)
+        for _ in client.stream(itertools.repeat(PHOTO)):
+            with pytest.raises(Busy, match="PAG_MAX_STREAMS") as busy:
+                ask(url, [PHOTO], settings={"retries": 0})
+            break
+        assert (busy.value.status, busy.value.slug) == (429, "overloaded")
+        assert len(ask(url, [PHOTO])) == 1
+
+
+def test_where_nobody_listens_no_stream_is_opened(ask: Ask) -> None:
+    with pytest.raises(Unreachable, match="Is the server running there"):
+        ask("http://127.0.0.1:9", [PHOTO], settings={"retries": 0})
+
+
+def test_what_is_no_pag_parse_opens_no_stream(ask: Ask) -> None:
+    with foreign(says(200, b"hello")) as (url, _), pytest.raises(BadAnswer, match="no WebSocket"):
+        ask(url, [PHOTO], settings={"retries": 0})
+
+
+@contextmanager
+def other_server(handle: Callable[[ServerConnection], None]) -> Iterator[str]:
+    """A WebSocket server that is none of this service's."""
+    with serve_websocket(handle, "127.0.0.1", 0) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.socket.getsockname()[1]}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [(1001, "it is stopping"), (1009, "PAG_MAX_BODY_BYTES"), (1008, "too long"), (1011, "does not say why")],
+)
+def test_a_server_that_ends_a_stream_says_why(code: int, words: str, ask: Ask) -> None:
+    def handle(socket: ServerConnection) -> None:
+        socket.recv()
+        socket.close(code)
+
+    with other_server(handle) as url, pytest.raises(StreamClosed, match=words) as closed:
+        ask(url, [PHOTO] * 3, every_frame=True)
+    assert closed.value.code == code
+
+
+def test_a_connection_that_breaks_is_an_error(ask: Ask) -> None:
+    def handle(socket: ServerConnection) -> None:
+        socket.recv()
+        socket.socket.close()
+
+    with other_server(handle) as url, pytest.raises(StreamClosed, match="the connection broke") as closed:
+        ask(url, [PHOTO] * 3, every_frame=True)
+    assert closed.value.code == 1006
+
+
+def test_a_server_that_owes_an_answer_is_not_waited_for_longer_than_the_timeout(ask: Ask) -> None:
+    def handle(socket: ServerConnection) -> None:
+        try:
+            while True:
+                socket.recv()
+        except ConnectionClosed:
+            return
+
+    with other_server(handle) as url, pytest.raises(TimedOut, match="No answer to a frame"):
+        ask(url, [PHOTO], settings={"timeout": 0.3})
+
+
+@pytest.mark.parametrize("said", [b"maps", "no JSON", "[]", '{"frame": 0, "dropped": 0}', '{"problem": 3}'])
+def test_what_no_pag_parse_would_say_ends_a_stream(said: str | bytes, ask: Ask) -> None:
+    def handle(socket: ServerConnection) -> None:
+        socket.recv()
+        socket.send(said)
+        socket.send(said if isinstance(said, bytes) else b"maps")
+        try:
+            socket.recv()
+        except ConnectionClosed:
+            return
+
+    with other_server(handle) as url, pytest.raises(BadAnswer):
+        ask(url, [PHOTO])
