@@ -9,7 +9,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from pag.cli import doctor, export, parse, serve
+from pag.cli import bench, doctor, export, models, parse, serve
 from pag.cli.exit_codes import HELP, INTERRUPTED, Stop
 from pag.cli.files import remove_unfinished
 
@@ -25,6 +25,8 @@ app = typer.Typer(
 )
 app.command(epilog=parse.EPILOG)(parse.parse)
 app.command()(serve.serve)
+app.command(epilog=models.EPILOG)(models.models)
+app.command(epilog=bench.EPILOG)(bench.bench)
 app.command()(doctor.doctor)
 app.command(context_settings=export.SETTINGS)(export.export)
 

@@ -27,7 +27,6 @@ OF_ALL = {"unknown-model", "unknown-task", "invalid-parameter", "not-acceptable"
 OF_ALL_STATUSES = {401, 403, 404, 405, 406}
 
 FIXES = {
-    "undecodable-image": "open it in a viewer and save it anew",
     "unsupported-image": "convert it to JPEG or PNG",
     "empty-body": "the file is empty: copy it anew",
     "image-too-large": "make it smaller, or raise PAG_MAX_PIXELS of the server",

@@ -102,7 +102,8 @@ class Report:
         counts = {"done": totals.done, "skipped": totals.skipped, "failed": totals.failed}
         parts = [f"{count} {word}" for word, count in counts.items() if count or word == "done"]
         mean = "" if totals.mean_budget is None else f", mean budget used {totals.mean_budget:.2f}"
-        work = f"{len(totals.budgets)} {self._unit} in {seconds:.1f} s ({totals.rate:.1f}/s)"
+        unit = self._unit if len(totals.budgets) != 1 else self._unit.removesuffix("s")
+        work = f"{len(totals.budgets)} {unit} in {seconds:.1f} s ({totals.rate:.1f}/s)"
         return f"{', '.join(parts)}; {work}{mean}"
 
     def _say(self, text: str) -> None:

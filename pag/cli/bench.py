@@ -1,0 +1,58 @@
+"""`pag bench`: how long an answer takes here, at each budget."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pag.cli import options
+from pag.cli.exit_codes import HELP, USAGE, Stop
+
+EPILOG = f"""\b
+p50, p95   milliseconds of one client, from asking to arrays; budgets take turns
+images/s   of --jobs clients at a time
+then       milliseconds of each stage in the server, medians of one client
+
+{HELP}"""
+
+
+def _read_budgets(text: str) -> str:
+    try:
+        good = all(0 < float(part) <= 1 for part in text.split(","))
+    except ValueError:
+        good = False
+    if not good:
+        raise typer.BadParameter("shares in (0, 1] with commas, such as 1,0.7,0.5,0.3.")
+    return text
+
+
+def bench(
+    server: options.Server = None,
+    key: options.Key = None,
+    weights: options.Weights = None,
+    model: options.ModelName = None,
+    budgets: Annotated[
+        str, typer.Option(metavar="SHARES", callback=_read_budgets, help="With commas.")
+    ] = "1,0.7,0.5,0.3",
+    image: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Photograph. Default: a made one of 640x480.")
+    ] = None,
+    tasks: options.Tasks = None,
+    seconds: Annotated[float, typer.Option(min=0.1, help="For all budgets together.")] = 10.0,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, max=64, metavar="N", help="Clients at a time. Default: as in parse.")
+    ] = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Measure latency, rate and stages at each budget, on this machine or a server."""
+    try:
+        data = image.read_bytes() if image else None
+    except OSError as error:
+        raise Stop(USAGE, f"{image}: {error.strerror}") from error
+    from pag.cli import benching  # noqa: PLC0415 - quick --help
+
+    shares = [float(part) for part in budgets.split(",")]
+    orders = benching.Orders(shares, data, tasks, model, seconds, jobs, as_json=as_json)
+    benching.run(orders, server, key, weights)
