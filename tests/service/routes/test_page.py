@@ -7,11 +7,13 @@ import re
 import httpx
 import pytest
 
-from service.routes.page import FOLDER
+from service.routes.page import FOLDER, MEDIA_TYPES
 from tests.service.conftest import Serve
 from tests.service.routes.test_parse import assert_problem
 
-FILES = sorted(path.relative_to(FOLDER).as_posix() for path in FOLDER.rglob("*") if path.is_file())
+FILES = sorted(
+    path.relative_to(FOLDER).as_posix() for path in FOLDER.rglob("*") if path.suffix in MEDIA_TYPES
+)
 
 
 def test_the_page_is_at_the_root(client: httpx.Client) -> None:

@@ -1,0 +1,60 @@
+/** The camera: its pictures as JPEG, one when it is asked for. */
+
+const QUALITY = 0.85;
+const WANTED = { video: { width: { ideal: 640 }, height: { ideal: 480 }, facingMode: "environment" }, audio: false };
+
+/** A camera that runs until `stop`; throws an Error that says why there is none. */
+export class Camera {
+  #video;
+  #stream = null;
+  #canvas = document.createElement("canvas");
+
+  /** @param {HTMLVideoElement} video plays the camera, seen or not */
+  constructor(video) {
+    this.#video = video;
+  }
+
+  /** Ask for the camera and start it. */
+  async start() {
+    // Browsers give it to pages of https and of this machine alone.
+    if (!navigator.mediaDevices) throw new Error("This browser lends its camera to pages of https or of localhost only.");
+    try {
+      this.#stream = await navigator.mediaDevices.getUserMedia(WANTED);
+    } catch (error) {
+      throw new Error(WHY[error.name] ?? `The camera did not start: ${error.message}.`);
+    }
+    this.#video.srcObject = this.#stream;
+    await this.#video.play();
+  }
+
+  /** Resolves at the next picture that the camera shows. */
+  next() {
+    return new Promise((resolve) => {
+      if (this.#video.requestVideoFrameCallback) this.#video.requestVideoFrameCallback(() => resolve());
+      else setTimeout(resolve, 33);
+    });
+  }
+
+  /** The picture shown now, a photograph as elsewhere that is `live`. */
+  async photograph() {
+    const [canvas, video] = [this.#canvas, this.#video];
+    Object.assign(canvas, { width: video.videoWidth, height: video.videoHeight });
+    canvas.getContext("2d").drawImage(video, 0, 0);
+    const image = await createImageBitmap(canvas);
+    const blob = await new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg", QUALITY));
+    return { name: "frame.jpg", blob, image, width: canvas.width, height: canvas.height, address: null, live: true };
+  }
+
+  /** Give the camera back. */
+  stop() {
+    for (const track of this.#stream?.getTracks() ?? []) track.stop();
+    this.#stream = null;
+    this.#video.srcObject = null;
+  }
+}
+
+const WHY = {
+  NotAllowedError: "The camera was not allowed. Allow it for this page in the browser's settings.",
+  NotFoundError: "This device has no camera.",
+  NotReadableError: "The camera is in use elsewhere.",
+};

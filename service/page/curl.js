@@ -1,0 +1,18 @@
+/** The request that was just made, as a command line of curl. */
+
+/** `text` as one word of a POSIX shell. */
+export function quoted(text) {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+}
+
+/**
+ * Command that asks for the same: {address, photo} of an answer; the key stands as $PAG_KEY, never itself.
+ * A sample is fetched first; a camera's frame is taken to be saved as frame.jpg.
+ */
+export function curlOf(address, photo, hasKey) {
+  const parts = ["curl"];
+  if (hasKey) parts.push('-H "Authorization: Bearer $PAG_KEY"');
+  parts.push("-H 'Accept: application/x-npz'", `--data-binary ${quoted(`@${photo.name}`)}`, quoted(address), "-o maps.npz");
+  const command = parts.join(" \\\n  ");
+  return photo.address ? `curl ${quoted(photo.address)} -o ${quoted(photo.name)}\n${command}` : command;
+}
