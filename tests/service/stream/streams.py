@@ -31,7 +31,7 @@ def refused(client: httpx.Client, query: dict[str, Any] | None = None, **more: A
     except InvalidStatus as error:
         answer = error.response
         headers = list(answer.headers.raw_items())
-        return httpx.Response(answer.status_code, headers=headers, content=answer.body or b"")
+        return httpx.Response(answer.status_code, headers=headers, content=bytes(answer.body or b""))
 
 
 @dataclass(frozen=True)
