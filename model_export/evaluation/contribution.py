@@ -37,16 +37,21 @@ class Targets:
         self._normals = [np.ascontiguousarray(part) for part in np.moveaxis(sample.normals, -1, 0)]
         self._normals_at = np.flatnonzero(sum(part * part for part in self._normals) > 0.25)
 
-    def compare(self, labels: Labels, depth: Floats, normals: Floats) -> Statistics:
+    def compare(
+        self, labels: Labels | None, depth: Floats | None = None, normals: Floats | None = None
+    ) -> Statistics:
         """Of maps [H, W], [H, W] metres and [H, W, 3] (of any length but zero), without leading axes.
+
+        A map that the network does not give contributes nothing.
 
         Raises:
             ValueError: a map has another size than the targets, or a label is not a class.
         """
-        if not labels.shape == depth.shape == normals.shape[:2] == self._shape:
-            raise ValueError(f"maps {labels.shape}, {depth.shape}, {normals.shape} are not {self._shape}")
-        angles = self._angles(normals)
-        plain, aligned = self._depth_errors(depth)
+        shapes = [values.shape[:2] for values in (labels, depth, normals) if values is not None]
+        if any(shape != self._shape for shape in shapes):
+            raise ValueError(f"maps {shapes} are not {self._shape}")
+        angles = np.zeros(0, np.float32) if normals is None else self._angles(normals)
+        plain, aligned = (np.zeros(6), np.zeros(6)) if depth is None else self._depth_errors(depth)
         within = [np.count_nonzero(angles < limit) for limit in LIMITS.values()]
         return Statistics(
             confusion=self._confusion(labels),
@@ -56,8 +61,10 @@ class Targets:
             angles=_histogram(angles),
         )
 
-    def _confusion(self, labels: Labels) -> Array:
+    def _confusion(self, labels: Labels | None) -> Array:
         classes = self._classes
+        if labels is None:
+            return np.zeros((classes, classes), np.int32)
         if labels.size and not 0 <= labels.min() <= labels.max() < classes:
             raise ValueError(f"a predicted label goes beyond 0..{classes - 1}")
         cells = (self._first_cell + labels).ravel()

@@ -14,6 +14,7 @@ import perforated_conv
 import torch
 from tqdm import tqdm
 
+from model_export.data.classes import NYU40
 from model_export.data.loader import Samples
 from model_export.data.sample import Sample
 from model_export.evaluation.contribution import Targets
@@ -127,16 +128,17 @@ def evaluate(
     points: Sequence[Point],
     *,
     multiple: int = SIZE_MULTIPLE,
+    classes: int = len(NYU40),
     progress: bool = True,
 ) -> Evaluation:
     """All samples at all points; depths and normals also of images without labels.
 
-    multiple: of both sides of what the network is fed.
+    multiple: of both sides of what the network is fed; classes: of the samples' labels.
     """
     rows = []
     for position in tqdm(range(len(samples)), desc="evaluate", unit="image", disable=not progress):
         sample = samples[position]
-        targets = Targets(sample)
+        targets = Targets(sample, classes)
         rows.append(stacked([_contribution(predictor, sample, targets, point, multiple) for point in points]))
     images = getattr(samples, "ids", None) or [str(position) for position in range(len(samples))]
     by_point = Statistics(**{name: np.swapaxes(a, 0, 1) for name, a in stacked(rows).arrays().items()})
@@ -149,9 +151,15 @@ def of_scaled_camera(depth: Floats, normals: Floats, scale: float) -> tuple[Floa
     A network knows one camera. By it a smaller image shows the scene farther away, its z stretched by
     1 / scale, and a plane's normal (a, b, c) as (a, b, scale c): as transforms.warp taught it, undone here.
     """
-    if scale == 1:
-        return depth, normals
-    return depth * np.float32(scale), normals * np.array([scale, scale, 1], np.float32)
+    return _depth_of_scaled(depth, scale), _normals_of_scaled(normals, scale)
+
+
+def _depth_of_scaled(depth: Floats, scale: float) -> Floats:
+    return depth if scale == 1 else depth * np.float32(scale)
+
+
+def _normals_of_scaled(normals: Floats, scale: float) -> Floats:
+    return normals if scale == 1 else normals * np.array([scale, scale, 1], np.float32)
 
 
 def _contribution(
@@ -160,6 +168,9 @@ def _contribution(
     height, width = sample.image.shape[:2]
     fit = Fit.of((height, width), point.scale, multiple)
     maps = predictor(fit.feed(sample.image), point.budget)
-    labels = upsampled_labels(maps["semantic_logits"], fit)
-    depth, normals = of_scaled_camera(maps["depth"], maps["normals"], point.scale)
-    return targets.compare(labels, fit.resample(depth), fit.resample(normals))
+    labels = upsampled_labels(maps["semantic_logits"], fit) if "semantic_logits" in maps else None
+    unscaled = {"depth": _depth_of_scaled, "normals": _normals_of_scaled}
+    geometry = {
+        name: fit.resample(undo(maps[name], point.scale)) for name, undo in unscaled.items() if name in maps
+    }
+    return targets.compare(labels, **geometry)

@@ -48,7 +48,7 @@ def described(
             "seed": bootstrap.SEED,
             "coverage": bootstrap.COVERAGE,
         },
-        "classes": list(NYU40),
+        "classes": list(about.get("classes", NYU40)),
         "points": [_point(evaluation.at(point), point, costs[point]) for point in evaluation.points],
     }
     rounded: dict[str, Any] = _rounded(content)

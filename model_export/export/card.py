@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,6 +10,9 @@ from service.manifest import MetricsRow, ModelManifest
 
 CARD_NAME = "card.md"
 FIGURES = {
+    "miou": "mIoU",
+    "miou40": "mIoU 40",
+    "miou13": "mIoU 13",
     "pixel_accuracy": "pixel acc.",
     "delta1": "delta1 (est. scale)",
     "delta1_aligned": "delta1 (aligned)",
@@ -69,13 +71,9 @@ def _table(manifest: ModelManifest, split: str) -> list[str]:
 
 
 def _figures(rows: Sequence[MetricsRow]) -> dict[str, str]:
-    """Name -> heading of the figures that the rows have, mean IoU first, of however many classes."""
-    given = dict.fromkeys(
-        name for row in rows for name, value in row.model_dump().items() if value is not None
-    )
-    classes = (name.removeprefix("miou") for name in given if re.fullmatch(r"miou\d+", name))
-    known = {f"miou{count}": f"mIoU {count}" for count in classes} | FIGURES
-    return {name: heading for name, heading in known.items() if name in given}
+    """Name -> heading of those FIGURES that the rows have."""
+    given = {name for row in rows for name, value in row.model_dump().items() if value is not None}
+    return {name: heading for name, heading in FIGURES.items() if name in given}
 
 
 def _number(row: MetricsRow, name: str) -> str:
