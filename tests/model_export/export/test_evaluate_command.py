@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from model_export.data.sample import Sample
-from model_export.evaluation import command, stored
+from model_export.evaluation import command, stored, truth
 from model_export.evaluation.points import Point
 from service.model_files import load_manifest
 
@@ -32,7 +32,7 @@ def samples() -> list[Sample]:
 
 
 def run(monkeypatch, samples, *words: object) -> None:
-    monkeypatch.setattr(command, "open_split", lambda _: samples)
+    monkeypatch.setattr(truth, "open_split", lambda _: samples)
     parser = argparse.ArgumentParser()
     command.add_arguments(parser)
     given = [str(word) for word in words]

@@ -1,0 +1,85 @@
+"""A network to evaluate: a stored one in torch, or an exported one in ONNX Runtime."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from model_export.evaluation import stored
+from model_export.evaluation.cost import REFERENCE_SIZE
+from model_export.evaluation.evaluate import OnnxPredictor, Predictor, TorchPredictor
+from model_export.evaluation.points import Fit, Point
+from model_export.export import export
+from model_export.export.budget_table import BudgetTable
+from model_export.export.exportable import ExportableParser
+from model_export.networks.parser import SIZE_MULTIPLE
+from service.budget import operating_point
+from service.manifest import MODEL_NAME, ModelManifest, SemanticsTask
+from service.model_files import load_manifest
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A network to evaluate.
+
+    Attributes:
+        name: of the model folder or of the run.
+        file: whose digest names the weights.
+        point: requested budget -> the point at which it is served.
+        cost: multiply-adds of a point, at the reference size.
+        classes: how many; 0 without semantics.
+        semantics: what a manifest says of them.
+    """
+
+    name: str
+    file: Path
+    predictor: Predictor
+    multiple: int
+    point: Callable[[float], Point]
+    cost: Callable[[Point], stored.Cost]
+    classes: int
+    semantics: SemanticsTask | None = None
+
+
+def of_model(folder: Path, *, native: bool) -> Subject:
+    """An exported model, in ONNX Runtime."""
+    manifest = load_manifest(folder)
+    predictor = OnnxPredictor(folder / MODEL_NAME, native=native)
+    multiple, semantics = manifest.input.size_multiple, manifest.tasks.semantics
+    return Subject(
+        manifest.name, folder / MODEL_NAME, predictor, multiple,
+        lambda budget: _served_at(manifest, budget), lambda point: _manifest_cost(manifest, point),
+        len(semantics.classes) if semantics else 0, semantics,
+    )  # fmt: skip
+
+
+def _served_at(manifest: ModelManifest, budget: float) -> Point:
+    served = operating_point(manifest, budget, *manifest.multiply_adds.reference_size)
+    return Point(served.scale, served.network_budget)
+
+
+def of_checkpoint(path: Path, table: BudgetTable | None) -> Subject:
+    """A stored network, in torch."""
+    exportable = export.load_exportable(path, table)
+    return Subject(
+        path.parent.name, path, TorchPredictor(exportable), SIZE_MULTIPLE,
+        lambda budget: Point(1.0, budget), lambda point: _torch_cost(exportable, point),
+        exportable.network.heads.classes,
+    )  # fmt: skip
+
+
+def _manifest_cost(manifest: ModelManifest, point: Point) -> stored.Cost:
+    size = Fit.of(manifest.multiply_adds.reference_size, point.scale, manifest.input.size_multiple).padded
+    multiply_adds = manifest.multiply_adds_at(point.budget, *size)
+    return stored.Cost(multiply_adds, multiply_adds / manifest.multiply_adds.total)
+
+
+def _torch_cost(exportable: ExportableParser, point: Point) -> stored.Cost:
+    height, width = Fit.of(REFERENCE_SIZE, point.scale, SIZE_MULTIPLE).padded
+    ratios = exportable.table.lookup(torch.tensor([point.budget]))
+    share = exportable.cost.share({name: float(ratio[0]) for name, ratio in ratios.items()})
+    share *= height * width / (REFERENCE_SIZE[0] * REFERENCE_SIZE[1])
+    return stored.Cost(round(share * exportable.cost.total), share)
