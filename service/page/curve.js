@@ -6,6 +6,7 @@ const PLOT = { left: 52, right: 366, top: 26, bottom: 196 };
 const ACCENT = "var(--accent, currentColor)";
 
 const METRICS = {
+  miou: ["Mean IoU", ""],
   miou40: ["Mean IoU, 40 classes", ""],
   miou13: ["Mean IoU, 13 classes", ""],
   pixel_accuracy: ["Pixel accuracy", ""],

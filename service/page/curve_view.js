@@ -3,7 +3,7 @@
 import { drawCurve, metricTitle } from "./curve.js";
 import { byId, make } from "./elements.js";
 
-const METRICS = ["miou40", "miou13", "pixel_accuracy", "delta1_aligned", "delta1", "rmse", "normal_mean_degrees", "normal_within_11_25"];
+const METRICS = ["miou", "miou40", "miou13", "pixel_accuracy", "delta1_aligned", "delta1", "rmse", "normal_mean_degrees", "normal_within_11_25"];
 
 /** Draw the curve of the model, and again with each answer. */
 export function mountCurve(state) {
