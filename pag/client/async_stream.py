@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Iterable
 from contextlib import suppress
 from types import TracebackType
-from typing import Self, Unpack
+from typing import Self, Unpack, cast
 
 from websockets.asyncio.client import ClientConnection, connect, unix_connect
 from websockets.exceptions import ConcurrencyError, ConnectionClosed, WebSocketException
@@ -20,6 +20,7 @@ from pag.client.parsing import Frame
 from pag.client.requests import FrameOptions
 from pag.client.streaming import MOST_UNANSWERED, BaseStream, Wanted
 
+END = object()
 Frames = Iterable[Image] | AsyncIterable[Image]
 
 
@@ -156,13 +157,13 @@ class _Threaded:
         return self
 
     async def __anext__(self) -> Image:
-        asked = asyncio.ensure_future(asyncio.to_thread(next, self._frames, None))
+        asked = asyncio.ensure_future(asyncio.to_thread(next, self._frames, END))
         try:
             frame = await asyncio.shield(asked)
         except asyncio.CancelledError:
             # The caller may be about to close what the frames come from.
             await asyncio.wait([asked], timeout=CLOSE_SECONDS)
             raise
-        if frame is None:
+        if frame is END:
             raise StopAsyncIteration
-        return frame
+        return cast(Image, frame)

@@ -129,16 +129,19 @@ class Stream(BaseStream[Iterable[Image], ClientConnection]):
 
     def _in_turn(self) -> Iterator[Image]:
         frames = iter(self._frames)
-        while not self._closing:
-            # First the turn, then the frame: it is not to grow old while it waits.
-            if self._every_frame:
-                self._turns.acquire()
+        while self._has_turn():
             try:
                 frame = next(frames)
             except StopIteration:
                 return
             if not self._closing:
                 yield frame
+
+    def _has_turn(self) -> bool:
+        # First the turn, then the frame: it is not to grow old while it waits.
+        if self._every_frame:
+            self._turns.acquire()
+        return not self._closing
 
     def _close_connection(self, connection: ClientConnection) -> None:
         # Whoever sends holds the connection: a server that takes nothing would hold us up too.

@@ -12,6 +12,7 @@ import pytest
 
 from pag import Client
 from tests.service.conftest import GUARD_SECONDS, Serve, _logs, encoded, picture, serve, weights
+from tests.service.tiny_model import write_model
 
 __all__ = ["_logs", "serve", "weights"]
 
@@ -32,6 +33,22 @@ def client(url: str) -> Iterator[Client]:
     """A client of it."""
     with Client(url, timeout=GUARD_SECONDS) as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def slow(tmp_path_factory: pytest.TempPathFactory, serve: Serve) -> Iterator[str]:
+    """A service that takes some tens of milliseconds for each photograph and holds few at a time."""
+    root = tmp_path_factory.mktemp("slow")
+    write_model(root, slow_nodes=40)
+    with serve(weights=root, brownout=False, max_pending=2) as http:
+        yield str(http.base_url)
+
+
+@pytest.fixture(scope="session")
+def strict(serve: Serve) -> Iterator[str]:
+    """A service that asks for the key "sesame" and takes one stream and small bodies alone."""
+    with serve(api_keys="open,sesame", max_streams=1, max_body_bytes=100_000) as http:
+        yield str(http.base_url)
 
 
 @pytest.fixture

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import socket
+import subprocess
 import threading
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -29,9 +31,8 @@ from pag import (
     Unreachable,
 )
 from tests.pag.client.conftest import PHOTO, PIXELS, foreign, says
-from tests.service.conftest import GUARD_SECONDS, Serve
-from tests.service.test_server import until
-from tests.service.tiny_model import write_model
+from tests.service.conftest import GUARD_SECONDS
+from tests.service.test_server import spawn, until
 
 Ask = Callable[..., list[Frame]]
 
@@ -76,15 +77,6 @@ def no_threads_left() -> Iterator[None]:
 
 
 pytestmark = pytest.mark.usefixtures("no_threads_left")
-
-
-@pytest.fixture(scope="module")
-def slow(tmp_path_factory: pytest.TempPathFactory, serve: Serve) -> Iterator[str]:
-    """A service that takes some tens of milliseconds for each frame."""
-    root = tmp_path_factory.mktemp("slow")
-    write_model(root, slow_nodes=50)
-    with serve(weights=root, brownout=False) as http:
-        yield str(http.base_url)
 
 
 def test_answers_to_frames_are_those_to_photographs(ask: Ask, url: str, client: Client) -> None:
@@ -240,24 +232,22 @@ def test_a_stream_that_cannot_be_is_refused(
         ask(url, [PHOTO], **options)
 
 
-def test_a_key_opens_a_stream(ask: Ask, serve: Serve) -> None:
-    with serve(api_keys="sesame") as http:
-        url = str(http.base_url)
-        assert len(ask(url, [PHOTO], settings={"key": "sesame"})) == 1
-        with pytest.raises(Refused, match="X-API-Key") as refused:
-            ask(url, [PHOTO])
-        assert refused.value.status == 401
+def test_a_key_opens_a_stream(ask: Ask, strict: str) -> None:
+    assert len(ask(strict, [PHOTO], settings={"key": "sesame"})) == 1
+    with pytest.raises(Refused, match="X-API-Key") as refused:
+        ask(strict, [PHOTO])
+    assert refused.value.status == 401
 
 
-def test_too_many_streams_are_refused_until_one_ends(ask: Ask, serve: Serve) -> None:
-    with serve(max_streams=1) as http, Client(str(http.base_url)) as client:
-        url = str(http.base_url)
+def test_too_many_streams_are_refused_until_one_ends(ask: Ask, strict: str) -> None:
+    with Client(strict, key="sesame", timeout=GUARD_SECONDS) as client:
         for _ in client.stream(itertools.repeat(PHOTO)):
             with pytest.raises(Busy, match="PAG_MAX_STREAMS") as busy:
-                ask(url, [PHOTO], settings={"retries": 0})
+                ask(strict, [PHOTO], settings={"key": "sesame", "retries": 0})
             break
         assert (busy.value.status, busy.value.slug) == (429, "overloaded")
-        assert len(ask(url, [PHOTO])) == 1
+        # The server learns of the departure a moment later than we.
+        assert len(ask(strict, [PHOTO], settings={"key": "sesame"})) == 1
 
 
 def test_where_nobody_listens_no_stream_is_opened(ask: Ask) -> None:
@@ -268,6 +258,38 @@ def test_where_nobody_listens_no_stream_is_opened(ask: Ask) -> None:
 def test_what_is_no_pag_parse_opens_no_stream(ask: Ask) -> None:
     with foreign(says(200, b"hello")) as (url, _), pytest.raises(BadAnswer, match="no WebSocket"):
         ask(url, [PHOTO], settings={"retries": 0})
+
+
+@contextmanager
+def process(weights: Path, **settings: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """The service as it is run, and its address."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    running = spawn(PAG_WEIGHTS=str(weights), PAG_PORT=str(port), **settings)
+    try:
+        with Client(f"http://127.0.0.1:{port}") as client:
+            client.wait_until_ready(GUARD_SECONDS)
+        yield running, f"http://127.0.0.1:{port}"
+    finally:
+        running.terminate()
+        running.communicate()
+
+
+def test_a_server_that_ends_a_stream_says_why_itself(ask: Ask, weights: Path) -> None:
+    with process(weights, PAG_MAX_BODY_BYTES="100000") as (running, url):
+        with pytest.raises(StreamClosed, match="PAG_MAX_BODY_BYTES") as closed:
+            ask(url, [PHOTO, bytes(200_000)], every_frame=True)
+        assert closed.value.code == 1009
+
+        def camera() -> Iterator[bytes]:
+            for number in itertools.count():
+                yield PHOTO
+                if number == 3:
+                    running.terminate()
+
+        with pytest.raises(StreamClosed, match="it is stopping") as closed:
+            ask(url, camera(), every_frame=True)
+        assert closed.value.code == 1001
 
 
 @contextmanager
@@ -288,9 +310,9 @@ def other_server(handle: Callable[[ServerConnection], None]) -> Iterator[str]:
     [(1001, "it is stopping"), (1009, "PAG_MAX_BODY_BYTES"), (1008, "too long"), (1011, "does not say why")],
 )
 def test_a_server_that_ends_a_stream_says_why(code: int, words: str, ask: Ask) -> None:
-    def handle(socket: ServerConnection) -> None:
-        socket.recv()
-        socket.close(code)
+    def handle(connection: ServerConnection) -> None:
+        connection.recv()
+        connection.close(code)
 
     with other_server(handle) as url, pytest.raises(StreamClosed, match=words) as closed:
         ask(url, [PHOTO] * 3, every_frame=True)
@@ -298,9 +320,9 @@ def test_a_server_that_ends_a_stream_says_why(code: int, words: str, ask: Ask) -
 
 
 def test_a_connection_that_breaks_is_an_error(ask: Ask) -> None:
-    def handle(socket: ServerConnection) -> None:
-        socket.recv()
-        socket.socket.close()
+    def handle(connection: ServerConnection) -> None:
+        connection.recv()
+        connection.socket.close()
 
     with other_server(handle) as url, pytest.raises(StreamClosed, match="the connection broke") as closed:
         ask(url, [PHOTO] * 3, every_frame=True)
@@ -308,10 +330,10 @@ def test_a_connection_that_breaks_is_an_error(ask: Ask) -> None:
 
 
 def test_a_server_that_owes_an_answer_is_not_waited_for_longer_than_the_timeout(ask: Ask) -> None:
-    def handle(socket: ServerConnection) -> None:
+    def handle(connection: ServerConnection) -> None:
         try:
             while True:
-                socket.recv()
+                connection.recv()
         except ConnectionClosed:
             return
 
@@ -321,12 +343,12 @@ def test_a_server_that_owes_an_answer_is_not_waited_for_longer_than_the_timeout(
 
 @pytest.mark.parametrize("said", [b"maps", "no JSON", "[]", '{"frame": 0, "dropped": 0}', '{"problem": 3}'])
 def test_what_no_pag_parse_would_say_ends_a_stream(said: str | bytes, ask: Ask) -> None:
-    def handle(socket: ServerConnection) -> None:
-        socket.recv()
-        socket.send(said)
-        socket.send(said if isinstance(said, bytes) else b"maps")
+    def handle(connection: ServerConnection) -> None:
+        connection.recv()
+        connection.send(said)
+        connection.send(said if isinstance(said, bytes) else b"maps")
         try:
-            socket.recv()
+            connection.recv()
         except ConnectionClosed:
             return
 
