@@ -27,7 +27,7 @@ const server = new Server();
 const latest = new Latest();
 const state = new State({
   models: [], model: null,
-  photo: null, sample: null,
+  photo: null,
   budget: Number(byId("budget").value), minBudget: null, deadline: null,
   answer: null, asked: null, range: null, rangeOf: "",
   view: "maps", highlight: null, cursor: null,

@@ -70,7 +70,7 @@ function show(compare, [left, right], { range, highlight }) {
 }
 
 function text({ meta, latency }) {
-  return `${budgetText(meta.budget.used)} · ${percent(meta.budget.share)} · ${duration(latency)}`;
+  return `Budget ${budgetText(meta.budget.used)} · ${percent(meta.budget.share)} · ${duration(latency)}`;
 }
 
 function agreement(left, right) {

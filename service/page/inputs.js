@@ -5,7 +5,7 @@ import { SAMPLES, photographOf, sampleOf } from "./photograph.js";
 
 /** Let the controls set `photo`, `budget`, `minBudget`, `deadline` and `model`; `guarded(work)` shows a problem. */
 export function mountInputs(state, server, guarded) {
-  const take = (file) => guarded(async () => state.set({ photo: await photographOf(file, file.name), sample: null }));
+  const take = (file) => guarded(async () => state.set({ photo: await photographOf(file, file.name) }));
   mountFiles(take);
   mountSamples(state, server, guarded);
   mountNumbers(state);
@@ -17,7 +17,7 @@ export function mountInputs(state, server, guarded) {
 
 /** Show the sample `file` as the photograph. */
 export async function openSample(state, server, file) {
-  state.set({ photo: await sampleOf(server, file), sample: file });
+  state.set({ photo: await sampleOf(server, file) });
 }
 
 function mountFiles(take) {
@@ -51,8 +51,10 @@ function mountSamples(state, server, guarded) {
     byId("samples").append(button);
   }
   byId("licences").textContent = `Samples: ${SAMPLES.map(({ licence }) => licence).join("; ")}.`;
-  state.on(["sample"], ({ sample }) => {
-    for (const button of byId("samples").children) button.ariaPressed = button.dataset.sample === sample;
+  state.on(["photo"], ({ photo }) => {
+    for (const button of byId("samples").children) {
+      button.ariaPressed = Boolean(photo?.address) && button.dataset.sample === photo.name;
+    }
   });
 }
 

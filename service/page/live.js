@@ -17,7 +17,7 @@ export function mountLive(state, server) {
   };
   byId("camera").addEventListener("click", async () => {
     if (state.values.streaming) return stop();
-    state.set({ streaming: true, sample: null, problem: null, status: "Starting the camera …" });
+    state.set({ streaming: true, problem: null, status: "Starting the camera …" });
     try {
       await camera.start();
       stream = open(state, server, stop);

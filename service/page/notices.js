@@ -6,6 +6,9 @@ import { isChanged, reasonText } from "./timing.js";
 const SLOW_MS = 300;
 const SETTLED_MS = 200;
 
+/** Statuses after which the very same request may succeed; 0: no answer. */
+const PASSING = [0, 408, 429, 500, 502, 503, 504];
+
 /** Show `busy`, `status` and `problem` as they change; `retry()` is asked for by a button, or once a key is given. */
 export function mountNotices(state, server, retry) {
   let timer = 0;
@@ -15,7 +18,7 @@ export function mountNotices(state, server, retry) {
     else byId("progress").hidden = true;
   });
   state.on(["status"], ({ status }) => (byId("status").textContent = status));
-  state.on(["problem"], ({ problem }) => showProblem(problem, retry));
+  state.on(["problem"], ({ problem, answer }) => showProblem(problem, answer, retry));
   state.on(["answer"], ({ answer }) => answer && showAnswer(state, answer));
   byId("key-form").addEventListener("submit", (event) => {
     event.preventDefault();
@@ -43,16 +46,27 @@ function showAnswer(state, { meta, latency, query }) {
   said = setTimeout(() => state.set({ status: state.values.streaming ? "Streaming from the camera" : status }), SETTLED_MS);
 }
 
-function showProblem(problem, retry) {
+function showProblem(problem, answer, retry) {
   const panel = byId("problem");
-  byId("key-form").hidden = problem?.status !== 401;
   panel.hidden = !problem;
   panel.replaceChildren();
+  byId("key-form").hidden = problem?.status !== 401;
   if (!problem) return;
   panel.append(make("strong", { textContent: problem.title }), make("p", { textContent: problem.detail }));
-  const again = make("button", { type: "button", textContent: "Try again" });
-  again.addEventListener("click", retry);
-  const id = problem.requestId ? make("span", { className: "quiet", textContent: `request ${problem.requestId}` }) : "";
-  panel.append(make("p", { className: "row" }, problem.status === 401 ? "" : again, id));
+  const about = make("p", { className: "row" });
+  if (PASSING.includes(problem.status)) about.append(againButton(retry));
+  if (answer) about.append(quiet(`The maps of ${answer.photo.name} below are from before.`));
+  if (problem.requestId) about.append(quiet(`Request ${problem.requestId}`));
+  panel.append(about);
   if (problem.status === 401) byId("key").focus();
+}
+
+function againButton(retry) {
+  const button = make("button", { type: "button", textContent: "Try again" });
+  button.addEventListener("click", retry);
+  return button;
+}
+
+function quiet(textContent) {
+  return make("span", { className: "quiet", textContent });
 }

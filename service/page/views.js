@@ -52,9 +52,16 @@ function keepRange(state, answer, range, rangeOf) {
 
 function redraw({ view, answer, highlight, range }) {
   if (!answer) return;
-  byId("stage").style.setProperty("--ratio", answer.width / answer.height);
+  shape(byId("stage"), answer.width / answer.height);
   if (view === "maps") drawMaps(answer, { highlight, range });
   if (view === "overlay") drawOverlay(answer, { highlight, range });
+}
+
+/** Wide pictures stand one below the other, tall ones three in a row. */
+function shape(stage, ratio) {
+  stage.style.setProperty("--ratio", ratio);
+  stage.classList.toggle("panorama", ratio > 2.2);
+  stage.classList.toggle("portrait", ratio < 0.9);
 }
 
 function drawMaps(answer, options) {
@@ -82,7 +89,7 @@ function drawOverlay(answer, options) {
 function drawKeys(answer, range) {
   byId("photograph-key").textContent = answer.photo.image ? "" : "not shown: this browser does not read its format";
   if (answer.maps.depth) scale(byId("depth-key"), DEPTH, `${range.near.toFixed(1)} m`, `${range.far.toFixed(1)} m`);
-  if (answer.maps.computed) scale(byId("computed-key"), SHARE, "none", "all gated work");
+  if (answer.maps.computed) scale(byId("computed-key"), SHARE, "none", "all");
 }
 
 function scale(place, colours, low, high) {
