@@ -80,8 +80,9 @@ export class PointDrawing {
     gl.uniform4f(this.#places.turn, Math.cos(yaw), -Math.sin(yaw), Math.cos(pitch), -Math.sin(pitch));
     gl.uniform2f(this.#places.pivot, middle, middle / zoom);
     gl.uniform2f(this.#places.focal, horizontal, (horizontal * width) / height);
-    // A little more than the spacing closes the gaps that turning opens.
-    gl.uniform1f(this.#places.size, 1.3 * spacing * (horizontal * width) / 2);
+    // Turning opens gaps between the points of a slope: larger ones close them.
+    const turned = Math.sqrt(1 - (Math.cos(yaw) * Math.cos(pitch)) ** 2);
+    gl.uniform1f(this.#places.size, ((1.3 + 2 * turned) * spacing * horizontal * width) / 2);
     gl.drawArrays(gl.POINTS, 0, count);
   }
 

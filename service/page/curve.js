@@ -2,7 +2,7 @@
 
 const WIDTH = 380;
 const HEIGHT = 240;
-const PLOT = { left: 52, right: 366, top: 26, bottom: 196 };
+const PLOT = { left: 52, right: 358, top: 26, bottom: 196 };
 const ACCENT = "var(--accent, currentColor)";
 
 const METRICS = {
