@@ -60,7 +60,7 @@ class AsyncStream(BaseStream[Frames, ClientConnection]):
             self._sender.cancel()
             await asyncio.wait([self._sender])
         if self._connection is not None:
-            await asyncio.gather(self._connection.close(), _drain(self._connection))
+            await _close(self._connection)
 
     async def __aenter__(self) -> Self:
         return self
@@ -134,6 +134,15 @@ class AsyncStream(BaseStream[Frames, ClientConnection]):
         except StopAsyncIteration:
             return None
         return frame if isinstance(frame, bytes) else await asyncio.to_thread(frame_bytes, frame)
+
+
+async def _close(connection: ClientConnection) -> None:
+    try:
+        async with asyncio.timeout(CLOSE_SECONDS):
+            await asyncio.gather(connection.close(), _drain(connection))
+    except TimeoutError:
+        # A server that takes nothing takes no goodbye either.
+        connection.transport.abort()
 
 
 async def _drain(connection: ClientConnection) -> None:

@@ -341,6 +341,18 @@ def test_a_server_that_owes_an_answer_is_not_waited_for_longer_than_the_timeout(
         ask(url, [PHOTO], settings={"timeout": 0.3})
 
 
+def test_a_server_that_takes_nothing_does_not_hold_the_caller_up(ask: Ask) -> None:
+    over = threading.Event()
+
+    def handle(connection: ServerConnection) -> None:
+        over.wait(GUARD_SECONDS)
+
+    with other_server(handle) as url:
+        with pytest.raises(TimedOut, match="No answer to a frame"):
+            ask(url, itertools.repeat(bytes(2**20)), settings={"timeout": 0.2})
+        over.set()
+
+
 @pytest.mark.parametrize("said", [b"maps", "no JSON", "[]", '{"frame": 0, "dropped": 0}', '{"problem": 3}'])
 def test_what_no_pag_parse_would_say_ends_a_stream(said: str | bytes, ask: Ask) -> None:
     def handle(connection: ServerConnection) -> None:
