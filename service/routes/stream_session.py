@@ -88,17 +88,19 @@ class Session:
             return
         self._count("dropped", frame.dropped)
         if isinstance(outcome, Failure):
-            await self._send(messages.failed(frame.number, frame.dropped, outcome.problem))
-            self._count("refused" if outcome.refused else "failed")
+            text = messages.failed(frame.number, frame.dropped, outcome.problem)
+            if await self._send(text):
+                self._count("refused" if outcome.refused else "failed")
             return
         rate = self._rate.note(time.perf_counter())
-        announcement = messages.answered(frame.number, frame.dropped, rate, outcome.media_type, outcome.meta)
-        await self._send(announcement, outcome.body)
-        self._count("answered")
+        text = messages.answered(frame.number, frame.dropped, rate, outcome.media_type, outcome.meta)
+        if await self._send(text, outcome.body):
+            self._count("answered")
 
-    async def _send(self, text: str, body: bytes | None = None) -> None:
+    async def _send(self, text: str, body: bytes | None = None) -> bool:
+        """Whether it could be sent."""
         if self._abandoned:
-            return
+            return False
         try:
             async with self._sending:
                 await self._socket.send_text(text)
@@ -106,6 +108,8 @@ class Session:
                     await self._socket.send_bytes(body)
         except WebSocketDisconnect:
             self._abandon()
+            return False
+        return True
 
     def _end(self, code: int, reason: str) -> None:
         """Take no more frames, and close with `code` once those on their way are answered."""

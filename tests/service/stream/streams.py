@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import math
+import time
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
 import httpx
-from websockets.exceptions import InvalidStatus
+import pytest
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from tests.service.conftest import GUARD_SECONDS, encoded, picture
+from tests.service.ops.harness import until
 
 PHOTO = encoded(picture(64, 64))
 
@@ -67,10 +71,24 @@ def asked(stream: ClientConnection, frame: bytes = PHOTO) -> Said:
     return heard(stream)
 
 
+def computing(client: httpx.Client, stream: ClientConnection) -> None:
+    """Return once a frame of `stream` is computed; sends as many as that takes."""
+    sent_at = -math.inf
+
+    def happens() -> bool:
+        nonlocal sent_at
+        if time.monotonic() - sent_at > 1:
+            stream.send(PHOTO)
+            sent_at = time.monotonic()
+        return measured(client, "pag_inflight_requests") > 0
+
+    until(happens)
+
+
 def ended(stream: ClientConnection) -> tuple[int, str]:
     """Code and reason of the close that the server sends next."""
-    for _ in stream:
-        raise AssertionError("the server said more")
+    with pytest.raises(ConnectionClosed):
+        stream.recv(GUARD_SECONDS)
     assert stream.protocol.close_rcvd is not None, stream.protocol.close_exc
     return stream.protocol.close_rcvd.code, stream.protocol.close_rcvd.reason
 
