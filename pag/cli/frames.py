@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -24,6 +25,8 @@ class Reader:
     """An open video or camera; OSError names what cannot be opened."""
 
     def __init__(self, text: str) -> None:
+        # What is wrong is said by this command, once.
+        os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
         cv2.utils.logging.setLogLevel(0)
         self._capture = cv2.VideoCapture(int(text) if text.isdecimal() else text)
         if not self._capture.isOpened():

@@ -1,0 +1,142 @@
+"""Every way to end has its code and one message that names the fix."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from pag.cli.exit_codes import MEANINGS
+from tests.pag.cli.conftest import Pag, files_below, run_pag, write_photo
+from tests.service.conftest import GUARD_SECONDS, Serve, encoded, picture
+from tests.service.ops.harness import bare_environment
+from tests.service.tiny_model import write_model
+
+
+def test_the_table_is_in_the_help() -> None:
+    for verb in ((), ("parse",), ("models",), ("bench",)):
+        said = run_pag(*verb, "--help").stdout.decode()
+        for code, meaning in MEANINGS.items():
+            assert f"{code:>3}  {meaning}" in said
+
+
+@pytest.mark.parametrize(
+    ("words", "fix"),
+    [
+        (["parse"], "Missing argument"),
+        (["parse", "PHOTO"], "--out"),
+        (["parse", "/nonexistent.jpg", "-o", "OUT"], "there is no such file"),
+        (["parse", "/nonexistent/*.jpg", "-o", "OUT"], "there is no such file"),
+        (["parse", "OUT", "-o", "OUT"], "no photograph in this folder"),
+        (["parse", "PHOTO", "-o", "OUT", "--budget", "1.5"], "more than 0 and at most 1"),
+        (["parse", "PHOTO", "-o", "OUT", "--overwrite", "--skip-existing"], "not both"),
+        (["parse", "PHOTO", "-o", "OUT/x.png"], "--tasks depth"),
+        (["parse", "PHOTO", "-o", "-"], "--tasks depth"),
+        (["parse", "PHOTO", "-o", "OUT/x.mp4"], "name for a video"),
+        (["parse", "PHOTO", "-o", "OUT/x.npz", "--format", "json"], "does not fit the name"),
+        (["parse", "PHOTO", "-o", "-", "--json", "--format", "npz"], "both take standard output"),
+        (["parse", "PHOTO", "OTHER", "-o", "OUT/x.npz"], "takes one input, not 2"),
+        (["parse", "PHOTO", "-o", "OUT", "--format", "overlay", "--tasks", "depth"], "leave --tasks out"),
+        (["parse", "PHOTO", "-o", "OUT", "--server", "ftp://x"], "http://HOST:PORT"),
+        (["bench", "--budgets", "2"], "shares in (0, 1]"),
+        (["bench", "--image", "/nonexistent.jpg"], "No such file"),
+        (["serve", "--weights", "/nonexistent"], "PAG_WEIGHTS"),
+    ],
+)
+def test_2_wrong_usage(words: list[str], fix: str, photo: Path, tmp_path: Path) -> None:
+    places = {"PHOTO": photo, "OTHER": write_photo(tmp_path / "other.jpg"), "OUT": tmp_path / "out"}
+    (tmp_path / "out").mkdir()
+    filled = [next((w.replace(k, str(v)) for k, v in places.items() if w.startswith(k)), w) for w in words]
+    ended = run_pag(*filled)
+    said = ended.stderr.decode()
+    assert (ended.returncode, fix in said, "Traceback" in said) == (2, True, False), said
+    assert ended.stdout == b""
+
+
+def test_3_nobody_there(photo: Path, tmp_path: Path) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        server = f"http://127.0.0.1:{probe.getsockname()[1]}"
+        ended = run_pag("parse", photo, "-o", tmp_path / "out", "--server", server)
+    assert ended.returncode == 3
+    assert server in ended.stderr.decode()
+    assert b"pag serve" in ended.stderr
+
+
+def test_3_it_cannot_start(photo: Path, tmp_path: Path) -> None:
+    ended = run_pag("parse", photo, "-o", tmp_path / "out", "--weights", tmp_path / "none")
+    assert ended.returncode == 3
+    said = ended.stderr.decode()
+    assert said.startswith(
+        f"pag: the service cannot start: weights folder {tmp_path / 'none'} does not exist"
+    )
+    assert said.endswith("or point PAG_WEIGHTS at it\n")
+    assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--model", "huge"], "loaded: tiny"),
+        (["--tasks", "edges"], "edges"),
+        (["--min-budget", "0.9"], "0.9"),
+    ],
+)
+def test_4_refused_as_a_whole(words: list[str], told: str, pag: Pag, photo: Path, tmp_path: Path) -> None:
+    other = write_photo(tmp_path / "other.jpg")
+    ended = pag("parse", photo, other, "-o", tmp_path / "out", "--budget", "0.5", *words)
+    assert ended.returncode == 4
+    assert told in ended.stderr.decode()
+    assert len(ended.stderr.splitlines()) == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_4_a_key_is_asked_for(serve: Serve, photo: Path, tmp_path: Path) -> None:
+    with serve(api_keys="the-key-of-this-server") as client:
+        words = ("parse", photo, "-o", tmp_path / "out", "--server", str(client.base_url))
+        refused = run_pag(*words)
+        assert (refused.returncode, b"--key or PAG_KEY" in refused.stderr) == (4, True)
+        assert run_pag(*words, PAG_KEY="the-key-of-this-server").returncode == 0
+
+
+def test_5_the_deadline_cannot_be_met(pag: Pag, photo: Path, tmp_path: Path) -> None:
+    ended = pag("parse", photo, "-o", tmp_path / "out", "--deadline-ms", "0.01")
+    assert ended.returncode == 5
+    assert b"deadline" in ended.stderr
+
+
+def test_1_wins_over_5(pag: Pag, photo: Path, tmp_path: Path) -> None:
+    broken = write_photo(tmp_path / "broken.jpg", b"hello")
+    assert pag("parse", photo, broken, "-o", tmp_path / "out", "--deadline-ms", "0.01").returncode in (1, 5)
+
+
+def test_130_ctrl_c_ends_at_once_and_keeps_what_is_done(tmp_path: Path) -> None:
+    write_model(tmp_path / "weights", slow_nodes=60)
+    first = write_photo(tmp_path / "in" / "0.jpg")
+    large = encoded(picture(480, 640), "JPEG")
+    others = [write_photo(tmp_path / "in" / f"{number}.jpg", large) for number in range(1, 60)]
+    out = tmp_path / "out"
+    words = ["parse", str(first), *map(str, others), "-o", str(out), "--weights", str(tmp_path / "weights")]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pag", *words], env=bare_environment(), stderr=subprocess.PIPE
+    )
+    deadline = time.monotonic() + GUARD_SECONDS
+    while not (out / "0.json").exists():
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    begun = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=GUARD_SECONDS)
+    assert process.returncode == 130, said
+    assert b"Traceback" not in said
+    assert time.monotonic() - begun < 30
+    names = files_below(out)
+    assert "0.depth.png" in names
+    assert len(names) < 240
+    assert not [name for name in names if name.endswith(".part")]

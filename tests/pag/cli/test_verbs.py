@@ -1,0 +1,116 @@
+"""The verbs beside parse."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from pag.cli.app import app
+from service.settings import settings_table
+from service.version import VERSION
+from tests.pag.cli.conftest import Pag, run_pag, write_photo
+from tests.service.ops.harness import Process, bare_environment
+
+
+def test_version_and_help() -> None:
+    assert run_pag("--version").stdout.decode() == f"pag {VERSION}\n"
+    said = run_pag("--help").stdout.decode()
+    assert all(verb in said for verb in ("parse", "serve", "models", "bench", "doctor", "export"))
+
+
+def test_help_and_completion_wait_for_nothing_heavy() -> None:
+    slow = "'numpy', 'cv2', 'httpx', 'onnxruntime', 'fastapi', 'rich'"
+    code = f"import sys, pag.cli; sys.exit(not {{{slow}}}.isdisjoint(sys.modules))"
+    ended = subprocess.run([sys.executable, "-c", code], env=bare_environment(), check=False)
+    assert ended.returncode == 0
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion(shell: str) -> None:
+    # The shell is otherwise found by looking at the parent process, which is no shell here.
+    script = run_pag("--show-completion", shell, _TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION="1").stdout
+    assert b"_PAG_COMPLETE" in script
+    words = {"COMP_WORDS": "pag pa", "COMP_CWORD": "1"} if shell == "bash" else {}
+    words |= {"_TYPER_COMPLETE_ARGS": "pag pa", "_TYPER_COMPLETE_FISH_ACTION": "get-args"}
+    assert b"parse" in run_pag(_PAG_COMPLETE=f"complete_{shell}", **words).stdout
+
+
+def test_models(pag: Pag) -> None:
+    said = pag("models").stdout.decode()
+    assert said.startswith("tiny 1.0.0, answers when none is named\n")
+    assert "maps: semantics, depth, normals, computed; 40 classes" in said
+    assert "least budget 0.25, default 1" in said
+    (model,) = json.loads(pag("models", "--json").stdout)["models"]
+    assert (model["name"], model["budget_floor"]) == ("tiny", 0.25)
+
+
+def test_bench(pag: Pag, tmp_path: Path) -> None:
+    photo = write_photo(tmp_path / "p.jpg")
+    words = ("bench", "--image", photo, "--seconds", "0.1", "--budgets", "1,0.5")
+    said = pag(*words).stdout.decode().splitlines()
+    assert said[0].startswith("tiny 1.0.0 on JPEG 96x64, http://127.0.0.1")
+    assert said[-3].split()[:6] == ["budget", "used", "share", "p50", "p95", "images/s"]
+    assert "inference" in said[-3]
+    rows = json.loads(pag(*words, "--json").stdout)["rows"]
+    assert [row["budget"] for row in rows] == [1, 0.5]
+    assert all(0 < row["p50"] <= row["p95"] and row["runs"] >= 3 for row in rows)
+    assert all(row["stages"]["inference"] > 0 and row["images_per_second"] > 0 for row in rows)
+
+
+def test_doctor(weights: Path) -> None:
+    ended = run_pag("doctor", "--json", PAG_WEIGHTS=str(weights), PAG_PORT="0")
+    assert (ended.returncode, json.loads(ended.stdout)["ok"]) == (0, True)
+    assert run_pag("doctor", PAG_WEIGHTS="/nonexistent", PAG_PORT="0").returncode == 1
+    wrong = run_pag("doctor", PAG_PORT="many")
+    assert (wrong.returncode, b"PAG_PORT" in wrong.stderr) == (2, True)
+
+
+def test_serve_and_stop(weights: Path) -> None:
+    with Process("-m", "pag", "serve", "--weights", str(weights), "--model", "tiny") as process:
+        assert process.client.get("/models").json()["models"][0]["default"]
+        process.stop()
+        status, logs = process.wait()
+    assert status == 0
+    assert all(json.loads(line) for line in logs.splitlines())
+
+
+def test_serve_tells_its_settings() -> None:
+    assert run_pag("serve", "--settings").stdout.decode() == settings_table() + "\n"
+
+
+def test_the_module_takes_no_verbs() -> None:
+    command = [sys.executable, "-m", "service", "doctor"]
+    ended = subprocess.run(command, env=bare_environment(), capture_output=True, check=False)
+    assert (ended.returncode, b"pag doctor" in ended.stderr) == (1, True)
+
+
+@pytest.mark.parametrize("module", ["torch", "model_export"])
+def test_export_names_the_extra_it_needs(module: str) -> None:
+    code = f"import sys; sys.modules[{module!r}] = None; from pag.cli import main; main()"
+    command = [sys.executable, "-c", code, "export", "--help"]
+    ended = subprocess.run(command, env=bare_environment(), capture_output=True, check=False)
+    assert (ended.returncode, b"pip install 'pag-parse[export]'" in ended.stderr) == (2, True)
+    assert len(ended.stderr.splitlines()) == 1
+
+
+def test_the_runtime_is_an_extra_too() -> None:
+    code = "import sys; sys.modules['onnxruntime'] = None; from pag.cli import main; main()"
+    for verb, status in (("doctor", 2), ("serve", 2), ("models", 3)):
+        command = [sys.executable, "-c", code, verb]
+        ended = subprocess.run(command, env=bare_environment(), capture_output=True, check=False)
+        assert (ended.returncode, b"pag-parse[cpu]" in ended.stderr) == (status, True), ended.stderr
+
+
+def test_export_hands_on_to_the_exports_own_commands() -> None:
+    pytest.importorskip("torch")
+    # In this process: it loads torch once for all tests.
+    run = CliRunner()
+    assert "verify" in run.invoke(app, ["export", "--help"]).stdout
+    assert "--preset" in run.invoke(app, ["export", "train", "--help"]).stdout
+    refused = run.invoke(app, ["export", "--checkpoints", "a.pt"])
+    assert (refused.exit_code, "--folder" in refused.stderr) == (2, True)

@@ -1,0 +1,127 @@
+"""Videos become videos of maps: every frame of a file, the newest frames of a camera."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from pag.cli.frames import Reader
+from tests.pag.cli.conftest import Pag, files_below, run_pag, write_photo
+from tests.service.conftest import picture
+
+FRAMES, RATE = 24, 12.0
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two seconds of a moving picture."""
+    path = tmp_path_factory.mktemp("clip") / "my film.avi"
+    pixels = picture(96, 128)
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), RATE, (128, 96))
+    for number in range(FRAMES):
+        writer.write(np.ascontiguousarray(np.roll(pixels, 4 * number, 1)))
+    writer.release()
+    return path
+
+
+def read(path: Path) -> tuple[list[np.ndarray], float]:
+    capture = cv2.VideoCapture(str(path))
+    frames = []
+    while (got := capture.read())[0]:
+        frames.append(got[1])
+    return frames, capture.get(cv2.CAP_PROP_FPS)
+
+
+def test_every_frame_in_order_at_the_same_rate(pag: Pag, clip: Path, tmp_path: Path) -> None:
+    ended = pag("parse", clip, "-o", tmp_path / "maps.mp4", "--json", "--budget", "0.5")
+    assert ended.returncode == 0, ended.stderr
+    frames, rate = read(tmp_path / "maps.mp4")
+    assert (len(frames), rate) == (FRAMES, RATE)
+    assert frames[0].shape == (96, 128, 3)
+    line = json.loads(ended.stdout)
+    assert (line["frames"], line["frames_without_answer"], line["outputs"]) == (
+        FRAMES, 0, [str(tmp_path / "maps.mp4")],
+    )  # fmt: skip
+    assert b"mean budget used 0.50" in ended.stderr
+    # The picture moves by the same step from frame to frame, so does its overlay.
+    originals, _ = read(clip)
+    distance = [np.abs(frames[i].astype(int) - originals[i]).mean() for i in (0, FRAMES - 1)]
+    crossed = np.abs(frames[0].astype(int) - originals[FRAMES // 2]).mean()
+    assert max(distance) < crossed
+
+
+@pytest.mark.parametrize("view", ["semantics", "depth", "normals", "side-by-side"])
+def test_views_into_a_folder(pag: Pag, clip: Path, tmp_path: Path, view: str) -> None:
+    assert pag("parse", clip, "-o", tmp_path, "--view", view, "--seconds", "0.5").returncode == 0
+    assert files_below(tmp_path) == [f"my film.{view}.mp4"]
+    frames, _ = read(tmp_path / f"my film.{view}.mp4")
+    assert len(frames) == RATE * 0.5
+    scale = 2 if view == "side-by-side" else 1
+    assert frames[0].shape == (96 * scale, 128 * scale, 3)
+    assert frames[0].std() > 0
+
+
+def test_without_a_server_and_with_small_maps(clip: Path, tmp_path: Path, weights: Path) -> None:
+    words = ("parse", clip, "-o", tmp_path / "m.avi", "--size", "model", "--view", "depth")
+    ended = run_pag(*words, "--weights", weights)
+    assert ended.returncode == 0, ended.stderr
+    assert len(read(tmp_path / "m.avi")[0]) == FRAMES
+
+
+def test_a_camera_gives_its_newest_frame(pag: Pag, clip: Path, tmp_path: Path) -> None:
+    # A file read as a camera is one that is far too fast: most of its frames are never parsed.
+    ended = pag("parse", f"camera:{clip}", "-o", tmp_path / "live.mp4", "--json")
+    assert ended.returncode == 0, ended.stderr
+    assert 1 <= json.loads(ended.stdout)["frames"] <= FRAMES
+
+
+def test_a_slow_taker_gets_the_newest(clip: Path) -> None:
+    reader = Reader(str(clip))
+    newest = reader.newest()
+    _, first = next(newest)
+    time.sleep(1)
+    _, second = next(newest)
+    last = read(clip)[0][-1]
+    assert np.array_equal(second, cv2.cvtColor(last, cv2.COLOR_BGR2RGB))
+    assert not np.array_equal(first, second)
+    assert list(newest) == []
+    reader.close()
+    assert not [thread for thread in threading.enumerate() if thread.name == "camera"]
+
+
+def test_a_photograph_and_a_video(pag: Pag, photo: Path, clip: Path, tmp_path: Path) -> None:
+    assert pag("parse", clip, photo, "-o", tmp_path / "out", "--seconds", "0.2").returncode == 0
+    names = files_below(tmp_path / "out")
+    assert {"my film.overlay.mp4", "photo.depth.png"} <= set(names)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"), [("broken.mp4", "cannot be opened as a video"), ("camera:97", "cannot be opened")]
+)
+def test_what_is_no_video(pag: Pag, tmp_path: Path, text: str, told: str) -> None:
+    if text == "broken.mp4":
+        text = str(write_photo(tmp_path / text, b"hello"))
+    ended = pag("parse", text, "-o", tmp_path / "out")
+    said = ended.stderr.decode()
+    assert (ended.returncode, told in said) == (1, True), said
+    assert len([line for line in said.splitlines() if "done" not in line]) == 1
+    assert files_below(tmp_path / "out") == []
+
+
+@pytest.mark.parametrize(
+    ("words", "fix"),
+    [
+        (["-o", "-"], "-o maps.mp4"),
+        (["-o", "x.png"], "is a video"),
+        (["-o", "x.mp4", "--tasks", "depth"], "--view"),
+    ],
+)
+def test_wrong_usage(clip: Path, words: list[str], fix: str) -> None:
+    ended = run_pag("parse", clip, *words)
+    assert (ended.returncode, fix in ended.stderr.decode()) == (2, True)

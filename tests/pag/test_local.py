@@ -1,0 +1,64 @@
+"""The service inside this process."""
+
+from __future__ import annotations
+
+import json
+import logging
+import stat
+from pathlib import Path
+
+import pytest
+
+from pag.local import CannotStart, LocalServer
+from service.model_files import file_entry
+from tests.service.conftest import GUARD_SECONDS, _logs, encoded, picture, weights
+from tests.service.tiny_model import write_model
+
+__all__ = ["_logs", "weights"]
+
+PHOTO = encoded(picture(64, 64))
+
+
+def test_it_parses_and_leaves_nothing_behind(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = logging.getLogger().handlers[:]
+    monkeypatch.setenv("PAG_API_KEYS", "not-for-this-process")
+    with LocalServer(weights=weights) as server:
+        folder = Path(server.url.removeprefix("unix:")).parent
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+        with server.client(timeout=GUARD_SECONDS) as client:
+            assert client.ready()
+            assert client.parse(PHOTO, budget=0.5).budget.used == 0.5
+    assert not folder.exists()
+    assert logging.getLogger().handlers == root
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [({"weights": "/nonexistent"}, "PAG_WEIGHTS"), ({"max_pending": 0}, "PAG_MAX_PENDING")],
+)
+def test_wrong_settings(settings: dict[str, object], words: str) -> None:
+    with pytest.raises(CannotStart, match=words):
+        LocalServer(**settings)
+
+
+def test_a_graph_that_cannot_be_loaded(tmp_path: Path) -> None:
+    write_model(tmp_path)
+    folder = tmp_path / "tiny"
+    (folder / "model.onnx").write_bytes(b"no graph")
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["files"]["model.onnx"] = file_entry(folder / "model.onnx").model_dump()
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(CannotStart) as caught, LocalServer(weights=tmp_path):
+        pass
+    assert "Protobuf" in str(caught.value) or "model" in str(caught.value)
+
+
+def test_a_model_that_cannot_be_run(tmp_path: Path) -> None:
+    write_model(tmp_path, only=(59, 80))
+    with pytest.raises(CannotStart, match="cannot be run"), LocalServer(weights=tmp_path):
+        pass
+
+
+def test_it_is_used_in_a_with_block(weights: Path) -> None:
+    with pytest.raises(RuntimeError, match="with block"):
+        _ = LocalServer(weights=weights).url
