@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from tests.service.ops.harness import bare_environment
 
 __all__ = ["_logs", "serve", "weights"]
 
+# Libraries write caches into a home: into none that is anybody's.
+HOME = tempfile.mkdtemp()
 PHOTO = encoded(picture(64, 96), "JPEG")
 Ended = subprocess.CompletedProcess[bytes]
 Pag = Callable[..., Ended]
@@ -23,7 +26,7 @@ def run_pag(*words: str | Path, stdin: bytes = b"", **environment: str) -> Ended
     """Run `pag` with these words to its end."""
     return subprocess.run(
         [sys.executable, "-m", "pag", *map(str, words)],
-        env={**bare_environment(), "HOME": "/nonexistent", **environment},
+        env={**bare_environment(), "HOME": HOME, **environment},
         input=stdin,
         capture_output=True,
         timeout=GUARD_SECONDS,
