@@ -100,13 +100,17 @@ async function guarded(work) {
     if (value !== SUPERSEDED) state.set({ problem: null });
     return value;
   } catch (error) {
-    const problem = error instanceof Problem ? error : new Problem({ title: "The page failed", detail: String(error) });
-    const { photo, answer } = state.values;
-    state.set({ problem, status: "" });
-    // What is shown stays what is asked about: back to the last photograph that worked.
-    if (PHOTOGRAPH_REFUSED.includes(problem.slug) && answer && photo !== answer.photo) state.set({ photo: answer.photo });
+    fail(error instanceof Problem ? error : new Problem({ title: "The page failed", detail: String(error) }));
     return undefined;
   }
+}
+
+function fail(problem) {
+  const { photo, answer } = state.values;
+  state.set({ problem, status: "" });
+  // What is shown stays what is asked about: back to the last photograph that worked.
+  const refused = PHOTOGRAPH_REFUSED.includes(problem.slug);
+  if (refused && answer && photo !== answer.photo) state.set({ photo: answer.photo });
 }
 
 function retry() {

@@ -17,7 +17,7 @@ export class Camera {
   /** Ask for the camera and start it. */
   async start() {
     // Browsers give it to pages of https and of this machine alone.
-    if (!navigator.mediaDevices) throw new Error("This browser lends its camera to pages of https or of localhost only.");
+    if (!navigator.mediaDevices) throw new Error(WHY.Insecure);
     try {
       this.#stream = await navigator.mediaDevices.getUserMedia(WANTED);
     } catch (error) {
@@ -54,6 +54,7 @@ export class Camera {
 }
 
 const WHY = {
+  Insecure: "This browser lends its camera to pages of https or of localhost only.",
   NotAllowedError: "The camera was not allowed. Allow it for this page in the browser's settings.",
   NotFoundError: "This device has no camera.",
   NotReadableError: "The camera is in use elsewhere.",

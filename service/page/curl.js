@@ -10,9 +10,14 @@ export function quoted(text) {
  * A sample is fetched first; a camera's frame is taken to be saved as frame.jpg.
  */
 export function curlOf(address, photo, hasKey) {
-  const parts = ["curl"];
-  if (hasKey) parts.push('-H "Authorization: Bearer $PAG_KEY"');
-  parts.push("-H 'Accept: application/x-npz'", `--data-binary ${quoted(`@${photo.name}`)}`, quoted(address), "-o maps.npz");
+  const parts = [
+    "curl",
+    ...(hasKey ? ['-H "Authorization: Bearer $PAG_KEY"'] : []),
+    "-H 'Accept: application/x-npz'",
+    `--data-binary ${quoted(`@${photo.name}`)}`,
+    quoted(address),
+    "-o maps.npz",
+  ];
   const command = parts.join(" \\\n  ");
   return photo.address ? `curl ${quoted(photo.address)} -o ${quoted(photo.name)}\n${command}` : command;
 }

@@ -3,7 +3,10 @@
 import { drawCurve, metricTitle } from "./curve.js";
 import { byId, make } from "./elements.js";
 
-const METRICS = ["miou", "miou40", "miou13", "pixel_accuracy", "delta1_aligned", "delta1", "rmse", "normal_mean_degrees", "normal_within_11_25"];
+const METRICS = [
+  "miou", "miou40", "miou13", "pixel_accuracy", "delta1_aligned", "delta1", "rmse", "normal_mean_degrees",
+  "normal_within_11_25",
+];
 
 /** Draw the curve of the model, and again with each answer. */
 export function mountCurve(state) {
@@ -28,7 +31,8 @@ function splitOf(model) {
 function showMetrics(select, { name, rows }, model) {
   const kept = select.value;
   const known = METRICS.filter((metric) => rows.some((row) => Number.isFinite(row[metric])));
-  select.replaceChildren(...known.map((metric) => make("option", { value: metric, textContent: metricTitle(metric) })));
+  const option = (metric) => make("option", { value: metric, textContent: metricTitle(metric) });
+  select.replaceChildren(...known.map(option));
   if (known.includes(kept)) select.value = kept;
   byId("curve-note").textContent = name ? `Measured on the ${name} split, not on this photograph.` : "";
   byId("curve-note").title = model.metrics.protocol ?? "";

@@ -5,11 +5,11 @@ import { byId, save } from "./elements.js";
 
 const COPIED_MS = 1500;
 
-/** How each link asks for its file. */
+/** How the links that ask for more than one map's PNG do it. */
 const KINDS = {
-  overlay: { query: { output: "overlay" }, accept: "image/png", ending: "png" },
-  npz: { accept: "application/x-npz", ending: "npz" },
-  zip: { accept: "application/zip", ending: "zip" },
+  overlay: { query: { output: "overlay" }, accept: "image/png", name: "overlay", ending: "png" },
+  npz: { accept: "application/x-npz", name: "maps", ending: "npz" },
+  zip: { accept: "application/zip", name: "maps", ending: "zip" },
 };
 
 /** Let links fetch what was answered; `guarded(work)` shows a problem of it. */
@@ -36,13 +36,14 @@ async function download(state, server, link) {
   const { answer } = state.values;
   if (!answer || link.ariaBusy === "true") return;
   const { map } = link.dataset;
-  const kind = KINDS[map] ?? { accept: "image/png", ending: "png" };
+  const { accept, ending, name } = KINDS[map] ?? { accept: "image/png", ending: "png", name: map };
   link.ariaBusy = "true";
   state.set({ status: `Fetching ${link.textContent} …` });
   try {
     const address = server.address("parse", downloadQuery(answer, map));
-    const response = await server.ask(address, { method: "POST", body: answer.photo.blob, headers: { Accept: kind.accept } });
-    save(await response.blob(), `${stem(answer.photo.name)}-${KINDS[map]?.query || !KINDS[map] ? map : "maps"}.${kind.ending}`);
+    const request = { method: "POST", body: answer.photo.blob, headers: { Accept: accept } };
+    const response = await server.ask(address, request);
+    save(await response.blob(), `${stem(answer.photo.name)}-${name}.${ending}`);
     state.set({ status: `Saved ${link.textContent}` });
   } finally {
     link.ariaBusy = "false";

@@ -77,5 +77,6 @@ function showModels(models, model) {
   byId("model").replaceChildren(...options);
   byId("model").value = model?.name ?? "";
   byId("model").disabled = models.length < 2;
-  byId("model").title = model ? `${model.description} Version ${model.version}. Weights: ${model.licence.weights}.` : "";
+  const about = model && `${model.description} Version ${model.version}. Weights: ${model.licence.weights}.`;
+  byId("model").title = about ?? "";
 }

@@ -57,7 +57,8 @@ export const draw = {
 /** Metres between which nearly all of a depth map float32 lies: {near, far}. */
 export function depthRange(depth) {
   const step = Math.max(1, Math.floor(depth.length / SAMPLES));
-  const values = depth.filter((value, i) => i % step === 0 && value > 0).sort();
+  const some = Float32Array.from({ length: Math.floor(depth.length / step) }, (_, i) => depth[i * step]);
+  const values = some.filter((value) => value > 0).sort();
   if (!values.length) return { near: 0, far: 1 };
   const near = Math.floor(10 * values[Math.floor(0.01 * values.length)]) / 10;
   const far = Math.ceil(10 * values[Math.floor(0.99 * (values.length - 1))]) / 10;

@@ -40,10 +40,11 @@ function showAnswer(state, { meta, latency, query }) {
   const { budget } = meta;
   byId("reason").textContent = reasonText(budget, query);
   byId("reason").classList.toggle("changed", isChanged(budget));
-  const status = `Budget ${budgetText(budget.used)}: ${percent(budget.share)} of the multiply-adds, ${duration(latency)}`;
+  const cost = `${percent(budget.share)} of the multiply-adds, ${duration(latency)}`;
+  const status = state.values.streaming ? "Streaming from the camera" : `Budget ${budgetText(budget.used)}: ${cost}`;
   // Read aloud: once the slider rests, and not for each frame of a camera.
   clearTimeout(said);
-  said = setTimeout(() => state.set({ status: state.values.streaming ? "Streaming from the camera" : status }), SETTLED_MS);
+  said = setTimeout(() => state.set({ status }), SETTLED_MS);
 }
 
 function showProblem(problem, answer, retry) {

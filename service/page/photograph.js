@@ -2,6 +2,7 @@
 
 /** Samples in the order shown: where they are, what they show, and who may use them. */
 export const SAMPLES = [
+  { file: "room.jpg", name: "Room", licence: "“room”, rendered for this project and no real place, CC0" },
   { file: "coffee.jpg", name: "Coffee", licence: "“coffee” by Rachel Michetti, from scikit-image, CC0" },
 ];
 

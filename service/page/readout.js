@@ -87,7 +87,8 @@ function entries(values) {
 }
 
 function field(term, ...content) {
-  return make("div", { data: { value: term.toLowerCase() } }, make("dt", { textContent: term }), make("dd", {}, ...content));
+  const [name, value] = [make("dt", { textContent: term }), make("dd", {}, ...content)];
+  return make("div", { data: { value: term.toLowerCase() } }, name, value);
 }
 
 function metresText(metres) {

@@ -30,7 +30,10 @@ export class Server {
     return new URL(path + (pairs.length ? `?${pairs.join("&")}` : ""), document.baseURI).href;
   }
 
-  /** Response to a request that succeeded; a Problem for any other; `onWait(seconds, try, tries)` before another try. */
+  /**
+   * Response to a request that succeeded; a Problem for any other. `onTry()` before each try, and
+   * `onWait(seconds, try, tries)` before the pause that the server asks for.
+   */
   async ask(address, { signal, onWait = () => {}, onTry = () => {}, headers = {}, ...request } = {}) {
     const key = this.key ? { Authorization: `Bearer ${this.key}` } : {};
     for (let attempt = 1; ; attempt += 1) {

@@ -6,7 +6,7 @@ import { Problem, problemOf } from "./server.js";
 // One is computed while the next is on its way; more would only grow old.
 const UNDER_WAY = 2;
 
-/** One stream; `onAnswer(answer, {rate, dropped})`, `onProblem(problem)` and, at its end, `onEnd(problem or null)`. */
+/** One stream; its handlers: `onAnswer(answer, {rate, dropped})`, `onProblem(problem)`, `onEnd(problem or null)`. */
 export class FrameStream {
   #socket;
   #handlers;

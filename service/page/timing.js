@@ -2,6 +2,8 @@
 
 import { budgetText, byId, duration, make, percent } from "./elements.js";
 
+const TRANSFER = "the way there and back, and what the server did besides";
+
 /** Show the figures of each answer. */
 export function mountTiming(state) {
   state.on(["answer"], ({ answer }) => {
@@ -15,10 +17,14 @@ export function mountTiming(state) {
 /** Why the budget used is what it is, in a sentence. */
 export function reasonText({ requested, used, reason }, { deadline_ms: deadline } = {}) {
   const [asked, got] = [budgetText(requested), budgetText(used)];
-  if (reason === "floor") return `Raised from ${asked} to ${got}: less than that this model does not serve for this image.`;
-  if (reason === "brownout") return `Lowered from ${asked} to ${got}: the server is busy (brown-out). A least budget opts out.`;
-  if (reason === "deadline") return `Lowered from ${asked} to ${got} to meet the deadline of ${deadline} ms.`;
-  return reason === "default" ? `${got}, the default: none was asked for.` : `As asked: ${asked}.`;
+  const sentences = {
+    client: `As asked: ${asked}.`,
+    default: `${got}, the default: none was asked for.`,
+    floor: `Raised from ${asked} to ${got}, the least that this model serves for this image.`,
+    brownout: `Lowered from ${asked} to ${got}: the server is busy (brown-out). A least budget opts out.`,
+    deadline: `Lowered from ${asked} to ${got} to meet the deadline of ${deadline} ms.`,
+  };
+  return sentences[reason] ?? `${got} (${reason}).`;
 }
 
 /** Whether the budget used is another than the one asked for. */
@@ -49,10 +55,11 @@ function showStages({ stages, latency }) {
 
 function stageRow(stage, milliseconds, from, part) {
   const bar = make("span", { className: "bar-part" });
-  Object.assign(bar.style, { marginLeft: `${100 * Math.min(from, 1)}%`, width: `${100 * Math.min(part, 1 - Math.min(from, 1))}%` });
+  const start = Math.min(from, 1);
+  Object.assign(bar.style, { marginLeft: `${100 * start}%`, width: `${100 * Math.min(part, 1 - start)}%` });
   return make(
     "tr",
-    { data: { stage }, title: stage === "transfer" ? "the way there and back, and what the server did besides" : "" },
+    { data: { stage }, title: stage === "transfer" ? TRANSFER : "" },
     make("th", { scope: "row", textContent: stage }),
     make("td", { className: "time", textContent: duration(milliseconds) }),
     make("td", { className: "line" }, bar),

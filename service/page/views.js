@@ -3,6 +3,7 @@
 import { gradient, DEPTH, SHARE } from "./colours.js";
 import { byId, make } from "./elements.js";
 import { depthRange, draw, steadyRange } from "./maps.js";
+import { mapsOf } from "./parsing.js";
 
 const MAPS = ["photograph", "semantics", "depth", "normals", "computed"];
 const READABLE = ["maps", "overlay"];
@@ -17,6 +18,7 @@ export function mountViews(state) {
     for (const tab of tabs) openTab(tab, tab.id === `view-${view}`);
     byId("readout").hidden = !READABLE.includes(view);
   });
+  state.on(["model"], ({ model }) => model && offer(mapsOf(model)));
   state.on(["answer"], ({ answer, range, rangeOf }) => answer && keepRange(state, answer, range, rangeOf));
   state.on(["answer", "view", "highlight", "range"], (values) => redraw(values));
   for (const id of ["overlay-map", "overlay-opacity"]) {
@@ -25,15 +27,24 @@ export function mountViews(state) {
   byId("normals-key").append(normalsKey());
 }
 
-function moveFocus(event, tabs, choose) {
-  const step = { ArrowRight: 1, ArrowLeft: -1, Home: -tabs.length, End: tabs.length }[event.key];
-  if (!step) return;
+/** Let those maps be chosen that the model has, and the cloud where it has depth. */
+function offer(maps) {
+  for (const id of ["overlay-map", "compare-map"]) {
+    for (const option of byId(id).options) option.disabled = !maps.includes(option.value);
+    if (!maps.includes(byId(id).value)) byId(id).value = maps[0];
+  }
+  byId("view-cloud").disabled = !maps.includes("depth");
+}
+
+function moveFocus(event, all, choose) {
+  const tabs = all.filter((tab) => !tab.disabled);
   const now = tabs.indexOf(document.activeElement);
-  const last = tabs.length - 1;
-  const next = Math.abs(step) > 1 ? (step < 0 ? 0 : last) : (now + step + tabs.length) % tabs.length;
+  const moves = { ArrowRight: now + 1, ArrowLeft: now - 1, Home: 0, End: -1 };
+  if (!(event.key in moves)) return;
   event.preventDefault();
-  tabs[next].focus();
-  choose(tabs[next]);
+  const next = tabs.at(moves[event.key] % tabs.length);
+  next.focus();
+  choose(next);
 }
 
 function openTab(tab, selected) {
