@@ -73,6 +73,7 @@ format: $(VENV)/.dev  ## rewrite the files as check wants them
 
 .PHONY: test
 test: test-native  ## native tests, then pytest
+	@scripts/fetch_chromium.sh || echo 'tests of the page will be skipped' >&2
 	$(BIN)/python -m pytest $(ARGS)
 
 .PHONY: test-native
