@@ -58,8 +58,7 @@ def export(
     about = about or (NYUV2 if stored.on_nyuv2 else None)
     if about is None:
         raise refusal(checkpoints[-1], network)
-    if about is not NYUV2 or network.heads.classes:
-        about.check(network)
+    about.check(network)
     exportable = ExportableParser(network, table)
     with replacing_folder(folder) as partial:
         _keep_others(folder, partial)
@@ -104,17 +103,17 @@ def add_metrics(
     manifest = load_manifest(folder)
     height, width = manifest.multiply_adds.reference_size
     served = {budget: operating_point(manifest, budget, height, width) for budget in sorted(figures)}
-    rows = [
-        {
+    rows = {
+        point.used_budget: {
             "budget": point.used_budget,
             "share": round(point.share, 5),
             "scale": point.scale,
             **{name: round(value, 5) for name, value in figures[budget].items() if math.isfinite(value)},
         }
         for budget, point in served.items()
-    ]
+    }
     content = manifest.model_dump(mode="json")
-    content["metrics"]["splits"][split] = rows
+    content["metrics"]["splits"][split] = list(rows.values())
     content["metrics"]["protocol"] = content["metrics"]["protocol"] or protocol
     manifest = ModelManifest.model_validate_json(json.dumps(content))
     write(folder, manifest)
