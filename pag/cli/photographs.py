@@ -71,12 +71,19 @@ def parse_all(jobs: Iterable[Job], parser: Parser, parallel: int, report: Report
 def fail(job: Job, error: PagError | OSError, report: Report) -> int:
     """Tell why an input has no maps; its exit code, or Stop if all others would fail alike."""
     if isinstance(error, OSError):
-        report.failed(job.source.text, f"{error.filename or ''}: {error.strerror or error}".lstrip(": "), {})
+        report.failed(job.source.text, _why(job, error), {})
         return SOME_FAILED
     if concerns_all(error):
         raise Stop(code_of(error), told(error)) from error
     report.failed(job.source.text, told(error), error.problem if isinstance(error, Refused) else {})
     return code_of(error)
+
+
+def _why(job: Job, error: OSError) -> str:
+    """The system's words, with the file that it means if that is not the input."""
+    words = error.strerror or str(error)
+    elsewhere = error.filename and not job.source.text.endswith(str(error.filename))
+    return f"{error.filename}: {words}" if elsewhere else words
 
 
 def _read(job: Job) -> bytes:

@@ -194,3 +194,11 @@ def test_a_terminal_gets_a_bar(photo: Path, tmp_path: Path, url: str) -> None:
     assert process.wait() == 0
     assert b"photographs" in said
     assert b"budget 1.00" in said
+
+
+def test_a_folder_that_takes_no_files(pag: Pag, photo: Path, tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("a file where the folder should be")
+    ended = pag("parse", photo, tmp_path / "in", "-o", tmp_path / "out")
+    assert ended.returncode == 1
+    first, *_ = ended.stderr.decode().splitlines()
+    assert first == f"pag: {photo}: {tmp_path / 'out'}: File exists"
