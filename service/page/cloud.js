@@ -3,7 +3,8 @@
 import { PointDrawing } from "./cloud_drawing.js";
 import { FIELD_OF_VIEW_DEGREES, pointsOf } from "./cloud_points.js";
 
-const START = { yaw: 0, pitch: 0, zoom: 1 };
+// A little from the side: straight on, the cloud looks like the photograph.
+const START = { yaw: 0.35, pitch: 0, zoom: 1 };
 const STEP = Math.PI / 36;
 const STEEPEST = (85 * Math.PI) / 180;
 const ZOOM = { least: 0.2, most: 8, step: 1.15 };
