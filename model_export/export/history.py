@@ -35,7 +35,8 @@ def _starts(checkpoint: Path) -> list[dict[str, Any]]:
 def _portable(command: str, checkpoints: Sequence[Path]) -> str:
     """The command with its folders below runs/, wherever they were on the machine that trained."""
     for path in checkpoints:
-        command = command.replace(str(path.parent), f"runs/{path.parent.name}")
+        if path.parent.parts:
+            command = command.replace(str(path.parent), f"runs/{path.parent.name}")
     words = command.split(" ")
     return " ".join(f"runs/{Path(word).name}" if word.startswith("/") else word for word in words)
 

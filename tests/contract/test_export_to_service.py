@@ -15,9 +15,12 @@ from numpy.typing import NDArray
 
 from model_export.config import TrainingConfig
 from model_export.evaluation.evaluate import TorchPredictor
+from model_export.export.about import About
 from model_export.export.export import Identity, export, load_exportable
+from model_export.networks.build import build
 from model_export.training import checkpoint
 from model_export.training.log import TrainingLog
+from model_export.training.saved import save_network
 from model_export.training.train import make_network, make_optimizer
 from tests.service.conftest import encoded, picture, serving
 
@@ -109,3 +112,41 @@ def test_a_network_without_gates_is_served_at_budget_1_alone(tmp_path: Path) -> 
     assert (told["share"], told["used"]) == (1.0, 1.0)
     depth = at_photo_size(TorchPredictor(load_exportable(path))(PHOTO, 1.0)["depth"])
     assert np.abs(answer["depth"] - depth).max() < 5e-3
+
+
+OWN = {"width": 0.125, "classes": 3, "tasks": ["semantics"], "multipool": None}
+NAMES = ("grass", "sky", "cow")
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Weights folder with a network of three classes and nothing but semantics, from a plain checkpoint."""
+    root = tmp_path_factory.mktemp("own")
+    torch.manual_seed(4)
+    network = build("resnet26", **OWN)
+    torch.nn.init.normal_(network.heads.semantics[1].weight, std=0.3)
+    save_network(root / "dense.pt", "resnet26", OWN, network)
+    about = About.model_validate({"classes": NAMES, "void": 9, "licence": "MIT", "data_terms": "drawn"})
+    export([root / "dense.pt"], root / "weights" / "own", Identity("own", "0.1.0"), about=about)
+    return root
+
+
+def test_a_network_of_own_classes_and_one_task_is_served_as_such(own: Path) -> None:
+    with serving(weights=own / "weights", threads=1) as client:
+        tasks = client.get("/models").json()["models"][0]["tasks"]
+        assert [entry["name"] for entry in tasks["semantics"]["classes"]] == list(NAMES)
+        assert not tasks.get("depth") and not tasks.get("normals")
+        answer = parse(client, 1.0)
+        refused = client.post("/parse", content=encoded(PHOTO), params={"tasks": "depth"})
+        meta = client.post("/parse", content=encoded(PHOTO), params={"budget": 0.6}).json()
+        overlay = client.post(
+            "/parse", content=encoded(PHOTO), params={"output": "overlay"}, headers={"Accept": "image/png"}
+        )
+    assert set(answer) == {"semantics", "meta"}
+    labels = at_photo_size(TorchPredictor(load_exportable(own / "dense.pt"))(PHOTO, 1.0)["semantic_logits"])
+    assert len(np.unique(answer["semantics"])) > 1
+    assert (answer["semantics"] == labels.argmax(-1)).mean() > 0.97
+    assert refused.status_code == 422 and "semantics" in refused.json()["detail"]
+    assert list(meta["maps"]) == ["semantics"] and meta["maps"]["semantics"]["invalid"] == 9
+    assert meta["budget"]["share"] <= 0.6
+    assert overlay.status_code == 200 and overlay.headers["content-type"] == "image/png"
