@@ -54,7 +54,8 @@ def build_router(
         "media_type", "meta"} and a binary one, the maps; or, where it failed, by {"frame", "dropped",
         "problem"} alone. `frame` counts the binary messages from 0, `dropped` those before this one that a
         newer one replaced before they were computed. {"frame": null, "problem"} refuses options; those from
-        before then hold on.
+        before then hold on. Two frames are computed at a time, or one where it has a deadline: `deadline_ms`
+        counts from a frame's arrival.
 
         The server closes with 1001 when it stops, 1003 or 1007 for text that is no JSON object, 1008 for a
         message that does not end, 1009 for one that is too large, 1011 when pings are not answered.

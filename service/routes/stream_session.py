@@ -18,7 +18,7 @@ from service.streaming.flow import Flow
 from service.streaming.mailbox import Frame, Mailbox
 from service.streaming.rate import Rate
 
-# One is decoded or rendered while another is in the network.
+# Two cores did 1.0 to 1.9 times as many frames per second as one by one.
 ON_THEIR_WAY = 2
 GOING_AWAY, UNSUPPORTED, TOO_LARGE = 1001, 1003, 1009
 
@@ -47,7 +47,7 @@ class Session:
 
     async def run(self) -> None:
         """Until the client leaves, breaks the rules, or the server stops."""
-        flow = Flow(self._mailbox, self._frames.compute, self._deliver, ON_THEIR_WAY)
+        flow = Flow(self._mailbox, self._frames.compute, self._deliver, ON_THEIR_WAY, _urgent)
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._read())
@@ -132,3 +132,8 @@ class Session:
     def _count(self, outcome: str, frames: int = 1) -> None:
         self.outcomes[outcome] += frames
         self._metrics.stream_frames.labels(outcome).inc(frames)
+
+
+def _urgent(frame: Frame[StreamQuery]) -> bool:
+    """Beside another a frame takes longer: less budget would be left to it in its time, or none."""
+    return frame.asked.deadline_ms is not None

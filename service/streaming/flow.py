@@ -17,7 +17,7 @@ class Flow(Generic[A, R]):
     """Takes frames from a mailbox, computes them, and delivers the results.
 
     At most `places` frames are taken and not delivered. A frame is taken only when there is a place for it,
-    so that it is the newest.
+    so that it is the newest. After one that `alone` picks, that is once it is computed.
     """
 
     def __init__(
@@ -26,11 +26,15 @@ class Flow(Generic[A, R]):
         compute: Callable[[Frame[A]], Awaitable[R]],
         deliver: Callable[[Frame[A], R], Awaitable[None]],
         places: int,
+        alone: Callable[[Frame[A]], bool] = lambda frame: False,
     ) -> None:
         self._mailbox = mailbox
         self._compute = compute
         self._deliver = deliver
         self._places = asyncio.Semaphore(places)
+        self._alone = alone
+        self._free = asyncio.Event()
+        self._free.set()
         self._underway: asyncio.Queue[Underway[A, R] | None] = asyncio.Queue()
 
     async def run(self) -> None:
@@ -43,13 +47,19 @@ class Flow(Generic[A, R]):
 
     async def _start_next(self, group: asyncio.TaskGroup) -> bool:
         await self._places.acquire()
+        await self._free.wait()
         frame = await self._mailbox.take()
         if frame is not None:
+            if self._alone(frame):
+                self._free.clear()
             self._underway.put_nowait((frame, group.create_task(self._computed(frame))))
         return frame is not None
 
     async def _computed(self, frame: Frame[A]) -> R:
-        return await self._compute(frame)
+        result = await self._compute(frame)
+        if self._alone(frame):
+            self._free.set()
+        return result
 
     async def _deliver_all(self) -> None:
         while await self._deliver_next():

@@ -108,13 +108,20 @@ async def take(mailbox: Mailbox[int]) -> Frame[int]:
 def test_results_come_in_order_and_few_are_underway(turns: list[int], places: int) -> None:
     async def main() -> None:
         mailbox, underway, most, delivered = Mailbox[int](), 0, 0, []
+        computed: set[int] = set()
+
+        def alone(frame: Frame[int]) -> bool:
+            return frame.asked == 3
 
         async def compute(frame: Frame[int]) -> int:
             nonlocal underway, most
             underway += 1
             most = max(most, underway)
+            assert not any(turns[number] == 3 for number in computed)
+            computed.add(frame.number)
             for _ in range(frame.asked):
                 await asyncio.sleep(0)
+            computed.discard(frame.number)
             return frame.number
 
         async def deliver(frame: Frame[int], result: int) -> None:
@@ -123,7 +130,7 @@ def test_results_come_in_order_and_few_are_underway(turns: list[int], places: in
             underway -= 1
             delivered.append((frame.number, result))
 
-        running = asyncio.create_task(Flow(mailbox, compute, deliver, places).run())
+        running = asyncio.create_task(Flow(mailbox, compute, deliver, places, alone).run())
         for turn in turns:
             mailbox.put(b"", 0.0, turn)
             await asyncio.sleep(0)
