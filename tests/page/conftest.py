@@ -1,0 +1,80 @@
+"""A browser, a page in it that must not complain, and the whole server with the real model."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from service.logs import configure_logging
+from service.settings import Settings
+from tests.page.chromium import FLAGS, MISSING, find_chromium
+from tests.page.watch import Watch
+from tests.service.ops.harness import hosting
+from tests.service.tiny_model import write_model
+
+ROOT = Path(__file__).parents[2]
+# Only against hanging for ever: the machine may be very busy.
+GUARD_MS = 60_000
+# About half a second on two cores.
+SLOW_NODES = 400
+ALONE = {"brownout": False, "max_wait": 600}
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    executable = find_chromium()
+    if executable is None and os.environ.get("PAG_REQUIRE_BROWSER"):
+        pytest.fail(MISSING)
+    if executable is None:
+        pytest.skip(MISSING)
+    expect.set_options(timeout=GUARD_MS)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=list(FLAGS))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A page of a new visitor; at the end nothing may have been complained of, and no other host asked."""
+    with browser.new_context(
+        viewport={"width": 1280, "height": 900},
+        permissions=["camera", "clipboard-read", "clipboard-write"],
+    ) as context:
+        context.set_default_timeout(GUARD_MS)
+        watch = Watch(context)
+        context.pag_watch = watch  # type: ignore[attr-defined]
+        yield context.new_page()
+    assert watch.complaints == []
+    assert watch.hosts() <= {"127.0.0.1"}
+
+
+@pytest.fixture(scope="package")
+def server() -> Iterator[httpx.Client]:
+    """Client of the whole server with the model that comes with it."""
+    with hosting(weights=ROOT / "weights", **ALONE) as client:
+        yield client
+
+
+@pytest.fixture(scope="package")
+def slow_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("slow")
+    write_model(root, slow_nodes=SLOW_NODES)
+    return root
+
+
+@pytest.fixture(scope="package")
+def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("tiny")
+    write_model(root)
+    return root
+
+
+@pytest.fixture(scope="package", autouse=True)
+def _logs() -> None:
+    configure_logging(Settings(log_level="error"))

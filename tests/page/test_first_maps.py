@@ -1,0 +1,131 @@
+"""From opening the page to maps: at once by itself, then of a file, a drop, the clipboard, a sample."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.page.visiting import (
+    COFFEE,
+    ROOM,
+    TASKS,
+    answered,
+    asked_directly,
+    palette,
+    pixels,
+    visit,
+)
+from tests.service.conftest import encoded, picture
+
+SMALL = encoded(picture(96, 128))
+HAND_OVER = """([kind, name, text]) => {
+  const bytes = Uint8Array.from(atob(text), letter => letter.charCodeAt(0));
+  const data = new DataTransfer();
+  data.items.add(new File([bytes], name));
+  const event = kind === "paste"
+    ? new ClipboardEvent(kind, {clipboardData: data, bubbles: true, cancelable: true})
+    : new DragEvent(kind, {dataTransfer: data, bubbles: true, cancelable: true});
+  document.querySelector("#drop").dispatchEvent(event);
+}"""
+
+
+def hand_over(page: Page, kind: str, name: str, content: bytes) -> None:
+    """Drop or paste a file, as a browser tells a page of it."""
+    page.evaluate(HAND_OVER, [kind, name, base64.b64encode(content).decode()])
+
+
+def test_maps_are_there_without_a_click(page: Page, server: httpx.Client) -> None:
+    visit(page, server)
+    for name in ("photograph", "semantics", "depth", "normals", "computed"):
+        shown = pixels(page.locator(f"#map-{name}"))
+        assert (shown[..., 3] == 255).all(), name
+    assert len(np.unique(pixels(page.locator("#map-depth")).reshape(-1, 4), axis=0)) > 50
+    expect(page.locator("#problem")).to_be_hidden()
+    expect(page.locator("#status")).to_contain_text("multiply-adds")
+
+
+def test_semantics_and_normals_are_drawn_as_they_were_answered(page: Page, server: httpx.Client) -> None:
+    visit(page, server)
+    maps = asked_directly(server, ROOM.read_bytes(), budget="1")
+    expected = palette(server)[maps["semantics"]]
+    np.testing.assert_array_equal(pixels(page.locator("#map-semantics"))[..., :3], expected)
+    drawn = pixels(page.locator("#map-normals"))[..., :3].astype(float)
+    # Half a level of rounding.
+    np.testing.assert_allclose(drawn / 127.5 - 1, maps["normals"], atol=0.5 / 127.5 + 1e-3)
+
+
+def test_computed_is_brighter_where_more_was_computed(page: Page, server: httpx.Client) -> None:
+    visit(page, server)
+    page.locator("#budget").fill("0.3")
+    answered(page, budget="0.3")
+    computed = asked_directly(server, ROOM.read_bytes(), budget="0.3")["computed"]
+    drawn = pixels(page.locator("#map-computed"))[..., :3].sum(axis=2)
+    assert computed.max() > computed.min()
+    assert drawn[computed > np.median(computed)].min() >= drawn[computed <= np.median(computed)].max()
+
+
+def test_the_photograph_shown_is_the_one_sent(page: Page, server: httpx.Client) -> None:
+    visit(page, server)
+    page.locator("#file").set_input_files({"name": "mine.png", "mimeType": "image/png", "buffer": SMALL})
+    expect(page.locator("#curl")).to_contain_text("mine.png")
+    np.testing.assert_array_equal(pixels(page.locator("#map-photograph"))[..., :3], picture(96, 128))
+
+
+@pytest.mark.parametrize("kind", ["drop", "paste"])
+def test_a_photograph_can_be_dropped_or_pasted(page: Page, server: httpx.Client, kind: str) -> None:
+    visit(page, server)
+    hand_over(page, kind, f"{kind}ed.png", SMALL)
+    expect(page.locator("#curl")).to_contain_text(f"{kind}ed.png")
+    maps = asked_directly(server, SMALL, budget="1")
+    expected = palette(server)[maps["semantics"]]
+    np.testing.assert_array_equal(pixels(page.locator("#map-semantics"))[..., :3], expected)
+
+
+def test_the_same_file_can_be_chosen_again(page: Page, server: httpx.Client, tmp_path: Path) -> None:
+    visit(page, server)
+    file = tmp_path / "changing.png"
+    for height in (64, 96):
+        file.write_bytes(encoded(picture(height, 64)))
+        page.locator("#file").set_input_files(file)
+        expect(page.locator("#map-semantics")).to_have_js_property("height", height)
+
+
+def test_each_sample_is_a_click_away_and_its_licence_is_said(page: Page, server: httpx.Client) -> None:
+    visit(page, server)
+    samples = page.locator("#samples button[data-sample]")
+    assert samples.count() >= 2
+    page.locator("#samples button[data-sample='coffee.jpg']").click()
+    expect(page.locator("#curl")).to_contain_text("coffee.jpg")
+    sent = page.locator("#map-photograph")
+    expect(sent).to_have_js_property("width", 600)
+    assert "CC0" in page.locator("body").inner_text()
+    assert COFFEE.stat().st_size < 200_000
+
+
+def test_a_large_photograph_is_asked_for_at_the_size_of_the_network(page: Page, server: httpx.Client) -> None:
+    visit(page, server)
+    large = encoded(picture(1500, 2000), "JPEG")
+    page.locator("#file").set_input_files({"name": "large.jpg", "mimeType": "image/jpeg", "buffer": large})
+    expect(page.locator("#curl")).to_contain_text("large.jpg")
+    answered(page, size="model", tasks=TASKS)
+    assert page.locator("#map-semantics").evaluate("canvas => canvas.width") < 1000
+
+
+def test_a_photograph_turned_by_its_exif_is_shown_as_its_maps_are(page: Page, server: httpx.Client) -> None:
+    visit(page, server)
+    from PIL import Image  # noqa: PLC0415
+
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    turned = encoded(picture(96, 160), "JPEG", exif=exif.tobytes(), quality=95)
+    page.locator("#file").set_input_files({"name": "turned.jpg", "mimeType": "image/jpeg", "buffer": turned})
+    expect(page.locator("#curl")).to_contain_text("turned.jpg")
+    for name in ("photograph", "depth"):
+        assert pixels(page.locator(f"#map-{name}")).shape == (160, 96, 4)
+    shown = pixels(page.locator("#map-photograph"))[..., :3].astype(int)
+    assert abs(shown - np.rot90(picture(96, 160), -1)).mean() < 8

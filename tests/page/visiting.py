@@ -1,0 +1,97 @@
+"""What a visitor of the page does and sees, in words of the page."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+from typing import Any
+
+import cv2
+import httpx
+import numpy as np
+from numpy.typing import NDArray
+from playwright.sync_api import Locator, Page, expect
+
+from service.routes.page import FOLDER
+
+ROOM = FOLDER / "samples/room.jpg"
+COFFEE = FOLDER / "samples/coffee.jpg"
+TASKS = "semantics,depth,normals,computed"
+VIEWS = ("maps", "overlay", "compare", "cloud")
+
+
+def visit(page: Page, server: httpx.Client) -> None:
+    """Open the page and wait for its first maps."""
+    page.goto(str(server.base_url))
+    answered(page)
+
+
+def answered(page: Page, **query: str) -> None:
+    """Wait until maps are shown that were asked for with `query`: the command line tells."""
+    command = page.locator("#curl")
+    expect(command).to_contain_text("/parse?")
+    for name, value in query.items():
+        expect(command).to_contain_text(re.compile(rf"[?&]{name}={re.escape(value)}(&|'|\s|$)"))
+
+
+def choose_budget(page: Page, budget: str) -> None:
+    """Move the slider and wait for its maps."""
+    page.locator("#budget").fill(budget)
+    answered(page, budget=budget)
+
+
+def open_view(page: Page, view: str) -> None:
+    """Press one of the tabs."""
+    page.locator(f"#view-{view}").click()
+    expect(page.locator(f"#view-{view}")).to_have_attribute("aria-selected", "true")
+
+
+def pixels(canvas: Locator) -> NDArray[np.uint8]:
+    """What a canvas holds, RGBA [H,W,4]."""
+    address = canvas.evaluate("canvas => canvas.toDataURL('image/png')")
+    stored = np.frombuffer(base64.b64decode(address.partition("base64,")[2]), np.uint8)
+    return np.asarray(cv2.cvtColor(cv2.imdecode(stored, cv2.IMREAD_UNCHANGED), cv2.COLOR_BGRA2RGBA))
+
+
+def picture_of(locator: Locator) -> NDArray[np.uint8]:
+    """What is seen of an element, RGB [H,W,3]."""
+    stored = np.frombuffer(locator.screenshot(), np.uint8)
+    return np.asarray(cv2.imdecode(stored, cv2.IMREAD_COLOR_RGB))
+
+
+def readout(page: Page) -> dict[str, str]:
+    """Each value under the cursor by its name."""
+    fields = page.locator("#readout [data-value]").evaluate_all(
+        "all => all.map(one => [one.dataset.value, one.querySelector('dd').textContent])"
+    )
+    return dict(fields)
+
+
+def asked_directly(server: httpx.Client, photo: bytes, **query: str) -> dict[str, NDArray[Any]]:
+    """The arrays that the server answers to a client that is no browser."""
+    answer = server.post(
+        "/parse", params={"tasks": TASKS, **query}, content=photo, headers={"Accept": "application/x-npz"}
+    )
+    answer.raise_for_status()
+    with np.load(io.BytesIO(answer.content)) as archive:
+        return dict(archive)
+
+
+def palette(server: httpx.Client) -> NDArray[np.uint8]:
+    """Colours [256,3] of class ids of the server's default model."""
+    colours = np.zeros((256, 3), np.uint8)
+    for entry in default_model(server)["tasks"]["semantics"]["classes"]:
+        colours[entry["id"]] = entry["color"]
+    return colours
+
+
+def class_names(server: httpx.Client) -> dict[int, str]:
+    """Names by class id."""
+    entries = default_model(server)["tasks"]["semantics"]["classes"]
+    return {entry["id"]: entry["name"] for entry in entries}
+
+
+def default_model(server: httpx.Client) -> dict[str, Any]:
+    """The entry of GET /models that answers by default."""
+    return next(entry for entry in server.get("/models").json()["models"] if entry["default"])
