@@ -1,1 +1,1 @@
-"""A package, so that its browser ends with its last test: while one runs, asyncio.run is refused elsewhere."""
+"""A package, so that its browser ends with its last test: while one runs, nobody else may run asyncio."""
