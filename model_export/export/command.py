@@ -17,6 +17,7 @@ from model_export.export.budget_table import BudgetTable
 from model_export.export.manifest import Identity
 from model_export.export.scales import choose_scales
 from model_export.export.verify import verify
+from model_export.threads import one_for_small
 from model_export.training.saved import load_network
 from model_export.writing import write_text
 from service.manifest import MODEL_NAME
@@ -93,7 +94,9 @@ def _about(arguments: argparse.Namespace) -> None:
 
 def _allocate(arguments: argparse.Namespace) -> None:
     network = load_network(arguments.checkpoint)
-    table = allocated(network, _samples(arguments.photographs, arguments.images))
+    samples = _samples(arguments.photographs, arguments.images)
+    one_for_small(*samples[0].image.shape[:2])
+    table = allocated(network, samples)
     write_text(arguments.output, json.dumps(table.to_json(), indent=1) + "\n")
     print(f"{arguments.output}: {len(table.budgets)} rows from budget {table.floor:.3f}")
 

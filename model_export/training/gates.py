@@ -16,6 +16,7 @@ from model_export.errors import FixableError
 from model_export.evaluation.cost import count
 from model_export.networks.parser import SIZE_MULTIPLE, DenseParser
 from model_export.networks.pixels import normalise
+from model_export.threads import one_for_small
 from model_export.training import train
 from model_export.training.saved import StoredNetwork, load_network
 
@@ -109,6 +110,7 @@ def learn_gates(
     options = train.RunOptions(
         folder, checkpoint, save_minutes, validate_steps=0, workers=0, photographs=photographs
     )
+    one_for_small(*config.views[0].crop)
     teacher, seen = load_network(checkpoint), Photographs(photographs, COMPARED, cropped=True)
     print(_told("before", agreement(train.fresh_network(config, options), teacher, seen, BUDGET)))
     path = train.run(config, options)
