@@ -22,6 +22,7 @@ const KEYS = {
 const HELP =
   `Point cloud of the depth, by a camera taken to see ${FIELD_OF_VIEW_DEGREES} degrees from left to right. ` +
   "Drag or arrow keys turn it, the wheel or plus and minus come closer or go away, 0 goes back to the start.";
+const MISSING = "This browser offers no WebGL 2, which the point cloud needs.";
 
 export class PointCloud {
   #canvas;
@@ -35,7 +36,8 @@ export class PointCloud {
   constructor(canvas) {
     this.#canvas = canvas;
     this.#drawing = PointDrawing.on(canvas);
-    if (!canvas.hasAttribute("aria-label")) canvas.setAttribute("aria-label", HELP);
+    canvas.setAttribute("role", this.supported ? "application" : "img");
+    canvas.setAttribute("aria-label", this.supported ? HELP : MISSING);
     if (!this.supported) return sayWhy(canvas);
     canvas.tabIndex = 0;
     // A finger turns the points instead of moving the page.
@@ -159,7 +161,7 @@ function sayWhy(canvas) {
   context.font = "16px sans-serif";
   context.textAlign = "center";
   context.fillStyle = getComputedStyle(canvas).color;
-  context.fillText("This browser offers no WebGL 2, which the point cloud needs.", canvas.width / 2, canvas.height / 2);
+  context.fillText(MISSING, canvas.width / 2, canvas.height / 2);
 }
 
 function clamp(value, least, most) {

@@ -52,7 +52,7 @@ export function drawCurve(svg, rows, { metric, budget = null, used = null }) {
 }
 
 function describe(svg, points, metric, unit, used) {
-  const id = svg.id || "curve";
+  const id = `${svg.id || "curve"}-picture`;
   add(svg, "title", { id: `${id}-title` }).textContent = `${metricTitle(metric)} by share of multiply-adds`;
   const said = points.map((row) => `${percent(row.share)}: ${show(row[metric])}${unit}`).join(", ");
   const now = used === null || points.length === 0 ? "" : ` Now at ${percent(shareAt(points, used))}.`;

@@ -57,7 +57,11 @@ function move(state, event) {
   if (!step || !answer) return;
   event.preventDefault();
   const pixels = event.shiftKey ? 25 : 5;
-  const along = (value, by, length) => Math.min(Math.max(value + (by * pixels) / length, 0), 0.999999);
+  // From one pixel's middle to another's: at its edge, rounding would choose the pixel.
+  const along = (value, by, length) => {
+    const pixel = Math.min(Math.max(Math.floor(value * length) + by * pixels, 0), length - 1);
+    return (pixel + 0.5) / length;
+  };
   const from = cursor ?? { x: 0.5, y: 0.5 };
   const to = { x: along(from.x, step[0], answer.width), y: along(from.y, step[1], answer.height) };
   state.set({ cursor: to });

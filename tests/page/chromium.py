@@ -17,6 +17,8 @@ FLAGS = (
     "--use-fake-ui-for-media-stream",
     # WebGL without a graphics card.
     "--enable-unsafe-swiftshader",
+    # What tests read back from canvases is then where they read it.
+    "--disable-accelerated-2d-canvas",
     # There is no other host: what asks for one fails.
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 )

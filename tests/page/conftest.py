@@ -20,8 +20,8 @@ from tests.service.tiny_model import write_model
 ROOT = Path(__file__).parents[2]
 # Only against hanging for ever: the machine may be very busy.
 GUARD_MS = 60_000
-# About half a second on two cores.
-SLOW_NODES = 400
+# Half a second on two cores, or less.
+SLOW_NODES = 300
 ALONE = {"brownout": False, "max_wait": 600}
 
 
@@ -62,10 +62,12 @@ def server() -> Iterator[httpx.Client]:
 
 
 @pytest.fixture(scope="package")
-def slow_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def slow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    """Client of a server whose network takes its time."""
     root = tmp_path_factory.mktemp("slow")
     write_model(root, slow_nodes=SLOW_NODES)
-    return root
+    with hosting(weights=root, **ALONE) as client:
+        yield client
 
 
 @pytest.fixture(scope="package")

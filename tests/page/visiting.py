@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import io
 import re
+import time
+from collections.abc import Callable
 from typing import Any
 
 import cv2
@@ -18,6 +20,8 @@ from service.routes.page import FOLDER
 ROOM = FOLDER / "samples/room.jpg"
 COFFEE = FOLDER / "samples/coffee.jpg"
 TASKS = "semantics,depth,normals,computed"
+# Only against hanging for ever: the machine may be very busy.
+GUARD_SECONDS = 60
 VIEWS = ("maps", "overlay", "compare", "cloud")
 
 
@@ -29,10 +33,21 @@ def visit(page: Page, server: httpx.Client) -> None:
 
 def answered(page: Page, **query: str) -> None:
     """Wait until maps are shown that were asked for with `query`: the command line tells."""
-    command = page.locator("#curl")
-    expect(command).to_contain_text("/parse?")
-    for name, value in query.items():
-        expect(command).to_contain_text(re.compile(rf"[?&]{name}={re.escape(value)}(&|'|\s|$)"))
+    wanted = [re.compile(rf"[?&]{name}={re.escape(value)}(&|'|\s|$)") for name, value in query.items()]
+    until(page, lambda: all(part.search(command_line(page)) for part in wanted or [re.compile("/parse\\?")]))
+
+
+def command_line(page: Page) -> str:
+    """What was just done, as the page offers it to be copied."""
+    return page.locator("#curl").text_content() or ""
+
+
+def until(page: Page, happened: Callable[[], bool]) -> None:
+    """Return once `happened`; Playwright's own waiting looks once a second at the end."""
+    end = time.monotonic() + GUARD_SECONDS
+    while not happened():
+        assert time.monotonic() < end, f"waited in vain; the page says: {page.locator('#stage').inner_text()}"
+        page.wait_for_timeout(20)
 
 
 def choose_budget(page: Page, budget: str) -> None:

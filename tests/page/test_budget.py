@@ -1,0 +1,124 @@
+"""The knob: what the slider asks for, what was spent and why, and where that is on the model's curve."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.page.conftest import ALONE
+from tests.page.visiting import answered, choose_budget, command_line, default_model, until, visit
+from tests.page.watch import watch_of
+from tests.service.ops.harness import hosting
+from tests.service.tiny_model import write_model
+
+
+def test_the_answer_is_accounted_for(page: Page, server: httpx.Client) -> None:
+    visit(page, server)
+    with page.expect_response(lambda response: "budget=0.5&" in response.url) as caught:
+        choose_budget(page, "0.5")
+    headers = caught.value.headers
+    expect(page.locator("#budget-value")).to_have_text("0.50")
+    expect(page.locator("#share")).to_have_text(f"{100 * float(headers['pag-share']):.0f} %")
+    expect(page.locator("#reason")).to_contain_text("As asked")
+    stages = dict(part.split(";dur=") for part in headers["server-timing"].split(", "))
+    for stage, milliseconds in stages.items():
+        row = page.locator(f"#timing [data-stage={stage}]")
+        digits = 1 if float(milliseconds) < 10 else 0
+        said = (row.inner_text()).removeprefix(stage).strip().removesuffix(" ms")
+        assert float(said) == pytest.approx(float(milliseconds), abs=0.6 * 10**-digits), stage
+    latency = page.locator("#latency").inner_text()
+    assert latency.endswith("s")
+    spent = float(latency.split()[0]) * (1 if latency.endswith("ms") else 1000)
+    assert spent >= 0.9 * sum(map(float, stages.values()))
+
+
+def test_a_budget_below_the_floor_is_raised_and_that_is_said(page: Page, server: httpx.Client) -> None:
+    visit(page, server)
+    choose_budget(page, "0.05")
+    expect(page.locator("#reason")).to_contain_text("Raised from 0.05")
+
+
+def test_a_slider_that_is_dragged_aborts_what_is_stale_and_ends_on_its_last_value(
+    page: Page, slow: httpx.Client
+) -> None:
+    visit(page, slow)
+    slider = page.locator("#budget")
+    box = slider.bounding_box()
+    assert box is not None
+    middle = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + box["width"] - 10, middle)
+    page.mouse.down()
+    for step in range(8):
+        page.mouse.move(box["x"] + box["width"] * (0.9 - 0.09 * step), middle)
+        page.wait_for_timeout(120)
+    page.mouse.up()
+    last = f"{float(slider.input_value()):g}"
+    assert float(last) < 0.5
+    answered(page, budget=last)
+    watch = watch_of(page)
+    assert watch.aborted, "nothing was aborted"
+    cancelled = [line for line in slow.get("/metrics").text.splitlines() if "pag_cancelled_total{" in line]
+    assert sum(float(line.split()[-1]) for line in cancelled) >= 1, "the server computed for nobody"
+
+
+def test_values_passed_over_quickly_are_never_asked_for(page: Page, server: httpx.Client) -> None:
+    visit(page, server)
+    page.locator("#budget").evaluate(
+        """slider => { for (let value = 99; value >= 20; value -= 1) {
+          slider.value = value / 100;
+          slider.dispatchEvent(new Event("input", {bubbles: true}));
+        } }"""
+    )
+    answered(page, budget="0.2")
+    assert len(watch_of(page).parses()) <= 3
+
+
+def test_a_deadline_is_passed_on_and_one_too_short_explained(page: Page, server: httpx.Client) -> None:
+    visit(page, server)
+    page.locator("summary").first.click()
+    page.locator("#deadline").fill("60000")
+    answered(page, deadline_ms="60000")
+    page.locator("#deadline").fill("1")
+    expect(page.locator("#problem")).to_contain_text("deadline")
+    page.locator("#deadline").fill("")
+    expect(page.locator("#problem")).to_be_hidden()
+    until(page, lambda: "deadline_ms" not in command_line(page))
+
+
+def test_the_curve_shows_every_row_and_where_this_answer_stands(page: Page, server: httpx.Client) -> None:
+    visit(page, server)
+    rows = default_model(server)["metrics"]["splits"]["test"]
+    curve = page.locator("#curve")
+    assert curve.locator("circle[data-budget]").count() == len(rows)
+    assert "1: " not in (curve.locator("desc").text_content() or "")
+    right = curve.locator("circle.used").bounding_box()
+    choose_budget(page, "0.2")
+    left = curve.locator("circle.used").bounding_box()
+    assert left is not None and right is not None and left["x"] < right["x"] - 50
+    row = next(row for row in rows if row["budget"] == 0.2)
+    metric = page.locator("#curve-metric").input_value()
+    assert f"{row[metric]:.3g}" in (curve.text_content() or "")
+
+
+def test_the_curve_can_show_other_metrics(page: Page, server: httpx.Client) -> None:
+    visit(page, server)
+    curve = page.locator("#curve")
+    for metric, title, tick in (("delta1_aligned", "Depth", "0."), ("normal_mean_degrees", "Normals", "°")):
+        page.locator("#curve-metric").select_option(metric)
+        expect(curve.locator("title").first).to_contain_text(title)
+        assert tick in (curve.text_content() or "")
+
+
+def test_another_model_can_be_chosen(page: Page, tmp_path: Path) -> None:
+    for name in ("tiny", "other"):
+        write_model(tmp_path, name=name)
+    with hosting(weights=tmp_path, model="tiny", **ALONE) as both:
+        visit(page, both)
+        expect(page.locator("#model")).to_have_value("tiny")
+        page.locator("#model").select_option("other")
+        answered(page, model="other")
+        # Its table has one row.
+        expect(page.locator("#curve circle[data-budget]")).to_have_count(1)

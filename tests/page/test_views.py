@@ -1,0 +1,163 @@
+"""The other views: the overlay, two budgets compared, depth as points in space."""
+
+from __future__ import annotations
+
+import httpx
+import numpy as np
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.page.visiting import ROOM, asked_directly, open_view, palette, picture_of, pixels, until, visit
+
+
+def test_the_overlay_blends_photograph_and_map(page: Page, server: httpx.Client) -> None:
+    visit(page, server)
+    photograph = pixels(page.locator("#map-photograph"))[..., :3].astype(float)
+    open_view(page, "overlay")
+    canvas = page.locator("#overlay-canvas")
+    colours = palette(server)[asked_directly(server, ROOM.read_bytes(), budget="1")["semantics"]]
+    for opacity in (0.0, 0.4, 1.0):
+        page.locator("#overlay-opacity").fill(str(opacity))
+        expected = (1 - opacity) * photograph + opacity * colours
+        np.testing.assert_allclose(pixels(canvas)[..., :3], expected, atol=2)
+    shown = []
+    for name in ("semantics", "depth", "normals", "computed"):
+        page.locator("#overlay-map").select_option(name)
+        shown.append(pixels(canvas).tobytes())
+    assert len(set(shown)) == 4
+
+
+def compared(page: Page) -> tuple[Locator, Locator]:
+    """The two pictures of the comparison."""
+    pictures = page.locator("#compare canvas")
+    assert pictures.count() == 2
+    return pictures.first, pictures.last
+
+
+def test_two_budgets_are_compared(page: Page, server: httpx.Client) -> None:
+    visit(page, server)
+    open_view(page, "compare")
+    page.locator("#compare-left").fill("0.2")
+    page.locator("#compare-right").fill("0.9")
+    expect(page.locator("#compare")).to_contain_text("Budget 0.20")
+    expect(page.locator("#compare")).to_contain_text("Budget 0.90")
+    for canvas, budget in zip(compared(page), ("0.2", "0.9"), strict=True):
+        maps = asked_directly(server, ROOM.read_bytes(), budget=budget)
+        drawn = pixels(canvas)[..., :3]
+        np.testing.assert_array_equal(drawn, palette(server)[maps["semantics"]], err_msg=budget)
+    before = pixels(compared(page)[0])
+    page.locator("#compare-map").select_option("depth")
+    until(page, lambda: bool((pixels(compared(page)[0]) != before).any()))
+
+
+def test_the_divider_moves_by_keys_and_by_pointer(page: Page, server: httpx.Client) -> None:
+    visit(page, server)
+    open_view(page, "compare")
+    expect(page.locator("#compare")).to_contain_text("Budget 1.00")
+    divider = page.locator("#compare").get_by_role("slider")
+    # Where the left picture differs, it is seen up to the divider: a strip of the right one turns into it.
+    first = picture_of(page.locator("#compare"))
+    divider.press("End")
+    only_left = picture_of(page.locator("#compare"))
+    divider.press("Home")
+    only_right = picture_of(page.locator("#compare"))
+    assert (only_left != only_right).mean() > 0.02
+    assert (first != only_left).any() and (first != only_right).any()
+    assert (divider.get_attribute("aria-valuetext") or "").startswith("0 % Budget 0.20")
+    box = compared(page)[0].bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 5, box["y"] + 50)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.75, box["y"] + 60, steps=4)
+    page.mouse.up()
+    assert float(divider.input_value()) == pytest.approx(75, abs=1)
+
+
+def colours_of(picture: np.ndarray) -> int:
+    """How many colours there are."""
+    return len(np.unique(picture.reshape(-1, 3), axis=0))
+
+
+def seen(cloud: Locator) -> np.ndarray:
+    """The cloud after what was asked of it is drawn."""
+    cloud.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    return picture_of(cloud)
+
+
+def test_the_cloud_is_turned_by_keys_drag_and_wheel_and_reset(page: Page, server: httpx.Client) -> None:
+    visit(page, server)
+    open_view(page, "cloud")
+    cloud = page.locator("#cloud")
+    start = seen(cloud)
+    assert colours_of(start) > 1000
+    cloud.focus()
+    steps = []
+    for key in ("ArrowLeft", "ArrowUp", "+"):
+        page.keyboard.press(key)
+        steps.append(seen(cloud))
+    assert all((step != other).any() for step, other in zip(steps, [start, *steps], strict=False))
+    page.locator("#cloud-reset").click()
+    assert (seen(cloud) == start).mean() > 0.98
+    box = cloud.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 200, box["y"] + 150)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 320, box["y"] + 150, steps=4)
+    page.mouse.up()
+    dragged = seen(cloud)
+    assert (dragged != start).mean() > 0.1
+    page.mouse.wheel(0, -300)
+    assert (seen(cloud) != dragged).mean() > 0.1
+
+
+def test_the_cloud_is_coloured_by_class_on_request(page: Page, server: httpx.Client) -> None:
+    visit(page, server)
+    open_view(page, "cloud")
+    before = colours_of(seen(page.locator("#cloud")))
+    page.locator("#cloud-colour").select_option("semantics")
+    assert 3 < colours_of(seen(page.locator("#cloud"))) < before / 2
+
+
+def test_the_cloud_comes_back_after_a_lost_context(page: Page, server: httpx.Client) -> None:
+    visit(page, server)
+    open_view(page, "cloud")
+    cloud = page.locator("#cloud")
+    before = seen(cloud)
+    cloud.evaluate(
+        """canvas => new Promise(done => {
+          const gl = canvas.getContext("webgl2"), lose = gl.getExtension("WEBGL_lose_context");
+          canvas.addEventListener("webglcontextlost", () => setTimeout(() => lose.restoreContext()));
+          canvas.addEventListener("webglcontextrestored", () => setTimeout(done, 50));
+          lose.loseContext();
+        })"""
+    )
+    assert (seen(cloud) == before).mean() > 0.98
+
+
+def test_nothing_is_drawn_while_nothing_changes(page: Page, server: httpx.Client) -> None:
+    visit(page, server)
+    open_view(page, "cloud")
+    seen(page.locator("#cloud"))
+    drawn = page.evaluate(
+        """() => new Promise(done => {
+          const gl = WebGL2RenderingContext.prototype, draw = gl.drawArrays;
+          let count = 0;
+          gl.drawArrays = function (...all) { count += 1; draw.apply(this, all); };
+          setTimeout(() => done(count), 300);
+        })"""
+    )
+    assert drawn == 0
+
+
+def test_a_browser_without_webgl_is_told_so(page: Page, server: httpx.Client) -> None:
+    page.add_init_script(
+        """const get = HTMLCanvasElement.prototype.getContext;
+        HTMLCanvasElement.prototype.getContext = function (kind, ...rest) {
+          return kind.startsWith("webgl") ? null : get.call(this, kind, ...rest);
+        };"""
+    )
+    visit(page, server)
+    open_view(page, "cloud")
+    # A message is drawn on it, and said to those who see none.
+    assert (pixels(page.locator("#cloud"))[..., 3] > 0).any()
+    assert "WebGL" in (page.locator("#cloud").get_attribute("aria-label") or "")
