@@ -35,6 +35,12 @@ def constant_depth(metres: float, images: int = 1) -> Maps:
     return maps(images)._replace(log_depth=torch.full((images, 1, H // 8, W // 8), math.log(metres)))
 
 
+def test_only_tasks_that_a_network_has_are_learned_and_distilled() -> None:
+    some = maps()._replace(log_depth=None)
+    assert set(losses.task_terms(some, batch())) == {"semantics", "normals"}
+    assert set(losses.distillation_terms(some, some)) == {"distil_semantics", "distil_normals"}
+
+
 def test_semantics_of_equal_logits_is_the_logarithm_of_the_number_of_classes() -> None:
     flat = maps()._replace(semantic_logits=torch.zeros(2, 40, H // 8, W // 8))
     assert losses.semantics(flat, batch()).item() == pytest.approx(math.log(40))

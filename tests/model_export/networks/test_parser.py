@@ -87,6 +87,15 @@ def test_heads_start_at_the_rooms_middle_depth() -> None:
     assert log_depth.exp().mean().item() == pytest.approx(2.5, rel=0.1)
 
 
+def test_a_network_has_the_heads_of_its_tasks_alone_in_one_order() -> None:
+    network = small(classes=3, tasks=["normals", "semantics"])
+    assert network.heads.tasks == ("semantics", "normals")
+    maps = network(IMAGE)
+    assert list(maps.present()) == ["semantic_logits", "normals"] and maps.log_depth is None
+    assert maps.semantic_logits.shape[1] == 3
+    assert not any(name.startswith("heads.depth") for name in network.state_dict())
+
+
 def test_an_unknown_network_is_refused_with_the_known_ones() -> None:
     with pytest.raises(ValueError, match=r"efficientnet_lite0.*resnet26.*resnet50"):
         build("vgg")
