@@ -72,7 +72,7 @@ class AsyncClient:
 
     async def models(self) -> tuple[Model, ...]:
         """The models that the server has loaded, with what each budget buys."""
-        return await self._ask(questions.models(), self._settings.now())
+        return await self.ask(questions.models())
 
     async def ready(self) -> bool:
         """Whether the server is there and ready; a PagError if it failed or is another program."""
@@ -99,6 +99,14 @@ class AsyncClient:
         left early closes the stream soon; `async with client.stream(frames) as stream` closes it at once.
         """
         return AsyncStream(frames, Wanted(self._settings, answer, every_frame, options))
+
+    async def ask(self, question: Question[T]) -> T:
+        """What `question` reads from the server's answer: for tools that want another than the methods here.
+
+        `pag.client.questions.Question` holds a request and how to read its answer; tries and time limits are
+        those of `parse`.
+        """
+        return await self._ask(question, self._settings.now())
 
     async def aclose(self) -> None:
         """Close all connections."""

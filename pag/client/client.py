@@ -72,7 +72,7 @@ class Client:
 
     def models(self) -> tuple[Model, ...]:
         """The models that the server has loaded, with what each budget buys."""
-        return self._ask(questions.models(), self._settings.now())
+        return self.ask(questions.models())
 
     def ready(self) -> bool:
         """Whether the server is there and ready; a PagError if it failed or is another program."""
@@ -98,6 +98,14 @@ class Client:
         `parse` but for the ids; `deadline_ms` counts from each frame's arrival at the server.
         """
         return Stream(frames, Wanted(self._settings, answer, every_frame, options))
+
+    def ask(self, question: Question[T]) -> T:
+        """What `question` reads from the server's answer: for tools that want another than the methods here.
+
+        `pag.client.questions.Question` holds a request and how to read its answer; tries and time limits are
+        those of `parse`.
+        """
+        return self._ask(question, self._settings.now())
 
     def close(self) -> None:
         """Close all connections."""

@@ -15,6 +15,8 @@ import pytest
 from numpy.typing import NDArray
 
 from pag import AsyncClient, Client, Parsing, read_npz
+from pag.client.questions import Question
+from pag.client.requests import NPZ, parse_request
 from tests.pag.client.conftest import PHOTO, PIXELS
 from tests.service.conftest import GUARD_SECONDS, encoded, picture, serving
 
@@ -173,6 +175,19 @@ def test_models_tell_what_each_budget_buys(client: Client) -> None:
     assert model.curves["val"][0]["miou40"] == 0.3
     assert model.classes[3].name == "class 3"
     assert model.document["licence"]["weights"] == "Apache-2.0"
+
+
+def test_tools_read_answers_their_own_way(url: str, client: Client, expected: Parsing) -> None:
+    request = parse_request(PHOTO, NPZ, {"budget": 0.5})
+    question = Question(request, lambda answer: (answer.headers["content-type"], answer.body))
+
+    async def ask() -> tuple[str, bytes]:
+        async with AsyncClient(url, timeout=GUARD_SECONDS) as asking:
+            return await asking.ask(question)
+
+    for kind, body in (client.ask(question), asyncio.run(ask())):
+        assert kind == NPZ
+        assert_same(read_npz(body), expected)
 
 
 def test_the_async_client_gives_the_same(
