@@ -71,6 +71,13 @@ def slow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture(scope="package")
+def guarded(tiny_weights: Path) -> Iterator[httpx.Client]:
+    """Client of a server that asks for a key, of which `secret` is one."""
+    with hosting(weights=tiny_weights, api_keys="other,secret", **ALONE) as client:
+        yield client
+
+
+@pytest.fixture(scope="package")
 def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("tiny")
     write_model(root)

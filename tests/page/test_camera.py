@@ -1,0 +1,72 @@
+"""The camera: frames over /stream, maps that keep coming, and an end."""
+
+from __future__ import annotations
+
+import httpx
+from playwright.sync_api import Page, expect
+
+from tests.page.visiting import answered, open_view, pixels, readout, until, visit
+
+
+def rate(page: Page) -> float:
+    """Frames per second as shown; 0 while there are none."""
+    text = page.locator("#frames-per-second").inner_text()
+    return float(text) if text[:1].isdigit() else 0.0
+
+
+def changes(page: Page, canvas: str) -> None:
+    """Wait until a canvas shows something else."""
+    before = pixels(page.locator(canvas))
+    until(page, lambda: bool((pixels(page.locator(canvas)) != before).any()))
+
+
+def test_a_camera_streams_at_the_budget_chosen_until_it_is_stopped(page: Page, server: httpx.Client) -> None:
+    visit(page, server)
+    page.locator("#budget").fill("0.3")
+    camera = page.locator("#camera")
+    camera.click()
+    until(page, lambda: rate(page) > 0)
+    until(page, lambda: page.locator("#used").inner_text() == "0.30")
+    expect(camera).to_have_attribute("aria-pressed", "true")
+    changes(page, "#map-photograph")
+    page.locator("#budget").fill("0.2")
+    until(page, lambda: page.locator("#used").inner_text() == "0.20")
+    page.locator("#map-depth").hover()
+    assert readout(page)["depth"].endswith(" m")
+    open_view(page, "overlay")
+    changes(page, "#overlay-canvas")
+    camera.click()
+    expect(camera).to_have_attribute("aria-pressed", "false")
+    expect(page.locator("#frames-per-second")).to_be_hidden()
+    assert page.locator("#video").evaluate("video => video.srcObject") is None
+
+
+def test_a_photograph_takes_the_cameras_place(page: Page, server: httpx.Client) -> None:
+    visit(page, server)
+    page.locator("#camera").click()
+    until(page, lambda: rate(page) > 0)
+    page.locator("#samples button[data-sample='coffee.jpg']").click()
+    expect(page.locator("#camera")).to_have_attribute("aria-pressed", "false")
+    until(page, lambda: "coffee.jpg" in (page.locator("#curl").text_content() or ""))
+    answered(page, size="input")
+    expect(page.locator("#problem")).to_be_hidden()
+
+
+def test_a_key_opens_the_stream_too(page: Page, guarded: httpx.Client) -> None:
+    page.goto(str(guarded.base_url))
+    page.locator("#key").fill("secret")
+    page.locator("#key").press("Enter")
+    answered(page)
+    page.locator("#camera").click()
+    until(page, lambda: rate(page) > 0)
+
+
+def test_a_camera_that_is_not_allowed_is_explained(page: Page, server: httpx.Client) -> None:
+    page.add_init_script(
+        """navigator.mediaDevices.getUserMedia =
+          () => Promise.reject(new DOMException("no", "NotAllowedError"));"""
+    )
+    visit(page, server)
+    page.locator("#camera").click()
+    expect(page.locator("#problem")).to_contain_text("Allow it")
+    expect(page.locator("#camera")).to_have_attribute("aria-pressed", "false")

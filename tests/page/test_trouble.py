@@ -1,0 +1,130 @@
+"""What goes wrong is said, what was there stays, and what passes is tried again."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+from playwright.sync_api import Page, expect
+
+from tests.page.conftest import ALONE
+from tests.page.test_first_maps import hand_over
+from tests.page.visiting import answered, choose_budget, command_line, pixels, until, visit
+from tests.page.watch import watch_of
+from tests.service.conftest import encoded, picture
+from tests.service.ops.harness import PHOTO, hosting
+
+# Each takes some tenths of a second.
+FIRST_COMERS = 4
+
+
+def test_a_text_file_is_refused_and_the_former_maps_stay(page: Page, server: httpx.Client) -> None:
+    visit(page, server)
+    maps, command = pixels(page.locator("#map-semantics")), command_line(page)
+    hand_over(page, "drop", "notes.txt", b"not a photograph at all")
+    problem = page.locator("#problem")
+    expect(problem).to_contain_text("JPEG")
+    assert problem.get_attribute("role") == "alert"
+    expect(page.locator("#problem button")).to_have_count(0)
+    assert (pixels(page.locator("#map-semantics")) == maps).all()
+    assert command_line(page) == command
+    choose_budget(page, "0.6")
+    expect(problem).to_be_hidden()
+    assert "room.jpg" in command_line(page)
+
+
+def test_a_broken_photograph_is_explained(page: Page, server: httpx.Client) -> None:
+    visit(page, server)
+    hand_over(page, "drop", "half.jpg", encoded(picture(200, 200), "JPEG")[:700])
+    expect(page.locator("#problem")).to_be_visible()
+    expect(page.locator("#problem")).to_contain_text("from before")
+
+
+def test_a_slow_answer_shows_that_it_is_on_its_way(page: Page, slow: httpx.Client) -> None:
+    visit(page, slow)
+    with ThreadPoolExecutor(FIRST_COMERS) as pool:
+        for _ in range(FIRST_COMERS):
+            pool.submit(slow.post, "/parse", content=PHOTO)
+        page.locator("#budget").fill("0.5")
+        until(page, lambda: page.locator("#progress").is_visible())
+        assert "Computing" in page.locator("#status").inner_text()
+    answered(page, budget="0.5")
+    expect(page.locator("#progress")).to_be_hidden()
+    expect(page.locator("#status")).to_contain_text("Budget 0.50")
+
+
+@contextmanager
+def occupied(server: httpx.Client) -> Iterator[None]:
+    """Another client holds a place: its photograph arrives and arrives."""
+    with socket.create_connection((server.base_url.host, server.base_url.port or 80)) as other:
+        other.sendall(
+            b"POST /parse HTTP/1.1\r\nHost: server\r\nContent-Length: 100000\r\n\r\nhalf a photograph"
+        )
+        while "pag_inflight_requests 1.0" not in server.get("/metrics").text:
+            pass
+        yield
+
+
+def test_an_overloaded_server_is_asked_again_when_it_said_so(page: Page, tiny_weights: Path) -> None:
+    with hosting(weights=tiny_weights, max_pending=1, **ALONE) as small:
+        visit(page, small)
+        with occupied(small):
+            page.locator("#budget").fill("0.5")
+            expect(page.locator("#status")).to_contain_text("busy")
+        answered(page, budget="0.5")
+        expect(page.locator("#problem")).to_be_hidden()
+        assert [response.status for response in statuses(page)][-2:] == [429, 200]
+
+
+def statuses(page: Page) -> list:
+    """The answers to requests for maps so far."""
+    return [response for request in watch_of(page).parses() if (response := request.response())]
+
+
+def test_a_server_that_stays_overloaded_is_said_to_be(page: Page, tiny_weights: Path) -> None:
+    with hosting(weights=tiny_weights, max_pending=1, **ALONE) as small:
+        visit(page, small)
+        with occupied(small):
+            page.locator("#budget").fill("0.5")
+            expect(page.locator("#problem")).to_be_visible()
+            tries = [response.status for response in statuses(page)]
+            assert tries.count(429) > 1
+        page.locator("#problem").get_by_role("button", name="Try again").click()
+        answered(page, budget="0.5")
+        expect(page.locator("#problem")).to_be_hidden()
+
+
+def test_a_server_that_has_gone_is_missed_and_found_again(page: Page, tiny_weights: Path) -> None:
+    with hosting(weights=tiny_weights, **ALONE) as first:
+        visit(page, first)
+        port = first.base_url.port
+    page.locator("#budget").fill("0.5")
+    expect(page.locator("#problem")).to_contain_text("does not answer")
+    with hosting(weights=tiny_weights, port=port, **ALONE):
+        page.locator("#problem").get_by_role("button", name="Try again").click()
+        answered(page, budget="0.5")
+        expect(page.locator("#problem")).to_be_hidden()
+
+
+def test_a_key_is_asked_for_and_told_to_nobody_else(page: Page, guarded: httpx.Client) -> None:
+    page.goto(str(guarded.base_url))
+    field = page.locator("#key")
+    expect(field).to_be_visible()
+    field.fill("a wrong one")
+    field.press("Enter")
+    expect(page.locator("#problem")).to_be_visible()
+    expect(field).to_have_value("")
+    field.fill("secret")
+    field.press("Enter")
+    answered(page)
+    expect(field).to_be_hidden()
+    choose_budget(page, "0.5")
+    assert "secret" not in page.content() + command_line(page)
+    assert "$PAG_KEY" in command_line(page)
+    assert not any("secret" in request.url for request in watch_of(page).requests)
+    page.reload()
+    expect(field).to_be_visible()
