@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.docs.blocks import blocks_of, run
-from tests.service.conftest import serving
+from tests.service.conftest import _logs, serving
+
+__all__ = ["_logs"]
 
 REPOSITORY = Path(__file__).parents[2]
 GUIDE = REPOSITORY / "docs" / "guide"
