@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Iterable
+from collections import deque
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import suppress
 from types import TracebackType
-from typing import Self, Unpack, cast
+from typing import Self, TypeVar, Unpack, cast
 
 from websockets.asyncio.client import ClientConnection, connect, unix_connect
 from websockets.exceptions import ConcurrencyError, ConnectionClosed, WebSocketException
@@ -14,12 +15,14 @@ from websockets.exceptions import ConcurrencyError, ConnectionClosed, WebSocketE
 from pag.client.connecting import CLOSE_SECONDS, OPENED, connect_arguments, not_opened
 from pag.client.driving import run_async
 from pag.client.exchange import Answer, Failure, Try
-from pag.client.images import Image, frame_bytes
+from pag.client.handover import AsyncHandover
+from pag.client.images import HeldFrame, Image, frame_bytes, held
 from pag.client.messages import changes
 from pag.client.parsing import Frame
 from pag.client.requests import FrameOptions
-from pag.client.streaming import MOST_UNANSWERED, BaseStream, Wanted
+from pag.client.streaming import MOST_ON_THE_WAY, MOST_UNANSWERED, BaseStream, Wanted
 
+T = TypeVar("T")
 END = object()
 Frames = Iterable[Image] | AsyncIterable[Image]
 
@@ -35,7 +38,8 @@ class AsyncStream(BaseStream[Frames, ClientConnection]):
     def __init__(self, frames: Frames, wanted: Wanted) -> None:
         super().__init__(frames, wanted)
         self._turns = asyncio.Semaphore(MOST_UNANSWERED)
-        self._sender: asyncio.Task[None] | None = None
+        self._waiting = AsyncHandover[HeldFrame](self._patience)
+        self._tasks: list[asyncio.Task[None]] = []
 
     async def __aiter__(self) -> AsyncIterator[Frame]:
         self._check_open()
@@ -56,9 +60,10 @@ class AsyncStream(BaseStream[Frames, ClientConnection]):
     async def aclose(self) -> None:
         """End the stream; frames under way are given up."""
         self._closing = True
-        if self._sender is not None:
-            self._sender.cancel()
-            await asyncio.wait([self._sender])
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
         if self._connection is not None:
             await _close(self._connection)
 
@@ -97,7 +102,8 @@ class AsyncStream(BaseStream[Frames, ClientConnection]):
     async def _open(self) -> ClientConnection:
         await run_async(self._opening(), self._connect)
         assert self._connection is not None
-        self._sender = asyncio.create_task(self._send_all(self._connection))
+        works = (self._take_all(), self._send_all(self._connection))
+        self._tasks = [asyncio.create_task(work) for work in works]
         return self._connection
 
     async def _connect(self, step: Try) -> Answer | Failure:
@@ -111,11 +117,16 @@ class AsyncStream(BaseStream[Frames, ClientConnection]):
         return OPENED
 
     async def _send_all(self, connection: ClientConnection) -> None:
+        on_the_way: deque[Awaitable[float]] = deque()
         try:
-            frames = _asynchronous(self._frames)
-            while (data := await self._next_data(frames)) is not None:
-                self._progress.sent(self._settings.now())
+            while (given := await self._waiting.take()) is not None:
+                data = await _apart(frame_bytes, given.frame)
+                self._progress.sent(given.number, self._settings.now())
                 await connection.send(data)
+                # Its pong says that the server has the frame: an answer would come late, or to a newer one.
+                on_the_way.append(await connection.ping())
+                if len(on_the_way) == MOST_ON_THE_WAY:
+                    await on_the_way.popleft()
             if self._progress.end():
                 await connection.close()
         except ConnectionClosed:
@@ -125,15 +136,28 @@ class AsyncStream(BaseStream[Frames, ClientConnection]):
             self._failure = error
             await connection.close()
 
-    async def _next_data(self, frames: AsyncIterator[Image]) -> bytes | None:
+    async def _take_all(self) -> None:
+        try:
+            frames = _asynchronous(self._frames)
+            while (frame := await self._next_frame(frames)) is not None:
+                await self._waiting.put(frame)
+            await self._waiting.end()
+        except Exception as error:
+            await self._waiting.give_up(error)
+
+    async def _next_frame(self, frames: AsyncIterator[Image]) -> HeldFrame | None:
         # First the turn, then the frame: it is not to grow old while it waits.
         if self._every_frame:
             await self._turns.acquire()
         try:
-            frame = await anext(frames)
+            return await _apart(held, await anext(frames))
         except StopAsyncIteration:
             return None
-        return frame if isinstance(frame, bytes) else await asyncio.to_thread(frame_bytes, frame)
+
+
+async def _apart(work: Callable[[Image], T], frame: Image) -> T | bytes:
+    # Disks and encoders would hold up the loop.
+    return frame if isinstance(frame, bytes) else await asyncio.to_thread(work, frame)
 
 
 async def _close(connection: ClientConnection) -> None:

@@ -92,10 +92,13 @@ class Client:
     ) -> Stream:
         """The answers to frames, while a thread sends them: `for frame in client.stream(frames): ...`.
 
-        Frames are images as `parse` takes them; pixels are sent as JPEG. While the server computes, only the
-        newest of those that come is kept: right for a camera. `every_frame` holds each back until it has its
-        turn: right for a video file. `answer`: maps, or PNGs ("zip"), or the overlay. `options`: those of
-        `parse` but for the ids; `deadline_ms` counts from each frame's arrival at the server.
+        Frames are images as `parse` takes them; pixels are sent as JPEG. While the server computes, and while
+        two frames are on their way to it, only the newest of those that come is kept: right for a camera. The
+        last is always answered. Frames that wait for a slow line are asked for at most a hundred times a
+        second; those of a list (anything with a length) wait their turn for the line, and the server alone
+        drops some. `every_frame` asks for each when it has its turn and drops none: right for a video file.
+        `answer`: maps, or PNGs ("zip"), or the overlay. `options`: those of `parse` but for the ids;
+        `deadline_ms` counts from each frame's arrival at the server.
         """
         return Stream(frames, Wanted(self._settings, answer, every_frame, options))
 

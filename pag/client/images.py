@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 Image = str | Path | bytes | bytearray | memoryview | BinaryIO | NDArray[np.uint8]
 """Path, bytes of an image file, binary file object, or pixels uint8 [H,W,3] in the order red, green, blue."""
 
+HeldFrame = bytes | NDArray[np.uint8]
+
 # Uncompressed pixels cost no time to encode; large ones would exceed what servers accept.
 MOST_BMP_BYTES = 8 * 2**20
 JPEG_QUALITY = 92
@@ -22,6 +24,11 @@ def image_bytes(image: Image) -> bytes:
     if isinstance(image, np.ndarray):
         return _lossless(image)
     return _file_bytes(image)
+
+
+def held(frame: Image) -> HeldFrame:
+    """What a frame is now: while it waits, others may come to stand in its array, or its file be closed."""
+    return frame.copy() if isinstance(frame, np.ndarray) else _file_bytes(frame)
 
 
 def frame_bytes(frame: Image) -> bytes:

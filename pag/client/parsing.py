@@ -114,9 +114,9 @@ class Parsing:
 class Frame:
     """The answer to one frame of a stream: what was asked for, or the problem with it."""
 
-    #: Place of the frame among all that were sent, from 0.
+    #: Place of the frame among all that were given to the stream, from 0.
     number: int
-    #: Frames sent since the answer before this one and never computed, since a newer one came.
+    #: Frames given since the answer before this one and never computed, since a newer one came.
     dropped: int
     #: Answers in the last two seconds or so, per second; None at the start.
     frames_per_second: float | None

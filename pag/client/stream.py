@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, suppress
 from types import TracebackType
 from typing import Self, Unpack
@@ -15,11 +16,12 @@ from websockets.sync.client import ClientConnection, connect, unix_connect
 from pag.client.connecting import CLOSE_SECONDS, OPENED, connect_arguments, not_opened
 from pag.client.driving import run
 from pag.client.exchange import Answer, Failure, Try
-from pag.client.images import Image, frame_bytes
+from pag.client.handover import Handover
+from pag.client.images import HeldFrame, Image, frame_bytes, held
 from pag.client.messages import changes
 from pag.client.parsing import Frame
 from pag.client.requests import FrameOptions
-from pag.client.streaming import MOST_UNANSWERED, BaseStream, Wanted
+from pag.client.streaming import MOST_ON_THE_WAY, MOST_UNANSWERED, BaseStream, Wanted
 
 
 class Stream(BaseStream[Iterable[Image], ClientConnection]):
@@ -33,7 +35,8 @@ class Stream(BaseStream[Iterable[Image], ClientConnection]):
         super().__init__(frames, wanted)
         self._turns = threading.Semaphore(MOST_UNANSWERED)
         self._sending = threading.Lock()
-        self._sender: threading.Thread | None = None
+        self._waiting = Handover[HeldFrame](self._patience)
+        self._threads: list[threading.Thread] = []
         self._opened = ExitStack()
 
     def __iter__(self) -> Iterator[Frame]:
@@ -56,11 +59,13 @@ class Stream(BaseStream[Iterable[Image], ClientConnection]):
         """End the stream; frames under way are given up."""
         self._closing = True
         self._turns.release()
+        self._waiting.give_up()
         if self._connection is not None:
             self._close_connection(self._connection)
         # The caller may be about to close what the frames come from; a camera that gives none is left to it.
-        if self._sender is not None and self._sender is not threading.current_thread():
-            self._sender.join(CLOSE_SECONDS)
+        for thread in self._threads:
+            if thread is not threading.current_thread():
+                thread.join(CLOSE_SECONDS)
 
     def __enter__(self) -> Self:
         return self
@@ -95,11 +100,13 @@ class Stream(BaseStream[Iterable[Image], ClientConnection]):
     def _open(self) -> ClientConnection:
         run(self._opening(), self._connect)
         assert self._connection is not None
-        self._sender = threading.Thread(
-            target=self._send_all, args=[self._connection], name="pag-frames", daemon=True
-        )
-        self._sender.start()
+        self._start("pag-frames", self._take_all)
+        self._start("pag-sending", self._send_all, self._connection)
         return self._connection
+
+    def _start(self, name: str, work: Callable[..., None], *arguments: object) -> None:
+        self._threads.append(threading.Thread(target=work, args=arguments, name=name, daemon=True))
+        self._threads[-1].start()
 
     def _connect(self, step: Try) -> Answer | Failure:
         url, options = connect_arguments(self._settings, step)
@@ -112,12 +119,14 @@ class Stream(BaseStream[Iterable[Image], ClientConnection]):
         return OPENED
 
     def _send_all(self, connection: ClientConnection) -> None:
+        on_the_way: deque[threading.Event] = deque()
         try:
-            for frame in self._in_turn():
-                data = frame_bytes(frame)
-                self._progress.sent(self._settings.now())
-                with self._sending:
-                    connection.send(data)
+            while (given := self._waiting.take()) is not None:
+                data = frame_bytes(given.frame)
+                self._progress.sent(given.number, self._settings.now())
+                on_the_way.append(self._send(connection, data))
+                if len(on_the_way) == MOST_ON_THE_WAY:
+                    on_the_way.popleft().wait()
             if self._progress.end():
                 connection.close()
         except ConnectionClosed:
@@ -126,6 +135,21 @@ class Stream(BaseStream[Iterable[Image], ClientConnection]):
         except BaseException as error:
             self._failure = error
             connection.close()
+
+    def _send(self, connection: ClientConnection, data: bytes) -> threading.Event:
+        """Is set when the frame has arrived, or never will."""
+        with self._sending:
+            connection.send(data)
+            # Its pong says that the server has the frame: an answer would come late, or to a newer one.
+            return connection.ping(ack_on_close=True)
+
+    def _take_all(self) -> None:
+        try:
+            for frame in self._in_turn():
+                self._waiting.put(held(frame))
+            self._waiting.end()
+        except BaseException as error:
+            self._waiting.give_up(error)
 
     def _in_turn(self) -> Iterator[Image]:
         frames = iter(self._frames)

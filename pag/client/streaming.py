@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sized
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -20,6 +21,10 @@ from pag.client.settings import Settings
 
 # The server computes one frame while it decodes another.
 MOST_UNANSWERED = 2
+# One fills the line, the next stands ready behind it; more would only grow old there.
+MOST_ON_THE_WAY = 2
+# No camera is so fast; what gives more makes its frames when it is asked for them.
+SECONDS_PER_FRAME = 0.01
 CLOSED_BY_US = "The stream is closed: open another with client.stream(...)."
 
 F = TypeVar("F")
@@ -66,11 +71,18 @@ class BaseStream(Generic[F, C]):
         request = questions.opening(self._options, self._answer)
         return exchange(request, self._settings.terms, self._settings.now())
 
+    @property
+    def _patience(self) -> float | None:
+        """Seconds that a frame waits to be sent before a newer one is asked for; None: for ever."""
+        # What is held in memory grows no older there.
+        return None if self._every_frame or isinstance(self._frames, Sized) else SECONDS_PER_FRAME
+
     def _read(self, message: str | bytes) -> Frame | None:
         frame = self._reader.read(message)
-        if frame is not None:
-            self._progress.answered(frame.number, self._settings.now())
-        return frame
+        if frame is None:
+            return None
+        number, dropped = self._progress.answered(frame.number, self._settings.now())
+        return replace(frame, number=number, dropped=dropped)
 
     def _check_time(self) -> None:
         self._progress.check(self._settings.terms.timeout, self._settings.now())

@@ -7,6 +7,7 @@ import itertools
 import socket
 import subprocess
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,7 +32,8 @@ from pag import (
     Unreachable,
 )
 from tests.pag.client.conftest import PHOTO, PIXELS, foreign, says
-from tests.service.conftest import GUARD_SECONDS
+from tests.pag.client.slow_line import slow_line
+from tests.service.conftest import GUARD_SECONDS, encoded
 from tests.service.test_server import spawn, until
 
 Ask = Callable[..., list[Frame]]
@@ -39,9 +41,11 @@ Ask = Callable[..., list[Frame]]
 
 def ask_sync(url: str, frames: Iterable[Any], most: int | None = None, **options: Any) -> list[Frame]:
     settings = {"timeout": GUARD_SECONDS, **options.pop("settings", {})}
+    note = options.pop("note", lambda frame: None)
     answers = []
     with Client(url, **settings) as client:
         for frame in client.stream(frames, **options):
+            note(frame)
             answers.append(frame)
             if len(answers) == most:
                 break
@@ -50,11 +54,13 @@ def ask_sync(url: str, frames: Iterable[Any], most: int | None = None, **options
 
 def ask_async(url: str, frames: Iterable[Any], most: int | None = None, **options: Any) -> list[Frame]:
     settings = {"timeout": GUARD_SECONDS, **options.pop("settings", {})}
+    note = options.pop("note", lambda frame: None)
     answers = []
 
     async def ask() -> None:
         async with AsyncClient(url, **settings) as client, client.stream(frames, **options) as stream:
             async for frame in stream:
+                note(frame)
                 answers.append(frame)
                 if len(answers) == most:
                     break
@@ -73,7 +79,7 @@ def ask(request: pytest.FixtureRequest) -> Ask:
 @pytest.fixture
 def no_threads_left() -> Iterator[None]:
     yield
-    until(lambda: not [thread for thread in threading.enumerate() if thread.name == "pag-frames"])
+    until(lambda: not [thread for thread in threading.enumerate() if thread.name.startswith("pag-")])
 
 
 pytestmark = pytest.mark.usefixtures("no_threads_left")
@@ -103,6 +109,45 @@ def test_else_the_newest_wins_and_the_last_is_answered(ask: Ask, slow: str) -> N
     assert sum(1 + frame.dropped for frame in answers) == 200
     numbers = [frame.number for frame in answers]
     assert numbers == sorted(set(numbers))
+
+
+def noise(width: int) -> bytes:
+    """Some 300 bytes a column, which nothing compresses."""
+    return encoded(np.random.default_rng(width).integers(0, 256, (100, width, 3), np.uint8))
+
+
+def test_maps_stay_young_over_a_slow_line(ask: Ask, url: str) -> None:
+    # Each frame is told by its width; as many bytes a second are offered as pass in three.
+    pictures = [noise(100 + number % 20) for number in range(100)]
+    given: list[float] = []
+    ages: list[float] = []
+
+    def camera() -> Iterator[bytes]:
+        begun = time.monotonic()
+        for number, frame in enumerate(pictures):
+            time.sleep(max(0.0, begun + number / 30 - time.monotonic()))
+            given.append(time.monotonic())
+            yield frame
+
+    def note(frame: Frame) -> None:
+        ages.append(time.monotonic() - given[frame.number])
+
+    with slow_line(url, 300_000) as line:
+        answers = ask(line, camera(), note=note, size="model", tasks="depth")
+    assert answers[-1].number == 99
+    assert sum(1 + frame.dropped for frame in answers) == 100
+    for frame in answers:
+        assert frame.parsing is not None and frame.parsing.image.width == 100 + frame.number % 20
+    # Were all of them sent, the last would be some seven seconds old.
+    assert max(ages) < 3
+
+
+def test_a_list_s_frames_wait_for_a_slow_line(ask: Ask, url: str) -> None:
+    with slow_line(url, 300_000) as line:
+        answers = ask(line, [noise(100)] * 12, size="model", tasks="depth")
+    # Those that the server dropped, if it was busy.
+    assert sum(1 + frame.dropped for frame in answers) == 12
+    assert len(answers) > 6
 
 
 def test_pixels_paths_and_files_are_frames(ask: Ask, url: str, photo_file: Path) -> None:
@@ -294,8 +339,9 @@ def test_a_server_that_ends_a_stream_says_why_itself(ask: Ask, weights: Path) ->
 
 @contextmanager
 def other_server(handle: Callable[[ServerConnection], None]) -> Iterator[str]:
-    """A WebSocket server that is none of this service's."""
-    with serve_websocket(handle, "127.0.0.1", 0) as server:
+    """A WebSocket server that is none of this service's, and reads hardly more than `handle` takes."""
+    options: dict[str, Any] = {"max_size": None, "max_queue": 1, "close_timeout": 0.5}
+    with serve_websocket(handle, "127.0.0.1", 0, **options) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:
@@ -341,7 +387,9 @@ def test_a_server_that_owes_an_answer_is_not_waited_for_longer_than_the_timeout(
         ask(url, [PHOTO], settings={"timeout": 0.3})
 
 
-def test_a_server_that_takes_nothing_does_not_hold_the_caller_up(ask: Ask) -> None:
+# Small frames wait for word that they arrived; a large one does not even leave.
+@pytest.mark.parametrize("size", [2**10, 2**24])
+def test_a_server_that_takes_nothing_does_not_hold_the_caller_up(size: int, ask: Ask) -> None:
     over = threading.Event()
 
     def handle(connection: ServerConnection) -> None:
@@ -349,11 +397,22 @@ def test_a_server_that_takes_nothing_does_not_hold_the_caller_up(ask: Ask) -> No
 
     with other_server(handle) as url:
         with pytest.raises(TimedOut, match="No answer to a frame"):
-            ask(url, itertools.repeat(bytes(2**20)), settings={"timeout": 0.2})
+            ask(url, itertools.repeat(bytes(size)), settings={"timeout": 0.2})
         over.set()
 
 
-@pytest.mark.parametrize("said", [b"maps", "no JSON", "[]", '{"frame": 0, "dropped": 0}', '{"problem": 3}'])
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"maps",
+        "no JSON",
+        "[]",
+        '{"frame": 0, "dropped": 0}',
+        '{"frame": 1, "dropped": 0, "problem": {"status": 415}}',
+        '{"frame": -1, "dropped": 0, "problem": {"status": 415}}',
+        '{"problem": 3}',
+    ],
+)
 def test_what_no_pag_parse_would_say_ends_a_stream(said: str | bytes, ask: Ask) -> None:
     def handle(connection: ServerConnection) -> None:
         connection.recv()
