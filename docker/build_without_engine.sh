@@ -151,6 +151,9 @@ try_requests() {
     -H 'Content-Type: image/jpeg' --data-binary "@$work/image.jpg" "$url/parse?budget=0.5"
   grep -q '^HTTP/[0-9.]* 200' "$work/headers" || { cat "$work/answer" >&2; return 1; }
   head -c 300 "$work/answer" | tr -cd '[:print:]'; echo
+  say "the page, and the command inside the image"
+  curl -fsS -o /dev/null -w 'GET / %{http_code}, %{size_download} bytes\n' "$url/"
+  inside pag parse - -o - --tasks depth <"$work/image.jpg" | wc --bytes | sed 's/$/ bytes of depth/'
 }
 
 report() {
