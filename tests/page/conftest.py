@@ -14,14 +14,14 @@ from service.logs import configure_logging
 from service.settings import Settings
 from tests.page.chromium import FLAGS, MISSING, find_chromium
 from tests.page.watch import Watch
-from tests.service.ops.harness import hosting
+from tests.service.ops.harness import Process, hosting
 from tests.service.tiny_model import write_model
 
 ROOT = Path(__file__).parents[2]
 # Only against hanging for ever: the machine may be very busy.
 GUARD_MS = 60_000
-# Half a second on two cores, or less.
-SLOW_NODES = 300
+# Some tenths of a second.
+SLOW_NODES = 150
 ALONE = {"brownout": False, "max_wait": 600}
 
 
@@ -63,11 +63,11 @@ def server() -> Iterator[httpx.Client]:
 
 @pytest.fixture(scope="package")
 def slow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    """Client of a server whose network takes its time."""
+    """Client of a server whose network takes its time; in a process of its own, as crowds ask from this one."""
     root = tmp_path_factory.mktemp("slow")
     write_model(root, slow_nodes=SLOW_NODES)
-    with hosting(weights=root, **ALONE) as client:
-        yield client
+    with Process(PAG_WEIGHTS=str(root), PAG_BROWNOUT="false", PAG_MAX_WAIT="600", PAG_LOG_LEVEL="error") as slow:
+        yield slow.client
 
 
 @pytest.fixture(scope="package")

@@ -92,7 +92,7 @@ def test_a_problem_is_readable_too(page: Page, server: httpx.Client) -> None:
         assert page.evaluate(SEEN)["faint"] == []
 
 
-@pytest.mark.parametrize("width", [320, 360, 768])
+@pytest.mark.parametrize("width", [320, 360])
 def test_nothing_is_wider_than_a_telephone(page: Page, server: httpx.Client, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 740})
     visit(page, server)

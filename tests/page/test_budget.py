@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.page.conftest import ALONE
-from tests.page.visiting import answered, choose_budget, command_line, default_model, until, visit
+from tests.page.visiting import answered, choose_budget, command_line, crowded, default_model, until, visit
 from tests.page.watch import watch_of
 from tests.service.ops.harness import hosting
 from tests.service.tiny_model import write_model
@@ -51,10 +51,11 @@ def test_a_slider_that_is_dragged_aborts_what_is_stale_and_ends_on_its_last_valu
     middle = box["y"] + box["height"] / 2
     page.mouse.move(box["x"] + box["width"] - 10, middle)
     page.mouse.down()
-    for step in range(8):
-        page.mouse.move(box["x"] + box["width"] * (0.9 - 0.09 * step), middle)
-        page.wait_for_timeout(120)
-    page.mouse.up()
+    with crowded(slow):
+        for step in range(8):
+            page.mouse.move(box["x"] + box["width"] * (0.9 - 0.09 * step), middle)
+            page.wait_for_timeout(120)
+        page.mouse.up()
     last = f"{float(slider.input_value()):g}"
     assert float(last) < 0.5
     answered(page, budget=last)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,13 +12,10 @@ from playwright.sync_api import Page, expect
 
 from tests.page.conftest import ALONE
 from tests.page.test_first_maps import hand_over
-from tests.page.visiting import answered, choose_budget, command_line, pixels, until, visit
+from tests.page.visiting import answered, choose_budget, command_line, crowded, pixels, until, visit
 from tests.page.watch import watch_of
 from tests.service.conftest import encoded, picture
-from tests.service.ops.harness import PHOTO, hosting
-
-# Each takes some tenths of a second.
-FIRST_COMERS = 4
+from tests.service.ops.harness import hosting
 
 
 def test_a_text_file_is_refused_and_the_former_maps_stay(page: Page, server: httpx.Client) -> None:
@@ -46,9 +42,7 @@ def test_a_broken_photograph_is_explained(page: Page, server: httpx.Client) -> N
 
 def test_a_slow_answer_shows_that_it_is_on_its_way(page: Page, slow: httpx.Client) -> None:
     visit(page, slow)
-    with ThreadPoolExecutor(FIRST_COMERS) as pool:
-        for _ in range(FIRST_COMERS):
-            pool.submit(slow.post, "/parse", content=PHOTO)
+    with crowded(slow):
         page.locator("#budget").fill("0.5")
         until(page, lambda: page.locator("#progress").is_visible())
         assert "Computing" in page.locator("#status").inner_text()

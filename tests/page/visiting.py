@@ -5,8 +5,11 @@ from __future__ import annotations
 import base64
 import io
 import re
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 import cv2
@@ -16,12 +19,14 @@ from numpy.typing import NDArray
 from playwright.sync_api import Locator, Page, expect
 
 from service.routes.page import FOLDER
+from tests.service.ops.harness import PHOTO
 
 ROOM = FOLDER / "samples/room.jpg"
 COFFEE = FOLDER / "samples/coffee.jpg"
 TASKS = "semantics,depth,normals,computed"
 # Only against hanging for ever: the machine may be very busy.
 GUARD_SECONDS = 60
+CROWD = 6
 VIEWS = ("maps", "overlay", "compare", "cloud")
 
 
@@ -60,6 +65,24 @@ def open_view(page: Page, view: str) -> None:
     """Press one of the tabs."""
     page.locator(f"#view-{view}").click()
     expect(page.locator(f"#view-{view}")).to_have_attribute("aria-selected", "true")
+
+
+@contextmanager
+def crowded(server: httpx.Client) -> Iterator[None]:
+    """Meanwhile others ask the server, without a pause."""
+    left = threading.Event()
+
+    def ask() -> None:
+        while not left.is_set():
+            server.post("/parse", content=PHOTO)
+
+    with ThreadPoolExecutor(CROWD) as pool:
+        for _ in range(CROWD):
+            pool.submit(ask)
+        try:
+            yield
+        finally:
+            left.set()
 
 
 def pixels(canvas: Locator) -> NDArray[np.uint8]:
