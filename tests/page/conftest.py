@@ -10,9 +10,9 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from benchmarks.chromium import FLAGS, MISSING, find_chromium
 from service.logs import configure_logging
 from service.settings import Settings
-from tests.page.chromium import FLAGS, MISSING, find_chromium
 from tests.page.watch import Watch
 from tests.service.ops.harness import Process, hosting
 from tests.service.tiny_model import write_model
@@ -63,10 +63,11 @@ def server() -> Iterator[httpx.Client]:
 
 @pytest.fixture(scope="package")
 def slow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    """Client of a server whose network takes its time; in a process of its own, as crowds ask from this one."""
+    """Client of a server whose network takes its time, in a process of its own: crowds ask from this one."""
     root = tmp_path_factory.mktemp("slow")
     write_model(root, slow_nodes=SLOW_NODES)
-    with Process(PAG_WEIGHTS=str(root), PAG_BROWNOUT="false", PAG_MAX_WAIT="600", PAG_LOG_LEVEL="error") as slow:
+    alone = {"PAG_BROWNOUT": "false", "PAG_MAX_WAIT": "600", "PAG_LOG_LEVEL": "error"}
+    with Process(PAG_WEIGHTS=str(root), **alone) as slow:
         yield slow.client
 
 

@@ -1,4 +1,4 @@
-"""Where a Chromium is that the tests may drive; Playwright brings none of its own."""
+"""Where a Chromium is that tests and pictures of the page may drive; Playwright brings none of its own."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import shutil
 from pathlib import Path
 
-FETCHED = Path(__file__).parents[2] / "build/chromium/chromium"
+FETCHED = Path(__file__).parents[1] / "build/chromium/chromium"
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 MISSING = (
     "no Chromium: scripts/fetch_chromium.sh unpacks one (Debian), or install one, or name one by PAG_CHROMIUM"
