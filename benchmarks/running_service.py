@@ -28,11 +28,16 @@ class RunningService:
         return httpx.Client(base_url=self.url, timeout=120)
 
 
+def free_port() -> int:
+    """A port that nobody listens on, for the moment."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
 @contextlib.contextmanager
 def running_service(weights: Path | None = None) -> Iterator[RunningService]:
     """Starts `python -m service` on a free port and waits until it is ready; stops it at the end."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = free_port()
     variables = {**os.environ, "PAG_PORT": str(port), "PAG_LOG_LEVEL": "warning"}
     if weights is not None:
         variables["PAG_WEIGHTS"] = str(weights)
