@@ -5,10 +5,12 @@ import { FIELD_OF_VIEW_DEGREES } from "./cloud_points.js";
 const VERTEX = `#version 300 es
 in vec3 position;
 in vec4 colour;
+in float slope;
 uniform vec4 turn;      // cosine and sine of yaw, cosine and sine of pitch
 uniform vec2 pivot;     // its depth, and its distance from the eye
 uniform vec2 focal;     // to clip space, from left to right and from top to bottom
 uniform float size;     // of a point one metre deep, seen from one metre, in pixels
+uniform float turned;   // sine of the angle from where the photograph was taken
 out vec4 paint;
 void main() {
   vec3 p = vec3(position.xy, position.z - pivot.x);
@@ -16,7 +18,8 @@ void main() {
   p = vec3(p.x, turn.z * p.y + turn.w * p.z, turn.z * p.z - turn.w * p.y + pivot.y);
   float near = .02 * pivot.x, far = 100. * pivot.x;
   gl_Position = vec4(focal.x * p.x, -focal.y * p.y, (p.z * (far + near) - 2. * far * near) / (far - near), p.z);
-  gl_PointSize = clamp(size * position.z / p.z, 1., 24.);
+  // From aside, what is behind a point comes out beside it: larger ones close the gaps.
+  gl_PointSize = clamp(size * (1. + .7 * turned * slope) * position.z / p.z, 1., 24.);
   paint = colour;
 }`;
 
@@ -53,7 +56,9 @@ export class PointDrawing {
     this.#places = {
       position: attribute(gl, program, "position"),
       colour: attribute(gl, program, "colour"),
+      slope: attribute(gl, program, "slope"),
       turn: uniform("turn"), pivot: uniform("pivot"), focal: uniform("focal"), size: uniform("size"),
+      turned: uniform("turned"),
     };
     if (this.#points !== null) this.load(this.#points);
   }
@@ -63,6 +68,7 @@ export class PointDrawing {
     const gl = this.#gl;
     fill(gl, this.#places.position, points.positions, 3, gl.FLOAT);
     fill(gl, this.#places.colour, points.colours, 4, gl.UNSIGNED_BYTE);
+    fill(gl, this.#places.slope, points.slopes, 1, gl.FLOAT);
   }
 
   /** One picture; `view` is {yaw, pitch} in radians and zoom. */
@@ -80,14 +86,14 @@ export class PointDrawing {
     gl.uniform4f(this.#places.turn, Math.cos(yaw), -Math.sin(yaw), Math.cos(pitch), -Math.sin(pitch));
     gl.uniform2f(this.#places.pivot, middle, middle / zoom);
     gl.uniform2f(this.#places.focal, horizontal, (horizontal * width) / height);
-    // Turning opens gaps between the points of a slope: larger ones close them.
-    const turned = Math.sqrt(1 - (Math.cos(yaw) * Math.cos(pitch)) ** 2);
-    gl.uniform1f(this.#places.size, ((1.3 + 2 * turned) * spacing * horizontal * width) / 2);
+    gl.uniform1f(this.#places.turned, Math.sqrt(1 - (Math.cos(yaw) * Math.cos(pitch)) ** 2));
+    gl.uniform1f(this.#places.size, (1.4 * spacing * horizontal * width) / 2);
     gl.drawArrays(gl.POINTS, 0, count);
   }
 
   dispose() {
-    for (const { buffer } of [this.#places.position, this.#places.colour]) this.#gl.deleteBuffer(buffer);
+    const { position, colour, slope } = this.#places;
+    for (const { buffer } of [position, colour, slope]) this.#gl.deleteBuffer(buffer);
     this.#points = null;
   }
 }

@@ -12,10 +12,12 @@ const PASSING = [0, 408, 429, 500, 502, 503, 504];
 /** Show `busy`, `status` and `problem` as they change; `retry()` is asked for by a button, or once a key is given. */
 export function mountNotices(state, server, retry) {
   let timer = 0;
-  state.on(["busy"], ({ busy }) => {
+  state.on(["busy"], ({ busy, answer, problem }) => {
     clearTimeout(timer);
     if (busy) timer = setTimeout(() => showProgress(state), SLOW_MS);
     else byId("progress").hidden = true;
+    // What was computed need not be another answer: a comparison is not.
+    if (!busy && answer && !problem) saySoon(state, answer);
   });
   state.on(["status"], ({ status }) => (byId("status").textContent = status));
   state.on(["problem"], ({ problem, answer }) => showProblem(problem, answer, retry));
@@ -36,10 +38,14 @@ function showProgress(state) {
 
 let said = 0;
 
-function showAnswer(state, { meta, latency, query }) {
-  const { budget } = meta;
-  byId("reason").textContent = reasonText(budget, query);
+function showAnswer(state, answer) {
+  const { budget } = answer.meta;
+  byId("reason").textContent = reasonText(budget, answer.query);
   byId("reason").classList.toggle("changed", isChanged(budget));
+  saySoon(state, answer);
+}
+
+function saySoon(state, { meta: { budget }, latency }) {
   const cost = `${percent(budget.share)} of the multiply-adds, ${duration(latency)}`;
   const status = state.values.streaming ? "Streaming from the camera" : `Budget ${budgetText(budget.used)}: ${cost}`;
   // Read aloud: once the slider rests, and not for each frame of a camera.

@@ -12,7 +12,16 @@ from playwright.sync_api import Page, expect
 
 from tests.page.conftest import ALONE
 from tests.page.test_first_maps import hand_over
-from tests.page.visiting import answered, choose_budget, command_line, crowded, pixels, until, visit
+from tests.page.visiting import (
+    answered,
+    choose_budget,
+    command_line,
+    crowded,
+    open_view,
+    pixels,
+    until,
+    visit,
+)
 from tests.page.watch import watch_of
 from tests.service.conftest import encoded, picture
 from tests.service.ops.harness import hosting
@@ -49,6 +58,16 @@ def test_a_slow_answer_shows_that_it_is_on_its_way(page: Page, slow: httpx.Clien
     answered(page, budget="0.5")
     expect(page.locator("#progress")).to_be_hidden()
     expect(page.locator("#status")).to_contain_text("Budget 0.50")
+
+
+def test_a_slow_comparison_ends_with_the_status_of_before(page: Page, slow: httpx.Client) -> None:
+    visit(page, slow)
+    with crowded(slow):
+        open_view(page, "compare")
+        until(page, lambda: page.locator("#progress").is_visible())
+    expect(page.locator("#compare")).to_contain_text("Budget 0.25")
+    expect(page.locator("#progress")).to_be_hidden()
+    expect(page.locator("#status")).to_contain_text("Budget 1.00")
 
 
 @contextmanager
