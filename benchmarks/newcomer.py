@@ -2,8 +2,8 @@
 
     python -m benchmarks.newcomer
 
-In a clone of the last commit in a temporary folder, with its own environment. What pip has to download depends
-on its cache and the line: the times of set-up are of this machine and day alone.
+In a clone of the last commit in a temporary folder, with its own environment. What pip has to download
+depends on its cache and the line: the times of set-up are of this machine and day alone.
 """
 
 from __future__ import annotations
