@@ -26,11 +26,13 @@ ZOOM = (0.85, 1.6)
 STEPS = 200
 COMPARED = 8
 BUDGET = 0.5
-"""At which the maps of COMPARED photographs are compared with the dense ones."""
 
 
 def configuration(checkpoint: Path, photographs: Path, *, steps: int, batch: int) -> TrainingConfig:
-    """Stage 2 of a stored network: its gates drawn to its own dense pass.
+    """Stage 2 of a stored network, its gates drawn to its own dense pass and nothing else trained.
+
+    Without labels there is nothing to hold other weights: trained as well, they came nearer to the dense maps
+    at equal ratios and lost four points of mIoU at every budget, 1 included.
 
     Raises:
         FixableError: no photograph, or a checkpoint that will not do.
@@ -42,7 +44,7 @@ def configuration(checkpoint: Path, photographs: Path, *, steps: int, batch: int
         stored.name, {**stored.options, "gated": True}, gated=True, supervised=False,
         multipool=stored.options.get("multipool") or "pag", steps=steps,
         views=(_view(Photographs(photographs, COMPARED), batch),),
-        learning_rate=4e-4, gate_rate=5.0, warmup_steps=min(30, steps // 10), average_decay=0.98,
+        only_gates=True, learning_rate=0.01, warmup_steps=min(30, steps // 10), average_decay=0.98,
         freeze_all_statistics=True,
     )  # fmt: skip
 
@@ -100,8 +102,8 @@ def learn_gates(
 ) -> Path:
     """Trains the gates; returns the checkpoint's path. Run again after an interruption, it goes on.
 
-    Says how the maps at BUDGET agreed with the dense ones of `checkpoint` before and do after, on a few of
-    the photographs.
+    Says how maps at a middling budget agreed with the dense ones of `checkpoint` before, and do after, on
+    COMPARED of the photographs.
 
     Raises:
         FixableError: no photograph, no gates to learn, or a checkpoint that will not do.
@@ -112,17 +114,24 @@ def learn_gates(
     )
     one_for_small(*config.views[0].crop)
     teacher, seen = load_network(checkpoint), Photographs(photographs, COMPARED, cropped=True)
-    print(_told("before", agreement(train.fresh_network(config, options), teacher, seen, BUDGET)))
+    fresh = train.fresh_network(config, options)
+    budget = _middling(count(fresh).floor)
+    print(_told("before", budget, agreement(fresh, teacher, seen, budget)))
     path = train.run(config, options)
-    print(_told("after", agreement(load_network(path), teacher, seen, BUDGET)))
+    print(_told("after", budget, agreement(load_network(path), teacher, seen, budget)))
     return path
 
 
-def _told(when: str, figures: Mapping[str, float]) -> str:
+def _middling(floor: float) -> float:
+    """BUDGET, or halfway to 1 where it is hardly above the floor, at which no gate has a choice."""
+    return BUDGET if floor < BUDGET - 0.1 else round((1 + floor) / 2, 2)
+
+
+def _told(when: str, budget: float, figures: Mapping[str, float]) -> str:
     words = {
         "labels": lambda value: f"{value:.1%} of the labels are equal",
         "depth": lambda value: f"depths differ by {value:.1%}",
         "normals": lambda value: f"normals by {value:.1f}°",
     }
     said = ", ".join(words[name](value) for name, value in figures.items())
-    return f"{when}: maps at budget {BUDGET:g} against the dense ones: {said}"
+    return f"{when}: maps at budget {budget:g}, all gates alike, against the dense ones: {said}"

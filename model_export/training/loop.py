@@ -25,16 +25,13 @@ def draw_ratios(network: DenseParser, images: int, config: TrainingConfig) -> di
     """Gate name -> [images], from U[floor, 1]: for half of the images one ratio for all gates, else one each.
 
     Drawn each for itself, they prepare the network for any allocation of a budget. A batch's first image has
-    every gate at the floor; without targets its last one has every gate at 1, so that the dense pass stays
-    what it was. With a fixed ratio, that one for every gate and image.
+    every gate at the floor. With a fixed ratio, that one for every gate and image.
     """
     if config.fixed_ratio is not None:
         return dict.fromkeys(network.gates(), torch.full((images,), config.fixed_ratio))
     shared = torch.empty(images).uniform_(config.ratio_floor, 1.0)
     alike = torch.rand(images) < 0.5
     alike[0], shared[0] = True, config.ratio_floor
-    if not config.supervised and images > 1:
-        alike[-1], shared[-1] = True, 1.0
     return {
         name: torch.where(alike, shared, torch.empty(images).uniform_(config.ratio_floor, 1.0))
         for name in network.gates()

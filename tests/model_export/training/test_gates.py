@@ -12,8 +12,11 @@ from PIL import Image
 
 from model_export.data.photographs import Photographs
 from model_export.errors import FixableError
+from model_export.evaluation.cost import count
+from model_export.losses import distillation_terms
 from model_export.networks.build import build
 from model_export.networks.parser import DenseParser
+from model_export.networks.pixels import normalise
 from model_export.training import checkpoint, train
 from model_export.training.gates import agreement, configuration, learn_gates
 from model_export.training.log import read_log
@@ -42,26 +45,26 @@ def dense(tmp_path: Path, randomise) -> Path:  # type: ignore[no-untyped-def]
     return tmp_path / "dense.pt"
 
 
-def distance(log: Path, steps: slice) -> float:
-    """Mean weighted distance from the dense maps over some steps of a run."""
-    lines = [line["values"] for line in read_log(log) if line["kind"] == "step"][steps]
-    return float(np.mean([value for v in lines for name, value in v.items() if "distil" in name]))
+@torch.no_grad()
+def distance(network: DenseParser, teacher: DenseParser, samples: Photographs) -> float:
+    """The distillation loss at budget 0.6, every gate at the same ratio, no noise."""
+    ratios = {name: torch.full((1,), ratio) for name, ratio in count(network).ratios(0.6).items()}
+    images = [normalise(torch.from_numpy(samples[place].image)[None]) for place in range(len(samples))]
+    losses = [distillation_terms(network(image, ratios), teacher(image)) for image in images]
+    return float(np.mean([float(sum(terms.values())) for terms in losses]))
 
 
 def test_maps_come_nearer_to_the_dense_ones(
     tmp_path: Path, photographs: Path, dense: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = learn_gates(dense, photographs, tmp_path / "run", steps=60, batch=2)
-    log = path.parent / "log.jsonl"
-    assert distance(log, slice(-20, None)) < 0.95 * distance(log, slice(0, 20))
     seen, teacher = Photographs(photographs, cropped=True), load_network(dense)
     fresh = train.fresh_network(
         configuration(dense, photographs, steps=60, batch=2), train.RunOptions(tmp_path, dense)
-    )
-    before, after = (agreement(each, teacher, seen, 0.6) for each in (fresh.eval(), load_network(path)))
-    assert after["normals"] < before["normals"] and after["labels"] > before["labels"]
+    ).eval()
+    assert distance(load_network(path), teacher, seen) < 0.97 * distance(fresh, teacher, seen)
     told = capsys.readouterr().out
-    assert "before: maps at budget 0.5" in told and "after: maps" in told and "labels are equal" in told
+    assert "before: maps at budget 0.75" in told and "after: maps" in told and "labels are equal" in told
 
 
 def test_no_target_is_looked_at_and_the_run_is_not_called_nyuv2_s(
@@ -72,6 +75,15 @@ def test_no_target_is_looked_at_and_the_run_is_not_called_nyuv2_s(
     assert set(terms) == {"gated_distil_semantics", "gated_distil_normals", "gated_gates"}
     stored = StoredNetwork.read(path)
     assert not stored.on_nyuv2 and len(stored.network().gates()) > 5
+
+
+def test_at_budget_1_the_network_is_the_one_that_was_given(
+    tmp_path: Path, photographs: Path, dense: Path
+) -> None:
+    path = learn_gates(dense, photographs, tmp_path / "run", steps=3, batch=2)
+    given, learned = (StoredNetwork.read(each).weights for each in (dense, path))
+    assert all(torch.equal(learned[name], value) for name, value in given.items())
+    assert {name for name in learned if name not in given} == {n for n in learned if ".gate." in n}
 
 
 def interrupt(_: DenseParser) -> dict[str, float]:

@@ -126,11 +126,6 @@ def test_the_first_image_trains_the_floor_and_gates_share_a_ratio_on_half_of_the
     assert 0.3 < alike.float().mean() < 0.7, "150 draws of a half"
 
 
-def test_without_targets_the_last_image_of_a_batch_is_computed_whole(config: TrainingConfig) -> None:
-    drawn = draw_ratios(make_network(config), 4, replace(config, supervised=False))
-    assert all((ratio[-1], ratio[0]) == (1, config.ratio_floor) for ratio in drawn.values())
-
-
 def test_a_fixed_ratio_is_every_image_s_and_every_gate_s(config: TrainingConfig) -> None:
     network = make_network(config)
     drawn = draw_ratios(network, 3, replace(config, fixed_ratio=0.3))
