@@ -20,8 +20,8 @@ from tests.service.tiny_model import write_model
 ROOT = Path(__file__).parents[2]
 # Only against hanging for ever: the machine may be very busy.
 GUARD_MS = 60_000
-# Some tenths of a second.
-SLOW_NODES = 150
+# A tenth of a second or two on one thread.
+SLOW_NODES = 250
 ALONE = {"brownout": False, "max_wait": 600}
 
 
@@ -66,8 +66,10 @@ def slow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     """Client of a server whose network takes its time, in a process of its own: crowds ask from this one."""
     root = tmp_path_factory.mktemp("slow")
     write_model(root, slow_nodes=SLOW_NODES)
+    # One thread: the browser has to go on beside it.
+    one = {"PAG_THREADS": "1", "PAG_WORKERS": "1"}
     alone = {"PAG_BROWNOUT": "false", "PAG_MAX_WAIT": "600", "PAG_LOG_LEVEL": "error"}
-    with Process(PAG_WEIGHTS=str(root), **alone) as slow:
+    with Process(PAG_WEIGHTS=str(root), **one, **alone) as slow:
         yield slow.client
 
 

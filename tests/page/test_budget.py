@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import httpx
@@ -61,8 +62,11 @@ def test_a_slider_that_is_dragged_aborts_what_is_stale_and_ends_on_its_last_valu
     answered(page, budget=last)
     watch = watch_of(page)
     assert watch.aborted, "nothing was aborted"
-    cancelled = [line for line in slow.get("/metrics").text.splitlines() if "pag_cancelled_total{" in line]
-    assert sum(float(line.split()[-1]) for line in cancelled) >= 1, "the server computed for nobody"
+    # Whether it had begun to compute or was still to read the photograph depends on the machine.
+    left = re.search(
+        r'http_server_request_duration_seconds_count{[^}]*status="499"} (\S+)', slow.get("/metrics").text
+    )
+    assert left is not None and float(left[1]) >= 1, "the server did not notice"
 
 
 def test_values_passed_over_quickly_are_never_asked_for(page: Page, server: httpx.Client) -> None:

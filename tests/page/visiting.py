@@ -26,7 +26,7 @@ COFFEE = FOLDER / "samples/coffee.jpg"
 TASKS = "semantics,depth,normals,computed"
 # Only against hanging for ever: the machine may be very busy.
 GUARD_SECONDS = 60
-CROWD = 6
+CROWD = 4
 VIEWS = ("maps", "overlay", "compare", "cloud")
 
 
