@@ -33,9 +33,9 @@ def _starts(checkpoint: Path) -> list[dict[str, Any]]:
 
 
 def _portable(command: str, checkpoints: Sequence[Path]) -> str:
-    """The command with its folders below runs/, wherever they were on the machine that trained."""
+    """The command; folders that begin at the root of the machine that trained are told as runs/NAME."""
     for path in checkpoints:
-        if path.parent.parts:
+        if path.parent.is_absolute():
             command = command.replace(str(path.parent), f"runs/{path.parent.name}")
     words = command.split(" ")
     return " ".join(f"runs/{Path(word).name}" if word.startswith("/") else word for word in words)
