@@ -114,6 +114,26 @@ def opened(text: str) -> Iterator[Reader]:
         reader.close()
 
 
+def frames_in(path: Path, expected: int) -> int:
+    """How many frames a video file holds: taken from its own index if that says `expected`, else counted."""
+    capture = cv2.VideoCapture(str(path))
+    try:
+        if capture.get(cv2.CAP_PROP_FRAME_COUNT) == expected and capture.grab():
+            return expected
+    finally:
+        capture.release()
+    return _counted(path)
+
+
+def _counted(path: Path) -> int:
+    capture = cv2.VideoCapture(str(path))
+    count = 0
+    while capture.grab():
+        count += 1
+    capture.release()
+    return count
+
+
 class Writer:
     """A video file of pictures, which all have the size of the first one."""
 
@@ -136,8 +156,18 @@ class Writer:
         while self.written < seconds * self._rate:
             self.write(picture)
 
+    def finish(self) -> None:
+        """Finish the file; OSError if it does not hold all pictures, which OpenCV never says by itself."""
+        self.close()
+        if (held := frames_in(self._path, self.written)) != self.written:
+            raise OSError(
+                0,
+                f"only {held} of {self.written} frames could be written: is there room left on the disk?",
+                str(self._path),
+            )
+
     def close(self) -> None:
-        """Finish the file."""
+        """Let go of the file as it is."""
         if self._file is not None:
             self._file.release()
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import takewhile
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -112,7 +113,16 @@ def _record(client: Client, job: Job, options: VideoOptions, report: Report) -> 
             recording.interrupted = True
         if recording.frames == 0:
             raise OSError(0, "no frame of it can be read", job.source.text)
+        _finish(writer, path)
     return recording
+
+
+def _finish(writer: Writer, path: Path) -> None:
+    try:
+        writer.finish()
+    except OSError as error:
+        # People know the file by the name that it was to have.
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def _parsed(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import subprocess
 import sys
 import tempfile
@@ -22,8 +23,8 @@ Ended = subprocess.CompletedProcess[bytes]
 Pag = Callable[..., Ended]
 
 
-def run_pag(*words: str | Path, stdin: bytes = b"", **environment: str) -> Ended:
-    """Run `pag` with these words to its end."""
+def run_pag(*words: str | Path, stdin: bytes = b"", room: int | None = None, **environment: str) -> Ended:
+    """Run `pag` with these words to its end; `room` bytes are the most that any of its files can take."""
     return subprocess.run(
         [sys.executable, "-m", "pag", *map(str, words)],
         env={**bare_environment(), "HOME": HOME, **environment},
@@ -31,6 +32,7 @@ def run_pag(*words: str | Path, stdin: bytes = b"", **environment: str) -> Ended
         capture_output=True,
         timeout=GUARD_SECONDS,
         check=False,
+        preexec_fn=room and (lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))),
     )
 
 

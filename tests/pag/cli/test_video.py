@@ -101,6 +101,13 @@ def test_a_photograph_and_a_video(pag: Pag, photo: Path, clip: Path, tmp_path: P
     assert {"my film.overlay.mp4", "photo.depth.png"} <= set(names)
 
 
+def test_a_disk_without_room_is_a_failure_and_leaves_no_file(pag: Pag, clip: Path, tmp_path: Path) -> None:
+    ended = pag("parse", clip, "-o", tmp_path / "maps.mp4", room=8192)
+    said = ended.stderr.decode()
+    assert (ended.returncode, "is there room left on the disk?" in said) == (1, True), said
+    assert files_below(tmp_path) == []
+
+
 @pytest.mark.parametrize(
     ("text", "told"), [("broken.mp4", "cannot be opened as a video"), ("camera:97", "cannot be opened")]
 )
