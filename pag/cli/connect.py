@@ -14,7 +14,8 @@ from pag.client import Client, PagError
 
 # For one photograph with all its tries; a deadline of its own ends earlier.
 TIMEOUT = 120.0
-RETRIES = 5
+# About a minute of pauses: the requests of a batch that keep a server busy are its own, and it has time.
+RETRIES = 20
 READY_SECONDS = 3.0
 # How many threads a server of somebody else has is not known.
 JOBS = 4

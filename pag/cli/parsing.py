@@ -39,7 +39,11 @@ class Orders:
     @property
     def options(self) -> ParseOptions:
         """What is asked of the server; the rest is its default."""
-        return cast(ParseOptions, {name: value for name, value in self.ask.items() if value is not None})
+        given = {name: value for name, value in self.ask.items() if value is not None}
+        if "deadline_ms" not in given and "budget" in given:
+            # A batch is busy by itself: it had rather wait than get less than was asked for.
+            given.setdefault("min_budget", given["budget"])
+        return cast(ParseOptions, given)
 
     def report(self, unit: str, total: int | None) -> Report:
         """Where to say how far it is."""

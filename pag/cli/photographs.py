@@ -63,7 +63,7 @@ def parse_all(jobs: Iterable[Job], parser: Parser, parallel: int, report: Report
             codes.add(fail(job, came, report))
             continue
         answered, files = came
-        report.step(answered.budget["used"])
+        report.step(answered.budget["used"], answered.budget["reason"])
         report.done(job.source.text, _said(answered), _document(answered, files))
     return codes
 

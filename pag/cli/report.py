@@ -5,12 +5,17 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
+
+BY_LOAD = "brownout"
+# Reasons of a budget below the one asked for.
+LOWERING = {BY_LOAD, "deadline"}
 
 
 @dataclass
@@ -21,12 +26,18 @@ class Totals:
     skipped: int = 0
     failed: int = 0
     budgets: list[float] = field(default_factory=list)
+    lowered: Counter[str] = field(default_factory=Counter)
     begun: float = field(default_factory=time.perf_counter)
 
     @property
     def mean_budget(self) -> float | None:
         """Mean of the budgets used."""
         return sum(self.budgets) / len(self.budgets) if self.budgets else None
+
+    @property
+    def lowered_words(self) -> str:
+        """How many got less than was asked for, and why."""
+        return ", ".join(f"{count} lowered ({reason})" for reason, count in sorted(self.lowered.items()))
 
     @property
     def rate(self) -> float:
@@ -54,18 +65,26 @@ class Report:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if self._bar is not None:
             self._bar[0].stop()
-        if kind is None and not self._quiet:
+        if kind is not None:
+            return
+        if not self._quiet:
             self._say(self._summary())
+        elif self.totals.lowered[BY_LOAD]:
+            # Nobody asked for that.
+            self._say(
+                f"pag: {self.totals.lowered_words} of {self._counted()}: give --min-budget, or less --jobs"
+            )
 
     def expect(self, total: int | None) -> None:
         """How many there are, now that it is known."""
         if self._bar is not None:
             self._bar[0].update(self._bar[1], total=total)
 
-    def step(self, budget: float | None) -> None:
-        """One photograph or frame is parsed, or a frame is not."""
+    def step(self, budget: float | None, reason: str = "") -> None:
+        """One photograph or frame is parsed at this budget, for this reason; None: a frame is not."""
         if budget is not None:
             self.totals.budgets.append(budget)
+            self.totals.lowered.update({reason} & LOWERING)
         self._move()
 
     def done(self, name: str, said: str, document: Mapping[str, Any]) -> None:
@@ -102,9 +121,13 @@ class Report:
         counts = {"done": totals.done, "skipped": totals.skipped, "failed": totals.failed}
         parts = [f"{count} {word}" for word, count in counts.items() if count or word == "done"]
         mean = "" if totals.mean_budget is None else f", mean budget used {totals.mean_budget:.2f}"
-        unit = self._unit if len(totals.budgets) != 1 else self._unit.removesuffix("s")
-        work = f"{len(totals.budgets)} {unit} in {seconds:.1f} s ({totals.rate:.1f}/s)"
-        return f"{', '.join(parts)}; {work}{mean}"
+        lowered = f", {totals.lowered_words}" if totals.lowered else ""
+        work = f"{self._counted()} in {seconds:.1f} s ({totals.rate:.1f}/s)"
+        return f"{', '.join(parts)}; {work}{mean}{lowered}"
+
+    def _counted(self) -> str:
+        count = len(self.totals.budgets)
+        return f"{count} {self._unit if count != 1 else self._unit.removesuffix('s')}"
 
     def _say(self, text: str) -> None:
         if self._bar is not None:

@@ -105,7 +105,10 @@ def _record(client: Client, job: Job, options: VideoOptions, report: Report) -> 
         try:
             for timed, came in _parsed(client, reader, options, live=live):
                 recording.add(timed, came)
-                report.step(None if isinstance(came, PagError) else came.budget.used)
+                if isinstance(came, PagError):
+                    report.step(None)
+                else:
+                    report.step(came.budget.used, came.budget.reason)
         except KeyboardInterrupt:
             # That is how a camera ends; half of a file's video is of no use.
             if not live:
