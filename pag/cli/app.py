@@ -12,6 +12,7 @@ import typer
 from pag.cli import bench, doctor, export, models, parse, serve
 from pag.cli.exit_codes import HELP, INTERRUPTED, Stop
 from pag.cli.files import remove_unfinished
+from pag.cli.stopping import exit_code
 
 app = typer.Typer(
     name="pag",
@@ -57,9 +58,10 @@ def main() -> NoReturn:
         print(f"pag: {stop}", file=sys.stderr)
         _end(stop.code)
     except SystemExit as end:
-        _end(end.code)
+        # Typer's own answer to KeyboardInterrupt.
+        _end(exit_code() if end.code == INTERRUPTED else end.code)
     except KeyboardInterrupt:
-        _end(INTERRUPTED)
+        _end(exit_code())
     _end(0)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from pag.cli.exit_codes import NO_SERVER, USAGE, Stop, code_of, told
 from pag.cli.extras import installed
+from pag.cli.stopping import unwind_when_told
 from pag.client import Client, PagError
 
 # For one photograph with all its tries; a deadline of its own ends earlier.
@@ -35,6 +36,7 @@ def connected(
     server: str | None, key: str | None, weights: Path | None, **settings: Any
 ) -> Iterator[Connection]:
     """The client; Stop says why there is none. `settings` are of the service inside this process."""
+    unwind_when_told()
     try:
         with ExitStack() as stack:
             yield _remote(stack, server, key) if server is not None else _local(stack, weights, settings)

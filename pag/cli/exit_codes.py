@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pag.client import PagError, Refused
 
-DONE, SOME_FAILED, USAGE, NO_SERVER, REFUSED, OVERLOAD, INTERRUPTED = 0, 1, 2, 3, 4, 5, 130
+DONE, SOME_FAILED, USAGE, NO_SERVER, REFUSED, OVERLOAD = range(6)
+# As shells number the ends by SIGINT, SIGPIPE and SIGTERM.
+INTERRUPTED, PIPE_CLOSED, TERMINATED = 130, 141, 143
 
 MEANINGS = {
     DONE: "all done",
@@ -17,6 +19,7 @@ MEANINGS = {
     REFUSED: "refused as a whole: the key, an unknown model or map, a value",
     OVERLOAD: "whatever failed missed its deadline or found no room, after all tries",
     INTERRUPTED: "interrupted; finished files stay",
+    TERMINATED: "ended by SIGTERM; finished files stay",
 }
 TABLE = "\n".join(f"  {code:>3}  {meaning}" for code, meaning in MEANINGS.items())
 # \b: as it stands, not as one paragraph.

@@ -43,11 +43,9 @@ class Parser:
             return _write_one(job.file, self._chosen(files))
         if self._kind == "png":
             files = named(files, job.stem.name)
-        written = []
-        for suffix, data in files.items():
-            write_whole(job.at(suffix), data)
-            written.append(job.at(suffix))
-        return written
+        placed = {job.at(suffix): data for suffix, data in files.items()}
+        write_whole(placed)
+        return list(placed)
 
     def _chosen(self, files: Mapping[str, bytes]) -> bytes:
         if self._kind == "png":
@@ -93,7 +91,7 @@ def _read(job: Job) -> bytes:
 
 def _write_one(file: Path | None, data: bytes) -> list[Path]:
     if file is not None:
-        write_whole(file, data)
+        write_whole({file: data})
         return [file]
     sys.stdout.buffer.write(data)
     sys.stdout.buffer.flush()

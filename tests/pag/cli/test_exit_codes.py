@@ -116,15 +116,21 @@ def test_5_only_if_nothing_else_failed() -> None:
     assert code_of_all({0, 1, 5}) == 1
 
 
-def test_130_ctrl_c_ends_at_once_and_keeps_what_is_done(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_told_to_end_it_ends_at_once_and_keeps_what_is_done(
+    number: signal.Signals, code: int, tmp_path: Path
+) -> None:
     write_model(tmp_path / "weights", slow_nodes=60)
     first = write_photo(tmp_path / "in" / "0.jpg")
     large = encoded(picture(480, 640), "JPEG")
-    others = [write_photo(tmp_path / "in" / f"{number}.jpg", large) for number in range(1, 60)]
-    out = tmp_path / "out"
+    others = [write_photo(tmp_path / "in" / f"{count}.jpg", large) for count in range(1, 60)]
+    out, temporary = tmp_path / "out", tmp_path / "temporary"
+    temporary.mkdir()
     words = ["parse", str(first), *map(str, others), "-o", str(out), "--weights", str(tmp_path / "weights")]
     process = subprocess.Popen(
-        [sys.executable, "-m", "pag", *words], env=bare_environment(), stderr=subprocess.PIPE
+        [sys.executable, "-m", "pag", *words],
+        env={**bare_environment(), "TMPDIR": str(temporary)},
+        stderr=subprocess.PIPE,
     )
     deadline = time.monotonic() + GUARD_SECONDS
     while not (out / "0.json").exists():
@@ -132,12 +138,13 @@ def test_130_ctrl_c_ends_at_once_and_keeps_what_is_done(tmp_path: Path) -> None:
         assert time.monotonic() < deadline
         time.sleep(0.01)
     begun = time.monotonic()
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     _, said = process.communicate(timeout=GUARD_SECONDS)
-    assert process.returncode == 130, said
+    assert process.returncode == code, said
     assert b"Traceback" not in said
     assert time.monotonic() - begun < 30
     names = files_below(out)
     assert "0.depth.png" in names
     assert len(names) < 240
     assert not [name for name in names if name.endswith(".part")]
+    assert list(temporary.glob("pag-*")) == []
