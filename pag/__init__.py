@@ -1,4 +1,15 @@
-"""Dense scene parsing at a compute budget: the client, the command line, a service in this process."""
+"""Dense scene parsing at a compute budget: the client, the command line, a service in this process.
+
+    from pag import Client
+
+    with Client("http://127.0.0.1:8000") as client:
+        parsing = client.parse("photo.jpg", budget=0.5, tasks=["semantics", "depth"])
+        print(parsing.class_shares(), parsing.require("depth").shape, parsing.budget)
+
+`Client` and `AsyncClient` ask a server for maps of photographs and of streams of frames; a `Parsing` holds
+them as numpy arrays with units. Errors are one family: PagError. `pag.local.LocalServer` is a server of
+one's own.
+"""
 
 from __future__ import annotations
 
@@ -20,18 +31,28 @@ if TYPE_CHECKING:
         Refused,
         StreamClosed,
         TimedOut,
+        TlsFailed,
         Unreachable,
         read_npz,
     )
+
+    __version__: str
 else:
 
     def __getattr__(name: str) -> object:
         # On demand: a shell's completion of `pag` must not wait for arrays, HTTP and pictures.
+        if name == "__version__":
+            from pag.client.version import VERSION  # noqa: PLC0415
+
+            return VERSION
         if name not in __all__:
             raise AttributeError(f"module 'pag' has no attribute {name!r}")
         from pag import client  # noqa: PLC0415
 
         return getattr(client, name)
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__, "__version__"})
 
 
 __all__ = [
@@ -49,6 +70,7 @@ __all__ = [
     "Refused",
     "StreamClosed",
     "TimedOut",
+    "TlsFailed",
     "Unreachable",
     "read_npz",
 ]

@@ -13,6 +13,7 @@ from pag.client.errors import (
     Refused,
     StreamClosed,
     TimedOut,
+    TlsFailed,
     Unreachable,
 )
 from pag.client.models import Model
@@ -33,6 +34,7 @@ __all__ = [
     "Refused",
     "StreamClosed",
     "TimedOut",
+    "TlsFailed",
     "Unreachable",
     "read_npz",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import ssl
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 SOCKET = "unix:"
 
@@ -44,17 +44,35 @@ class Address:
 
 def read_address(url: str) -> Address:
     """The address that `url` means; ValueError names what is wrong with it."""
+    # A line's end of a file or a variable of the environment means nothing.
+    url = url.strip()
     if url.startswith(SOCKET):
         path = "/" + url.removeprefix(SOCKET).lstrip("/") if url.startswith("unix:/") else url[len(SOCKET) :]
         if not path:
             raise ValueError("a Unix socket needs its path: unix:/run/pag.sock")
         return Address("http://localhost", path)
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise ValueError(f"{url!r} is no address of a server: {error}") from error
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError(f"{url!r} is no address of a server: write http://HOST:PORT or unix:/PATH")
     if parts.query or parts.fragment or parts.username:
         raise ValueError(f"{parts.hostname}: leave query, fragment and user out of a server's address")
+    if any(letter.isspace() for letter in url):
+        raise ValueError(f"{parts.hostname!r}: there is a space in a server's address: leave it out")
+    _check_port(parts)
     return Address(url.rstrip("/"))
+
+
+def _check_port(parts: SplitResult) -> None:
+    try:
+        known = parts.port != 0
+    except ValueError:
+        known = False
+    if not known:
+        port = parts.netloc.rpartition(":")[2]
+        raise ValueError(f"{parts.hostname}: a port is a number from 1 to 65535, not {port}")
 
 
 def tls_context(verify: ssl.SSLContext | bool) -> ssl.SSLContext:

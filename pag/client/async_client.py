@@ -13,6 +13,7 @@ import httpx
 from pag.client import questions
 from pag.client.async_stream import AsyncStream
 from pag.client.driving import run_async
+from pag.client.errors import PagError
 from pag.client.exchange import Answer, Failure, Talk, Try
 from pag.client.images import Image, image_bytes
 from pag.client.models import Model
@@ -23,6 +24,10 @@ from pag.client.settings import make_settings
 from pag.client.streaming import Wanted
 
 T = TypeVar("T")
+CLOSED = "This client is closed: make another with AsyncClient(...), and ask it inside its `async with`."
+OTHER_LOOP = (
+    "This client's connections belong to another event loop: make one AsyncClient in each asyncio.run(...)."
+)
 
 
 class AsyncClient:
@@ -49,13 +54,21 @@ class AsyncClient:
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._settings = make_settings(url, key, timeout, retries, transfer_seconds, verify, trust_env)
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._http = httpx.AsyncClient(**self._settings.http_options(transport, httpx.AsyncHTTPTransport))
 
     async def parse(self, image: Image, **options: Unpack[ParseOptions]) -> Parsing:
         """The maps of a photograph, as numpy arrays.
 
         `image`: a path, the bytes of an image file, a binary file, or pixels uint8 [H,W,3] RGB.
-        `options`: budget, min_budget, deadline_ms, tasks, size, model; request_id, traceparent.
+        Options, each left out or None for the server's default:
+        `budget`: most of the network to compute, in (0, 1], as a share of its multiply-adds; `parsing.budget`
+        says what was used, and why. `min_budget`: least to which load or the deadline may lower it.
+        `deadline_ms`: milliseconds from this call on within which the answer is of use; else DeadlineMissed.
+        `tasks`: names of maps: "semantics", "depth", "normals", "computed", as a list or with commas between.
+        `size`: of the maps: "input", the photograph's, or "model", that at which the network saw it.
+        `model`: a name that `models()` lists. `request_id`: up to 128 letters, digits and . _ : - by which
+        logs name the request. `traceparent`: W3C trace context to go on with.
         """
         begun = self._settings.now()
         return await self._ask(questions.maps(await _bytes(image), options), begun)
@@ -75,8 +88,8 @@ class AsyncClient:
         return await self.ask(questions.models())
 
     async def ready(self) -> bool:
-        """Whether the server is there and ready; a PagError if it failed or is another program."""
-        return await self._do(questions.readiness())
+        """Whether the server is there and ready; PagError if it failed, has no TLS or is another program."""
+        return await self._do(questions.readiness(self._settings.terms))
 
     async def wait_until_ready(self, seconds: float = 60.0) -> None:
         """Return once the server is ready; Unreachable if it is not within `seconds`."""
@@ -113,6 +126,9 @@ class AsyncClient:
 
     async def aclose(self) -> None:
         """Close all connections."""
+        # Those of a loop that has ended went with it.
+        if self._loop is not None and self._loop.is_closed():
+            return
         await self._http.aclose()
 
     async def __aenter__(self) -> Self:
@@ -136,6 +152,7 @@ class AsyncClient:
         return await run_async(talk, self._send)
 
     async def _send(self, step: Try) -> Answer | Failure:
+        self._check_usable()
         try:
             # The library's limits hold for each piece of an answer: this one for all of it.
             async with asyncio.timeout(step.seconds):
@@ -144,6 +161,14 @@ class AsyncClient:
             return Failure(error, timed_out=True)
         except httpx.RequestError as error:
             return Failure(error)
+
+    def _check_usable(self) -> None:
+        if self._http.is_closed:
+            raise PagError(CLOSED)
+        loop = asyncio.get_running_loop()
+        self._loop = self._loop or loop
+        if self._loop is not loop:
+            raise PagError(OTHER_LOOP)
 
     async def _receive(self, step: Try) -> Answer:
         response = await self._http.request(**self._settings.http_arguments(step))

@@ -19,7 +19,7 @@ from pag.client.handover import AsyncHandover
 from pag.client.images import HeldFrame, Image, frame_bytes, held
 from pag.client.messages import changes
 from pag.client.parsing import Frame
-from pag.client.requests import FrameOptions
+from pag.client.requests import FrameOptions, checked
 from pag.client.streaming import MOST_ON_THE_WAY, MOST_UNANSWERED, BaseStream, Wanted
 
 T = TypeVar("T")
@@ -52,7 +52,7 @@ class AsyncStream(BaseStream[Frames, ClientConnection]):
     async def change(self, **options: Unpack[FrameOptions]) -> None:
         """Ask for something else from the next frame on; what is wrong is raised in the loop, as Refused."""
         if self._connection is None:
-            self._options = {**self._options, **options}
+            self._options = {**self._options, **checked(options, FrameOptions)}
         else:
             with suppress(ConnectionClosed):
                 await self._connection.send(changes(options))
@@ -82,12 +82,18 @@ class AsyncStream(BaseStream[Frames, ClientConnection]):
         connection = self._connection or await self._open()
         while not self._progress.finished:
             message = await self._receive(connection)
-            frame = None if message is None else self._read(message)
+            frame = None if message is None else await self._read_apart(message)
             if frame is not None:
                 for _ in range(1 + frame.dropped):
                     self._turns.release()
                 return frame
         return None
+
+    async def _read_apart(self, message: str | bytes) -> Frame | None:
+        # To read maps takes many milliseconds: they would hold up the loop.
+        if isinstance(message, bytes):
+            return await asyncio.to_thread(self._read, message)
+        return self._read(message)
 
     async def _receive(self, connection: ClientConnection) -> str | bytes | None:
         try:

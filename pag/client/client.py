@@ -12,6 +12,7 @@ import httpx
 
 from pag.client import questions
 from pag.client.driving import run
+from pag.client.errors import PagError
 from pag.client.exchange import Answer, Failure, Talk, Try
 from pag.client.images import Image, image_bytes
 from pag.client.models import Model
@@ -23,6 +24,7 @@ from pag.client.stream import Stream
 from pag.client.streaming import Wanted
 
 T = TypeVar("T")
+CLOSED = "This client is closed: make another with Client(...), and ask it inside its `with`."
 
 
 class Client:
@@ -55,7 +57,14 @@ class Client:
         """The maps of a photograph, as numpy arrays.
 
         `image`: a path, the bytes of an image file, a binary file, or pixels uint8 [H,W,3] RGB.
-        `options`: budget, min_budget, deadline_ms, tasks, size, model; request_id, traceparent.
+        Options, each left out or None for the server's default:
+        `budget`: most of the network to compute, in (0, 1], as a share of its multiply-adds; `parsing.budget`
+        says what was used, and why. `min_budget`: least to which load or the deadline may lower it.
+        `deadline_ms`: milliseconds from this call on within which the answer is of use; else DeadlineMissed.
+        `tasks`: names of maps: "semantics", "depth", "normals", "computed", as a list or with commas between.
+        `size`: of the maps: "input", the photograph's, or "model", that at which the network saw it.
+        `model`: a name that `models()` lists. `request_id`: up to 128 letters, digits and . _ : - by which
+        logs name the request. `traceparent`: W3C trace context to go on with.
         """
         begun = self._settings.now()
         return self._ask(questions.maps(image_bytes(image), options), begun)
@@ -75,8 +84,8 @@ class Client:
         return self.ask(questions.models())
 
     def ready(self) -> bool:
-        """Whether the server is there and ready; a PagError if it failed or is another program."""
-        return self._do(questions.readiness())
+        """Whether the server is there and ready; PagError if it failed, has no TLS or is another program."""
+        return self._do(questions.readiness(self._settings.terms))
 
     def wait_until_ready(self, seconds: float = 60.0) -> None:
         """Return once the server is ready; Unreachable if it is not within `seconds`."""
@@ -135,6 +144,8 @@ class Client:
         return run(talk, self._send)
 
     def _send(self, step: Try) -> Answer | Failure:
+        if self._http.is_closed:
+            raise PagError(CLOSED)
         try:
             return self._receive(step)
         except httpx.TimeoutException as error:

@@ -17,6 +17,10 @@ class TimedOut(Unreachable):
     """The client's `timeout` passed before the answer was there."""
 
 
+class TlsFailed(Unreachable):
+    """No TLS was agreed on: the server speaks none, or its certificate is not trusted; not tried again."""
+
+
 class StreamClosed(Unreachable):
     """The server ended a stream that still had frames to answer; `code` is the WebSocket's closing code."""
 

@@ -11,10 +11,11 @@ from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from pag.client.errors import DeadlineMissed, PagError, TimedOut, Unreachable
+from pag.client.errors import DeadlineMissed, PagError, TimedOut
 from pag.client.refusals import refusal
 from pag.client.requests import Request
 from pag.client.retries import Retries
+from pag.client.unreached import unreachable
 
 
 @dataclass(frozen=True)
@@ -104,12 +105,10 @@ def _error(reply: Answer | Failure | None, request: Request, terms: Terms) -> Pa
     assert reply is not None
     # Without a limit of ours it was the system that lost patience.
     if reply.timed_out and terms.left(request, 0.0) < math.inf:
-        error: PagError = _late(request, terms)
-    else:
-        cause = str(reply.cause) or type(reply.cause).__name__
-        error = Unreachable(f"No answer from {terms.address}: {cause}. Is the server running there?")
-    error.__cause__ = reply.cause
-    return error
+        error = _late(request, terms)
+        error.__cause__ = reply.cause
+        return error
+    return unreachable(terms.address, reply.cause)
 
 
 def _late(request: Request, terms: Terms) -> PagError:

@@ -10,7 +10,7 @@ from pag.client.answers import read_files, read_json, read_npz, read_png
 from pag.client.errors import BadAnswer
 from pag.client.parsing import Frame
 from pag.client.refusals import from_problem
-from pag.client.requests import NPZ, PNG, ZIP, FrameOptions, check_names, joined
+from pag.client.requests import NPZ, PNG, ZIP, FrameOptions, checked
 
 
 class Reader:
@@ -45,12 +45,7 @@ class Reader:
 
 def changes(options: FrameOptions) -> str:
     """The message that changes options from the next frame on."""
-    check_names(options, FrameOptions)
-    values: dict[str, Any] = dict(options)
-    tasks = options.get("tasks")
-    if tasks is not None:
-        values["tasks"] = joined(tasks)
-    return json.dumps(values)
+    return json.dumps(checked(options, FrameOptions))
 
 
 def _frame(head: dict[str, Any], **content: Any) -> Frame:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pag.client.errors import Refused
+
+MAPS = ("semantics", "depth", "normals", "computed")
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,10 @@ class Photograph:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Parsing:
-    """The maps of one photograph, all of one height and width; those not asked for are None."""
+    """The maps of one photograph, all of one height and width; those not asked for are None.
+
+    `require` gives a map that was asked for without the None.
+    """
 
     #: uint8 [H,W]: class ids, `void` where there is none.
     semantics: NDArray[np.uint8] | None
@@ -77,30 +83,43 @@ class Parsing:
     @property
     def maps(self) -> dict[str, NDArray[np.generic]]:
         """The maps that are there, by name."""
-        named = {name: getattr(self, name) for name in ("semantics", "depth", "normals", "computed")}
+        named = {name: getattr(self, name) for name in MAPS}
         return {name: values for name, values in named.items() if values is not None}
+
+    @overload
+    def require(self, name: Literal["semantics"]) -> NDArray[np.uint8]: ...
+
+    @overload
+    def require(self, name: Literal["depth", "normals", "computed"]) -> NDArray[np.float32]: ...
+
+    def require(self, name: str) -> NDArray[Any]:
+        """The map `name`, never None: ValueError if it was not asked for. For code that is type-checked."""
+        if name not in MAPS:
+            raise ValueError(f"there is no map {name!r}: there are {', '.join(MAPS)}")
+        values: NDArray[Any] | None = getattr(self, name)
+        if values is None:
+            raise ValueError(f"this parsing has no {name}: ask for tasks='{name}' too")
+        return values
 
     def class_shares(self) -> dict[str, float]:
         """Share of all pixels that each class covers, largest first; without classes that are not seen."""
-        if self.semantics is None:
-            raise ValueError("this parsing has no semantics: ask for tasks='semantics' too")
-        counts = np.bincount(self.semantics.ravel(), minlength=256)
+        semantics = self.require("semantics")
+        counts = np.bincount(semantics.ravel(), minlength=256)
         seen = [entry for entry in self.classes if counts[entry.id]]
         seen.sort(key=lambda entry: -counts[entry.id])
-        return {entry.name: float(counts[entry.id]) / self.semantics.size for entry in seen}
+        return {entry.name: float(counts[entry.id]) / semantics.size for entry in seen}
 
     def points(self, horizontal_degrees: float = 60.0) -> NDArray[np.float32]:
         """float32 [H,W,3]: each pixel's place in metres; x right, y down, z away from the camera.
 
         For a pinhole camera with this field of view, which a photograph alone does not tell.
         """
-        if self.depth is None:
-            raise ValueError("this parsing has no depth: ask for tasks='depth' too")
-        height, width = self.depth.shape
+        depth = self.require("depth")
+        height, width = depth.shape
         focal = width / 2 / math.tan(math.radians(horizontal_degrees) / 2)
         x = (np.arange(width, dtype=np.float32) - (width - 1) / 2) / focal
         y = (np.arange(height, dtype=np.float32)[:, None] - (height - 1) / 2) / focal
-        return np.stack([x * self.depth, y * self.depth, self.depth], -1).astype(np.float32, copy=False)
+        return np.stack([x * depth, y * depth, depth], -1).astype(np.float32, copy=False)
 
     def __repr__(self) -> str:
         height, width = self.size

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from pag.client.answers import read_files, read_json, read_npz, read_png
-from pag.client.errors import BadAnswer, PagError, Refused, Unreachable
+from pag.client.errors import BadAnswer, PagError, Refused, TlsFailed, Unreachable
 from pag.client.exchange import Answer, Failure, Pause, Talk, Terms, Try, exchange
 from pag.client.models import Model, read_models
 from pag.client.parsing import Parsing
@@ -22,10 +22,10 @@ from pag.client.requests import (
     FrameOptions,
     ParseOptions,
     Request,
-    checked_deadline,
     parse_request,
     query,
 )
+from pag.client.unreached import unreachable
 
 T = TypeVar("T")
 READINESS = Request("GET", "/readyz", headers={"Accept": JSON})
@@ -64,9 +64,9 @@ def models() -> Question[tuple[Model, ...]]:
 
 
 def opening(options: FrameOptions, answer: AnswerKind) -> Request:
-    """A stream of frames."""
+    """A stream of frames, with checked options."""
     parameters = {**query(options), "answer": answer}
-    deadline = checked_deadline(options)
+    deadline = options.get("deadline_ms")
     if deadline is not None:
         # Of each frame, from its arrival: the server's to keep, and no limit on opening the stream.
         parameters["deadline_ms"] = str(deadline)
@@ -79,21 +79,23 @@ def answered(question: Question[T], terms: Terms, begun: float) -> Talk[T]:
     return question.read(answer)
 
 
-def readiness() -> Talk[bool]:
+def readiness(terms: Terms) -> Talk[bool]:
     """What to do to know whether the server is there and ready; a PagError if it never will be."""
-    return _is_yes((yield Try(READINESS, READINESS_SECONDS)))
+    return _is_yes((yield Try(READINESS, READINESS_SECONDS)), terms.address)
 
 
 def waiting(terms: Terms, seconds: float) -> Talk[None]:
     """What to do until the server is ready; Unreachable if it is not within `seconds`."""
     end = terms.clock() + seconds
-    while not _is_yes(reply := (yield Try(READINESS, READINESS_SECONDS))):
+    while not _is_yes(reply := (yield Try(READINESS, READINESS_SECONDS)), terms.address):
         if terms.clock() >= end:
             raise _never_ready(terms.address, seconds, reply)
         yield Pause(POLL_SECONDS)
 
 
-def _is_yes(reply: Answer | Failure | None) -> bool:
+def _is_yes(reply: Answer | Failure | None, address: str) -> bool:
+    if isinstance(reply, Failure) and isinstance(error := unreachable(address, reply.cause), TlsFailed):
+        raise error
     if not isinstance(reply, Answer):
         return False
     if reply.status not in (200, 502, 503):

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, TypedDict
+from numbers import Real
+from typing import Any, Literal, TypedDict, TypeVar, cast
 
 from pag.client.version import USER_AGENT
 
-Tasks = str | Sequence[str]
+Tasks = str | Iterable[str]
 Size = Literal["input", "model"]
 AnswerKind = Literal["npz", "zip", "overlay"]
+NUMBERS = ("budget", "min_budget", "deadline_ms")
 NPZ, ZIP, PNG, JSON = "application/x-npz", "application/zip", "image/png", "application/json"
 
 
@@ -40,6 +42,9 @@ class ParseOptions(FrameOptions, total=False):
     """W3C trace context to go on with."""
 
 
+Options = TypeVar("Options", bound=FrameOptions)
+
+
 @dataclass(frozen=True)
 class Request:
     """One thing to ask; sent again as it is, but for the deadline, when a try fails."""
@@ -54,37 +59,58 @@ class Request:
 
 def parse_request(body: bytes, accept: str, options: ParseOptions, output: str | None = None) -> Request:
     """POST /parse of an image file."""
-    check_names(options, ParseOptions)
+    options = checked(options, ParseOptions)
     headers = {"Accept": accept, "Content-Type": "application/octet-stream", **_ids(options)}
     parameters = query(options) | ({"output": output} if output else {})
-    deadline = checked_deadline(options)
-    return Request("POST", "/parse", parameters, headers, body, deadline)
+    return Request("POST", "/parse", parameters, headers, body, options.get("deadline_ms"))
 
 
 def query(options: FrameOptions) -> dict[str, str]:
-    """Options as query parameters, all but the deadline, which depends on the time of sending."""
+    """Checked options as query parameters, all but the deadline, which depends on the time of sending."""
     named = {name: options.get(name) for name in ("budget", "min_budget", "tasks", "size", "model")}
-    return {name: _text(value) for name, value in named.items() if value is not None}
+    return {name: str(value) for name, value in named.items() if value is not None}
 
 
-def check_names(options: FrameOptions, known: type[FrameOptions]) -> None:
-    """TypeError for options that there are not: a misspelt budget would pass unnoticed."""
+def checked(options: Options, known: type[Options]) -> Options:
+    """The options in the form in which they are sent; TypeError or ValueError names the one that is wrong."""
     names = known.__annotations__
+    # A misspelt budget would pass unnoticed.
     if unknown := [name for name in options if name not in names]:
         raise TypeError(f"no option {unknown[0]!r}; there are {', '.join(names)}")
+    return cast(
+        Options, {name: None if value is None else _checked(name, value) for name, value in options.items()}
+    )
 
 
-def joined(tasks: Tasks) -> str:
+def _checked(name: str, value: object) -> float | str:
+    if name == "tasks":
+        return _joined(value)
+    return _number(name, value) if name in NUMBERS else _text(name, value)
+
+
+def _joined(tasks: Any) -> str:
     """Names of tasks as the server reads them."""
-    return tasks if isinstance(tasks, str) else ",".join(tasks)
+    names = [tasks] if isinstance(tasks, str) else list(tasks) if isinstance(tasks, Iterable) else [tasks]
+    if wrong := [name for name in names if not isinstance(name, str)]:
+        raise TypeError(f"tasks are names of maps, such as ['depth', 'normals'], not {wrong[0]!r}")
+    if not any(names):
+        raise ValueError("tasks names no map: leave it out for the server's default")
+    return ",".join(names)
 
 
-def checked_deadline(options: FrameOptions) -> float | None:
-    """The deadline, if it is one."""
-    deadline = options.get("deadline_ms")
-    if deadline is not None and not deadline > 0:
-        raise ValueError(f"deadline_ms is in milliseconds from now and more than 0, not {deadline}")
-    return deadline
+def _number(name: str, value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise TypeError(f"{name} is a number, not {value!r}")
+    number = float(value)
+    if name == "deadline_ms" and not number > 0:
+        raise ValueError(f"deadline_ms is in milliseconds from now and more than 0, not {number:g}")
+    return number
+
+
+def _text(name: str, value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{name} is a text, not {value!r}")
+    return value
 
 
 def known_headers(key: str | None) -> dict[str, str]:
@@ -99,7 +125,3 @@ def known_headers(key: str | None) -> dict[str, str]:
 def _ids(options: ParseOptions) -> dict[str, str]:
     named = {"X-Request-ID": options.get("request_id"), "traceparent": options.get("traceparent")}
     return {name: value for name, value in named.items() if value is not None}
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else joined(value) if isinstance(value, Sequence) else str(value)

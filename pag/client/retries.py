@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 
-from pag.client.errors import DeadlineMissed, PagError, Refused, TimedOut, Unreachable
+from pag.client.errors import DeadlineMissed, PagError, Refused, TimedOut, TlsFailed, Unreachable
 
 # 502 is how a proxy says that it could not connect.
 WORTH_ANOTHER_TRY = {429, 502, 503}
@@ -41,7 +41,7 @@ def is_worth_another_try(error: PagError) -> bool:
         return False
     if isinstance(error, Refused):
         return error.status in WORTH_ANOTHER_TRY
-    return isinstance(error, Unreachable) and not isinstance(error, TimedOut)
+    return isinstance(error, Unreachable) and not isinstance(error, TimedOut | TlsFailed)
 
 
 def read_retry_after(text: str | None, now: datetime) -> float | None:

@@ -20,7 +20,7 @@ from pag.client.handover import Handover
 from pag.client.images import HeldFrame, Image, frame_bytes, held
 from pag.client.messages import changes
 from pag.client.parsing import Frame
-from pag.client.requests import FrameOptions
+from pag.client.requests import FrameOptions, checked
 from pag.client.streaming import MOST_ON_THE_WAY, MOST_UNANSWERED, BaseStream, Wanted
 
 
@@ -50,7 +50,7 @@ class Stream(BaseStream[Iterable[Image], ClientConnection]):
     def change(self, **options: Unpack[FrameOptions]) -> None:
         """Ask for something else from the next frame on; what is wrong is raised in the loop, as Refused."""
         if self._connection is None:
-            self._options = {**self._options, **options}
+            self._options = {**self._options, **checked(options, FrameOptions)}
         else:
             with suppress(ConnectionClosed):
                 self._connection.send(changes(options))

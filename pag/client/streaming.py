@@ -16,7 +16,7 @@ from pag.client.exchange import Answer, Talk, exchange
 from pag.client.messages import Reader
 from pag.client.parsing import Frame
 from pag.client.progress import Progress
-from pag.client.requests import AnswerKind, FrameOptions, check_names
+from pag.client.requests import AnswerKind, FrameOptions, checked
 from pag.client.settings import Settings
 
 # The server computes one frame while it decodes another.
@@ -47,12 +47,11 @@ class BaseStream(Generic[F, C]):
     def __init__(self, frames: F, wanted: Wanted) -> None:
         if isinstance(frames, str | bytes | Path):
             raise TypeError("frames are many images, as a list or a generator gives them; for one use parse")
-        check_names(wanted.options, FrameOptions)
         self._settings = wanted.settings
         self._frames = frames
         self._answer = wanted.answer
         self._every_frame = wanted.every_frame
-        self._options = wanted.options
+        self._options = checked(wanted.options, FrameOptions)
         self._progress = Progress()
         self._reader = Reader()
         self._connection: C | None = None

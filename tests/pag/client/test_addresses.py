@@ -17,6 +17,7 @@ from tests.service.conftest import GUARD_SECONDS
     ("url", "here", "websocket"),
     [
         ("http://127.0.0.1:8000/", True, "ws://127.0.0.1:8000"),
+        (" http://127.0.0.1:8000\n", True, "ws://127.0.0.1:8000"),
         ("http://127.8.9.1", True, "ws://127.8.9.1"),
         ("http://[::1]:8000", True, "ws://[::1]:8000"),
         ("http://localhost:8000", True, "ws://localhost:8000"),
@@ -45,6 +46,12 @@ def test_a_socket_is_named_by_its_path(path: str) -> None:
         ("unix:", "needs its path: unix:/run/pag.sock"),
         ("http://user:secret@host", "leave query, fragment and user out"),
         ("http://host/?budget=1", "leave query"),
+        ("http://host:99999", "host: a port is a number from 1 to 65535, not 99999"),
+        ("http://host:0", "from 1 to 65535, not 0"),
+        ("http://host:http", "from 1 to 65535, not http"),
+        ("http:// host:8000", "a space in a server's address: leave it out"),
+        ("http://host:8000/a b", "leave it out"),
+        ("http://[::1", "no address of a server: Invalid IPv6 URL"),
     ],
 )
 def test_what_is_no_address_is_said_at_once(url: str, fix: str) -> None:

@@ -6,7 +6,9 @@ import asyncio
 import io
 import json
 import threading
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any, assert_type
 
 import cv2
 import httpx
@@ -134,6 +136,56 @@ def test_options_reach_the_server(client: Client) -> None:
 def test_misspelt_options_are_errors(client: Client) -> None:
     with pytest.raises(TypeError, match="no option 'buget'; there are budget, min_budget"):
         client.parse(PHOTO, buget=0.5)  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize(
+    "tasks",
+    [
+        "depth,computed",
+        ("depth", "computed"),
+        {"depth", "computed"},
+        (name for name in ("depth", "computed")),
+    ],
+)
+def test_tasks_are_named_by_whatever_holds_names(tasks: Iterable[str], client: Client) -> None:
+    assert list(client.parse(PHOTO, tasks=tasks).maps) == ["depth", "computed"]
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "fix"),
+    [
+        ({"tasks": []}, ValueError, "tasks names no map: leave it out"),
+        ({"tasks": ["depth", 3]}, TypeError, "tasks are names of maps, .* not 3"),
+        ({"tasks": 5}, TypeError, "tasks are names of maps"),
+        ({"deadline_ms": "80"}, TypeError, "deadline_ms is a number, not '80'"),
+        ({"budget": "half"}, TypeError, "budget is a number, not 'half'"),
+        ({"min_budget": True}, TypeError, "min_budget is a number, not True"),
+        ({"size": 320}, TypeError, "size is a text, not 320"),
+    ],
+)
+def test_options_of_the_wrong_kind_are_named_before_anything_is_sent(
+    options: Any, error: type[Exception], fix: str, client: Client
+) -> None:
+    with pytest.raises(error, match=fix):
+        client.parse(PHOTO, **options)
+    with pytest.raises(error, match=fix):
+        client.stream([PHOTO], **options)
+    with pytest.raises(error, match=fix), client.stream([PHOTO]) as stream:
+        stream.change(**options)
+
+
+def test_numbers_of_numpy_are_numbers(client: Client) -> None:
+    parsing = client.parse(PHOTO, budget=np.float32(0.5), deadline_ms=np.int64(60_000))
+    assert parsing.budget.requested == 0.5
+
+
+def test_a_map_that_was_asked_for_is_there_for_type_checkers_too(client: Client, expected: Parsing) -> None:
+    assert_type(expected.require("semantics"), NDArray[np.uint8])
+    assert assert_type(expected.require("depth"), NDArray[np.float32]) is expected.depth
+    with pytest.raises(ValueError, match="no computed: ask for tasks='computed' too"):
+        expected.require("computed")
+    with pytest.raises(ValueError, match="no map 'dept': there are semantics, depth"):
+        expected.require("dept")  # type: ignore[call-overload]
 
 
 def test_ids_are_taken_over(client: Client) -> None:
