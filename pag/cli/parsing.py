@@ -13,6 +13,7 @@ from pag.cli.formats import Format
 from pag.cli.outputs import Job
 from pag.cli.photographs import Parser, parse_all
 from pag.cli.report import Report
+from pag.cli.room import check_room
 from pag.cli.video import VideoOptions, parse_video
 from pag.cli.views import View
 from pag.client.requests import ParseOptions
@@ -56,6 +57,7 @@ def run(orders: Orders, server: str | None, key: str | None, weights: Path | Non
         with orders.report("photographs", len(orders.finished)) as report:
             _skip(orders, report)
         return 0
+    check_room(file for job in orders.wanted for file in job.files)
     with connected(server, key, weights, max_pending=(orders.jobs or 0) + 64) as connection:
         jobs = orders.jobs or (1 if "deadline_ms" in orders.options else connection.jobs)
         codes = _photographs(orders, connection, jobs) | _videos(orders, connection, jobs)

@@ -13,6 +13,7 @@ from pag.cli.files import write_whole
 from pag.cli.formats import Format
 from pag.cli.outputs import Job
 from pag.cli.report import Report
+from pag.cli.room import blaming_the_place
 from pag.cli.workers import in_order
 from pag.client import Client, PagError, Refused
 from pag.client.requests import ParseOptions
@@ -44,7 +45,8 @@ class Parser:
         if self._kind == "png":
             files = named(files, job.stem.name)
         placed = {job.at(suffix): data for suffix, data in files.items()}
-        write_whole(placed)
+        with blaming_the_place(job.at("")):
+            write_whole(placed)
         return list(placed)
 
     def _chosen(self, files: Mapping[str, bytes]) -> bytes:
@@ -91,7 +93,8 @@ def _read(job: Job) -> bytes:
 
 def _write_one(file: Path | None, data: bytes) -> list[Path]:
     if file is not None:
-        write_whole({file: data})
+        with blaming_the_place(file):
+            write_whole({file: data})
         return [file]
     sys.stdout.buffer.write(data)
     sys.stdout.buffer.flush()

@@ -196,9 +196,23 @@ def test_a_terminal_gets_a_bar(photo: Path, tmp_path: Path, url: str) -> None:
     assert b"budget 1.00" in said
 
 
-def test_a_folder_that_takes_no_files(pag: Pag, photo: Path, tmp_path: Path) -> None:
+def test_a_place_that_takes_no_files_is_said_before_any_work(photo: Path, tmp_path: Path) -> None:
     (tmp_path / "out").write_text("a file where the folder should be")
-    ended = pag("parse", photo, tmp_path / "in", "-o", tmp_path / "out")
+    # Nobody listens there: whoever asked first would say so.
+    ended = run_pag("parse", photo, "-o", tmp_path / "out", "--server", "127.0.0.1:1")
+    assert ended.returncode == 2
+    assert ended.stderr.decode().startswith(f"pag: {tmp_path / 'out'}: Not a directory")
+    full = run_pag("parse", photo, "-o", tmp_path / "new", "--server", "127.0.0.1:1", room=1024)
+    assert (full.returncode, b"nothing was done" in full.stderr) == (2, True), full.stderr
+    assert files_below(tmp_path) == ["in/photo.jpg", "out"]
+
+
+def test_a_full_disk_ends_the_work_and_is_blamed_itself(pag: Pag, tmp_path: Path) -> None:
+    small = write_photo(tmp_path / "a.jpg")
+    large = [write_photo(tmp_path / f"{name}.jpg", encoded(picture(480, 640))) for name in "bcdef"]
+    ended = pag("parse", small, *large, "-o", tmp_path / "out", "--jobs", "1", room=32768)
     assert ended.returncode == 1
-    first, *_ = ended.stderr.decode().splitlines()
-    assert first == f"pag: {photo}: {tmp_path / 'out'}: File exists"
+    (said,) = [line for line in ended.stderr.decode().splitlines() if line.startswith("pag: ")]
+    assert said.startswith(f"pag: {tmp_path / 'out' / 'b'}: File too large; finished files stay")
+    # All of a photograph's files or none.
+    assert {name.split(".")[0] for name in files_below(tmp_path / "out")} == {"a"}
