@@ -45,8 +45,11 @@ def find_sources(inputs: Sequence[str], *, recursive: bool, leave_out: Path | No
     """
     found: dict[str, Source] = {}
     for text in inputs:
-        for source in _expand(text, recursive, leave_out):
-            found.setdefault(str(absolute(source.path)) if source.path else source.text, source)
+        try:
+            for source in _expand(text, recursive, leave_out):
+                found.setdefault(str(absolute(source.path)) if source.path else source.text, source)
+        except OSError as error:
+            raise Stop(USAGE, f"{error.filename or text}: {error.strerror}; nothing was done") from error
     return list(found.values())
 
 
@@ -93,7 +96,7 @@ def _in_folder(folder: Path, recursive: bool, leave_out: Path | None) -> Iterato
 
 
 def _walk(folder: Path, leave_out: Path | None) -> Iterator[Path]:
-    for root, folders, names in os.walk(folder):
+    for root, folders, names in os.walk(folder, onerror=_refuse):
         here = Path(root)
         folders[:] = [
             name for name in folders if not name.startswith(".") and not _same(here / name, leave_out)
@@ -101,10 +104,16 @@ def _walk(folder: Path, leave_out: Path | None) -> Iterator[Path]:
         yield from (here / name for name in names)
 
 
+def _refuse(error: OSError) -> None:
+    """A folder that cannot be read is no folder without photographs."""
+    raise error
+
+
 def _is_photograph(path: Path) -> bool:
     name = path.name.lower()
     wanted = path.suffix.lower() in PHOTOGRAPHS and not name.startswith(".") and not name.endswith(MADE)
-    return wanted and path.is_file()
+    # A link to nothing is kept: it fails under its name.
+    return wanted and (path.is_file() or (path.is_symlink() and not path.exists()))
 
 
 def _same(path: Path, other: Path | None) -> bool:

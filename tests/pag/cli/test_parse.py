@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from pag import Client, read_npz
+from pag.cli.exit_codes import Stop
+from pag.cli.inputs import find_sources
 from tests.pag.cli.conftest import PHOTO, Pag, files_below, run_pag, write_photo
 from tests.service.conftest import encoded, picture
 from tests.service.ops.harness import bare_environment
@@ -144,6 +148,31 @@ def test_a_broken_photograph_among_good_ones(pag: Pag, tmp_path: Path) -> None:
     errors = [line for line in ended.stderr.decode().splitlines() if line.startswith("pag: ")]
     assert [line.split(": ")[1] for line in errors] == [str(broken), str(no_photo)]
     assert "convert it to JPEG or PNG" in errors[1]
+
+
+def test_a_link_to_nothing_fails_by_its_name(pag: Pag, photo: Path, tmp_path: Path) -> None:
+    (photo.parent / "lost.jpg").symlink_to(tmp_path / "nowhere.jpg")
+    ended = pag("parse", photo.parent, "-o", tmp_path / "out")
+    assert (ended.returncode, b"lost.jpg: No such file" in ended.stderr) == (1, True), ended.stderr
+
+
+@pytest.mark.parametrize("words", [[], ["--recursive"]])
+def test_what_cannot_be_looked_into_is_said(photo: Path, tmp_path: Path, words: list[str]) -> None:
+    name = "x" * 300 + ".jpg"
+    ended = run_pag("parse", photo, name, "-o", tmp_path / "out", *words)
+    assert (ended.returncode, b"name too long; nothing was done" in ended.stderr) == (2, True), ended.stderr
+
+
+def test_a_folder_below_that_cannot_be_read_is_said(
+    photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The superuser, who runs tests in many a container, may read all folders.
+    def scandir(folder: object) -> Iterator[object]:
+        raise PermissionError(errno.EACCES, "Permission denied", str(folder))
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    with pytest.raises(Stop, match="in: Permission denied; nothing was done"):
+        find_sources([str(photo.parent)], recursive=True)
 
 
 def test_what_is_there_is_written_over_only_when_told(pag: Pag, photo: Path, tmp_path: Path) -> None:
