@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import ssl
 from collections.abc import AsyncIterable, Iterable
 from types import TracebackType
@@ -171,8 +172,12 @@ class AsyncClient:
             raise PagError(OTHER_LOOP)
 
     async def _receive(self, step: Try) -> Answer:
-        response = await self._http.request(**self._settings.http_arguments(step))
-        return Answer(response.status_code, dict(response.headers), response.content)
+        # To join the parts of a large answer at its end would hold up the loop.
+        body = io.BytesIO()
+        async with self._http.stream(**self._settings.http_arguments(step)) as response:
+            async for part in response.aiter_bytes():
+                body.write(part)
+        return Answer(response.status_code, dict(response.headers), body.getvalue())
 
 
 async def _bytes(image: Image) -> bytes:

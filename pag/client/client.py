@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import ssl
 import time
 from collections.abc import Iterable
@@ -156,10 +157,10 @@ class Client:
     def _receive(self, step: Try) -> Answer:
         # The library's limits hold for each piece of an answer: the sum of many is checked here.
         end = None if step.seconds is None else time.monotonic() + step.seconds
-        body = bytearray()
+        body = io.BytesIO()
         with self._http.stream(**self._settings.http_arguments(step)) as response:
             for part in response.iter_bytes():
-                body += part
+                body.write(part)
                 if end is not None and time.monotonic() > end:
                     raise httpx.ReadTimeout("the answer took too long to arrive")
-        return Answer(response.status_code, dict(response.headers), bytes(body))
+        return Answer(response.status_code, dict(response.headers), body.getvalue())

@@ -34,8 +34,8 @@ def _tls_error(cause: BaseException | None) -> ssl.SSLError | None:
 def _tls_fix(error: ssl.SSLError) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return (
-            f"its certificate is not trusted ({error.verify_message}). Trust its issuer with "
-            "SSL_CERT_FILE or the client's verify=ssl.create_default_context(cafile=...)"
+            f"its certificate is not trusted ({error.verify_message}). Trust its issuer with the client's "
+            "verify=ssl.create_default_context(cafile=...), or with SSL_CERT_FILE where trust_env holds"
         )
     said = (error.reason or str(error)).replace("_", " ").lower()
     return f"perhaps the server speaks none ({said}): then write http:// instead of https://"
