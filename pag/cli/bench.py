@@ -19,12 +19,8 @@ then       milliseconds of each stage in the server, medians of one client
 
 
 def _read_budgets(text: str) -> str:
-    try:
-        good = all(0 < float(part) <= 1 for part in text.split(","))
-    except ValueError:
-        good = False
-    if not good:
-        raise typer.BadParameter("shares in (0, 1] with commas, such as 1,0.7,0.5,0.3.")
+    for part in text.split(","):
+        options.read_share(part)
     return text
 
 

@@ -41,10 +41,11 @@ def connected(
         with ExitStack() as stack:
             yield _remote(stack, server, key) if server is not None else _local(stack, weights, settings)
     except PagError as error:
-        raise Stop(code_of(error), told(error)) from error
+        raise Stop(code_of(error), told(error, key)) from error
 
 
 def _remote(stack: ExitStack, server: str, key: str | None) -> Connection:
+    server = server.strip()
     url = server if "://" in server or server.startswith("unix:") else f"http://{server}"
     try:
         client = stack.enter_context(Client(url, key=key, timeout=TIMEOUT, retries=RETRIES))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -29,19 +30,26 @@ HELP = f"\b\nExit codes:\n{TABLE}"
 OF_ALL = {"unknown-model", "unknown-task", "invalid-parameter", "not-acceptable", "unauthorized"}
 OF_ALL_STATUSES = {401, 403, 404, 405, 406}
 
+LATER = "raise --deadline-ms, lower --min-budget or --jobs, or add --size model"
 FIXES = {
     "unsupported-image": "convert it to JPEG or PNG",
-    "empty-body": "the file is empty: copy it anew",
     "image-too-large": "make it smaller, or raise PAG_MAX_PIXELS of the server",
     "body-too-large": "or raise PAG_MAX_BODY_BYTES of the server",
     "image-too-small": "enlarge it, or leave it out",
-    "unauthorized": "give --key or PAG_KEY",
     "unknown-model": "pag models lists those there are",
     "unknown-task": "pag models lists those there are",
     "overloaded": "lower --jobs, or try again later",
-    "deadline-exceeded": "raise --deadline-ms, or lower --jobs or --min-budget",
-    "client-deadline": "raise --deadline-ms, or lower --jobs or --min-budget",
 }
+# Where the server's words are for whoever writes requests: these are for whoever types options.
+IN_CLI_WORDS = {
+    "empty-body": "the file is empty: copy it anew",
+    "unauthorized": "the server wants an API key: give --key or PAG_KEY",
+    "wrong-key": "this API key is none of the server's: give another --key or PAG_KEY",
+    "deadline-unreachable": f"no answer can be there within --deadline-ms: {LATER}",
+    "deadline-exceeded": f"the deadline passed before the answer was made: {LATER}",
+    "client-deadline": f"the deadline passed before the answer was here: {LATER}",
+}
+NOT_THERE = "no pag-parse answers at this address: is there a path too much in it, or another program?"
 
 
 class Stop(Exception):
@@ -78,15 +86,32 @@ def concerns_all(error: PagError) -> bool:
     return code_of(error) in (NO_SERVER, REFUSED)
 
 
-def told(error: Exception) -> str:
-    """The failure in words, with its fix."""
+def told(error: Exception, key: str | None = None) -> str:
+    """The failure in words, with its fix; `key` is the one that was given."""
     from pag.client import Refused, Unreachable  # noqa: PLC0415 - quick --help
 
-    if isinstance(error, Refused) and error.slug in FIXES:
-        return f"{error}; {FIXES[error.slug]}"
+    if isinstance(error, Refused):
+        return _refused(error, _meaning(error, key))
     if type(error) is Unreachable:
         return f"{error} Start one with 'pag serve', or leave --server out."
     return str(error) or type(error).__name__
+
+
+def _refused(error: Refused, meaning: str) -> str:
+    request = f" (request {error.request_id})" if error.request_id else ""
+    if meaning in IN_CLI_WORDS:
+        return IN_CLI_WORDS[meaning] + request
+    if error.status == HTTPStatus.NOT_FOUND and meaning not in FIXES:
+        return NOT_THERE + request
+    return f"{error}; {FIXES[meaning]}" if meaning in FIXES else str(error)
+
+
+def _meaning(error: Refused, key: str | None) -> str:
+    from pag.client import DeadlineMissed  # noqa: PLC0415 - quick --help
+
+    if error.status == HTTPStatus.UNAUTHORIZED:
+        return "wrong-key" if key else "unauthorized"
+    return "client-deadline" if isinstance(error, DeadlineMissed) and not error.status else error.slug
 
 
 def _is_of_all(error: Refused) -> bool:

@@ -11,9 +11,14 @@ Map = Literal["semantics", "depth", "normals", "computed"]
 MAPS: tuple[Map, ...] = ("semantics", "depth", "normals", "computed")
 
 
-def _share(value: float | None) -> float | None:
-    if value is not None and not 0 < value <= 1:
-        raise typer.BadParameter(f"{value:g} is no share: more than 0 and at most 1, such as 0.5.")
+def read_share(text: str) -> float:
+    """A budget."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value <= 1:
+        raise typer.BadParameter(f"{text} is no share: more than 0 and at most 1, such as 0.5.")
     return value
 
 
@@ -52,7 +57,7 @@ Budget = Annotated[
     float | None,
     typer.Option(
         metavar="SHARE",
-        callback=_share,
+        parser=read_share,
         help="Ceiling in (0, 1] on the share of the full network's multiply-adds. Default: the server's.",
     ),
 ]
@@ -60,7 +65,7 @@ MinBudget = Annotated[
     float | None,
     typer.Option(
         metavar="SHARE",
-        callback=_share,
+        parser=read_share,
         help="Least budget that a deadline or load may lower it to. Default: the model's floor.",
     ),
 ]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pag.cli.asking import Answered, ask, named
-from pag.cli.exit_codes import SOME_FAILED, Stop, code_of, concerns_all, told
+from pag.cli.exit_codes import SOME_FAILED, code_of, concerns_all, told
 from pag.cli.files import write_whole
 from pag.cli.formats import Format
 from pag.cli.outputs import Job
@@ -69,12 +69,12 @@ def parse_all(jobs: Iterable[Job], parser: Parser, parallel: int, report: Report
 
 
 def fail(job: Job, error: PagError | OSError, report: Report) -> int:
-    """Tell why an input has no maps; its exit code, or Stop if all others would fail alike."""
+    """Tell why an input has no maps; its exit code; raised again if all others would fail alike."""
     if isinstance(error, OSError):
         report.failed(job.source.text, _why(job, error), {})
         return SOME_FAILED
     if concerns_all(error):
-        raise Stop(code_of(error), told(error)) from error
+        raise error
     report.failed(job.source.text, told(error), error.problem if isinstance(error, Refused) else {})
     return code_of(error)
 

@@ -23,6 +23,7 @@ class Totals:
     """What came of all inputs so far."""
 
     done: int = 0
+    partial: int = 0
     skipped: int = 0
     failed: int = 0
     budgets: list[float] = field(default_factory=list)
@@ -109,6 +110,12 @@ class Report:
         self._say(f"pag: {name}: {why}")
         self._line({"input": name, "status": "failed", "message": why, "problem": dict(problem)})
 
+    def partial(self, name: str, why: str, document: Mapping[str, Any]) -> None:
+        """A video that is written but lacks frames; said in any case."""
+        self.totals.partial += 1
+        self._say(f"pag: {name}: {why}")
+        self._line({"input": name, "status": "partial", "message": why, **document})
+
     def _move(self) -> None:
         if self._bar is not None:
             bar, task = self._bar
@@ -118,7 +125,12 @@ class Report:
 
     def _summary(self) -> str:
         totals, seconds = self.totals, time.perf_counter() - self.totals.begun
-        counts = {"done": totals.done, "skipped": totals.skipped, "failed": totals.failed}
+        counts = {
+            "done": totals.done,
+            "partial": totals.partial,
+            "skipped": totals.skipped,
+            "failed": totals.failed,
+        }
         parts = [f"{count} {word}" for word, count in counts.items() if count or word == "done"]
         mean = "" if totals.mean_budget is None else f", mean budget used {totals.mean_budget:.2f}"
         lowered = f", {totals.lowered_words}" if totals.lowered else ""

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from pag.cli.exit_codes import DONE, OVERLOAD, code_of
+from pag.cli.exit_codes import DONE, OVERLOAD, SOME_FAILED, code_of, told
 from pag.cli.files import whole
 from pag.cli.frames import Pixels, Reader, Writer, opened
 from pag.cli.inputs import CAMERA
@@ -25,6 +25,9 @@ from pag.client.requests import ParseOptions
 
 # One frame of a camera is computed while another is read or written; more would only wait, and grow old.
 CAMERA_JOBS = 2
+
+# Less of the frames that a file speaks of, and it is broken; many speak of a few too many.
+LEAST_READ = 0.9
 
 Timed = tuple[float, Pixels]
 
@@ -49,7 +52,10 @@ class Recording:
         self._picture: Pixels | None = None
         self.frames = 0
         self.missed = 0
+        self.why: PagError | None = None
         self.interrupted = False
+        #: Frames that there should be, where that is known.
+        self.expected: int | None = None
 
     def add(self, timed: Timed, came: Parsing | PagError) -> None:
         """The next frame; one that came too late to be parsed shows the maps before it."""
@@ -59,17 +65,31 @@ class Recording:
             if code_of(came) != OVERLOAD:
                 raise came
             self.missed += 1
+            self.why = came
         else:
             self._picture = draw(self._view, frame, came)
         picture = self._picture if self._picture is not None else self._black(frame)
         # A camera gives fewer frames than its rate promises: the video lasts as long as what it shows.
         self._writer.write_until(picture, seconds if self._live else 0)
 
+    def check(self, source: str) -> None:
+        """A video without a single map is none: raises why there is none."""
+        if self.frames == 0:
+            raise OSError(0, "no frame of it can be read", source)
+        if self.why is not None and self.missed == self.frames:
+            raise self.why
+
     @property
-    def code(self) -> int:
-        """Exit code of this one."""
-        lost = self.missed == self.frames if self._live else self.missed > 0
-        return OVERLOAD if lost else DONE
+    def lack(self) -> tuple[int, str]:
+        """The exit code, and what is not in it."""
+        if self.expected is not None and self.frames < LEAST_READ * self.expected:
+            rest = self.expected - self.frames
+            return SOME_FAILED, f"{rest} of {self.expected} frames cannot be read: the file is cut short"
+        if self.why is not None:
+            said = f"{self.missed} of {self.frames} frames have no answer: {told(self.why)}"
+            # From a camera that is what --deadline-ms asks for.
+            return DONE if self._live else OVERLOAD, said
+        return DONE, ""
 
     def document(self) -> dict[str, Any]:
         """What is told of it."""
@@ -85,13 +105,16 @@ def parse_video(client: Client, job: Job, options: VideoOptions, report: Report)
         recording = _record(client, job, options, report)
     except (PagError, OSError) as error:
         return fail(job, error, report)
-    said = f"{recording.frames} frames" + (
-        f", {recording.missed} without an answer" if recording.missed else ""
-    )
-    report.done(job.source.text, said, {"outputs": [str(job.files[0])], **recording.document()})
+    document = {"outputs": [str(job.files[0])], **recording.document()}
+    code, lack = recording.lack
+    if lack and code != DONE:
+        report.partial(job.source.text, f"{lack}; the others are in {job.files[0]}", document)
+    else:
+        said = f"{recording.frames} frames" + (f", {lack}" if lack else "")
+        report.done(job.source.text, said, document)
     if recording.interrupted:
         raise KeyboardInterrupt
-    return recording.code
+    return code
 
 
 def _record(client: Client, job: Job, options: VideoOptions, report: Report) -> Recording:
@@ -114,8 +137,8 @@ def _record(client: Client, job: Job, options: VideoOptions, report: Report) -> 
             if not live:
                 raise
             recording.interrupted = True
-        if recording.frames == 0:
-            raise OSError(0, "no frame of it can be read", job.source.text)
+        recording.check(job.source.text)
+        recording.expected = None if live or options.seconds is not None else reader.count
         _finish(writer, path)
     return recording
 

@@ -33,7 +33,8 @@ def test_the_table_is_in_the_help() -> None:
         (["parse", "/nonexistent.jpg", "-o", "OUT"], "there is no such file"),
         (["parse", "/nonexistent/*.jpg", "-o", "OUT"], "there is no such file"),
         (["parse", "OUT", "-o", "OUT"], "no photograph in this folder"),
-        (["parse", "PHOTO", "-o", "OUT", "--budget", "1.5"], "more than 0 and at most 1"),
+        (["parse", "PHOTO", "-o", "OUT", "--budget", "1.5"], "1.5 is no share: more than 0 and at most 1"),
+        (["parse", "PHOTO", "-o", "OUT", "--budget", "abc"], "abc is no share: more than 0"),
         (["parse", "PHOTO", "-o", "OUT", "--overwrite", "--skip-existing"], "not both"),
         (["parse", "PHOTO", "-o", "OUT/x.png"], "--tasks depth"),
         (["parse", "PHOTO", "-o", "-"], "--tasks depth"),
@@ -43,7 +44,7 @@ def test_the_table_is_in_the_help() -> None:
         (["parse", "PHOTO", "OTHER", "-o", "OUT/x.npz"], "takes one input, not 2"),
         (["parse", "PHOTO", "-o", "OUT", "--format", "overlay", "--tasks", "depth"], "leave --tasks out"),
         (["parse", "PHOTO", "-o", "OUT", "--server", "ftp://x"], "http://HOST:PORT"),
-        (["bench", "--budgets", "2"], "shares in (0, 1]"),
+        (["bench", "--budgets", "2"], "2 is no share"),
         (["bench", "--image", "/nonexistent.jpg"], "No such file"),
         (["serve", "--weights", "/nonexistent"], "PAG_WEIGHTS"),
     ],
@@ -101,13 +102,37 @@ def test_4_a_key_is_asked_for(serve: Serve, photo: Path, tmp_path: Path) -> None
         words = ("parse", photo, "-o", tmp_path / "out", "--server", str(client.base_url))
         refused = run_pag(*words)
         assert (refused.returncode, b"--key or PAG_KEY" in refused.stderr) == (4, True)
+        wrong = run_pag(*words, PAG_KEY="another")
+        assert (wrong.returncode, b"key is none of the server's" in wrong.stderr) == (4, True)
         assert run_pag(*words, PAG_KEY="the-key-of-this-server").returncode == 0
 
 
 def test_5_the_deadline_cannot_be_met(pag: Pag, photo: Path, tmp_path: Path) -> None:
     ended = pag("parse", photo, "-o", tmp_path / "out", "--deadline-ms", "0.01")
     assert ended.returncode == 5
-    assert b"deadline" in ended.stderr
+    assert b"raise --deadline-ms" in ended.stderr
+    assert b"deadline_ms" not in ended.stderr
+
+
+def test_an_empty_file_is_told_in_words_for_files(pag: Pag, photo: Path, tmp_path: Path) -> None:
+    empty = write_photo(tmp_path / "empty.jpg", b"")
+    ended = pag("parse", photo, empty, "-o", tmp_path / "out")
+    assert (ended.returncode, b"empty.jpg: the file is empty: copy it anew" in ended.stderr) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("server", "code", "told"),
+    [
+        ("URL/foo/", 4, "is there a path too much in it"),
+        ("https://HOST", 3, "http:// instead of https://"),
+        (" URL", 0, ""),
+    ],
+)
+def test_mistakes_in_the_address(server: str, code: int, told: str, url: str) -> None:
+    given = server.replace("URL", url).replace("HOST", url.removeprefix("http://"))
+    ended = run_pag("models", "--server", given)
+    assert (ended.returncode, told in ended.stderr.decode()) == (code, True), ended.stderr
+    assert len(ended.stderr.splitlines()) <= 1
 
 
 def test_5_only_if_nothing_else_failed() -> None:

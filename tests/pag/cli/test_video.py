@@ -108,6 +108,25 @@ def test_a_disk_without_room_is_a_failure_and_leaves_no_file(pag: Pag, clip: Pat
     assert files_below(tmp_path) == []
 
 
+def test_a_video_that_is_cut_short_is_partial(pag: Pag, clip: Path, tmp_path: Path) -> None:
+    data = clip.read_bytes()
+    short = write_photo(tmp_path / "in" / "short.avi", data[: len(data) // 3])
+    assert cv2.VideoCapture(str(short)).get(cv2.CAP_PROP_FRAME_COUNT) == FRAMES
+    ended = pag("parse", short, "-o", tmp_path / "maps.mp4", "--json", "-q")
+    line = json.loads(ended.stdout)
+    assert (ended.returncode, line["status"]) == (1, "partial")
+    assert 0 < line["frames"] < FRAMES / 2
+    assert len(read(tmp_path / "maps.mp4")[0]) == line["frames"]
+    assert b"the file is cut short; the others are in" in ended.stderr
+
+
+def test_a_video_without_any_answer_is_a_failure(pag: Pag, clip: Path, tmp_path: Path) -> None:
+    ended = pag("parse", clip, "-o", tmp_path / "maps.mp4", "--json", "--deadline-ms", "0.01")
+    assert (ended.returncode, json.loads(ended.stdout)["status"]) == (5, "failed"), ended.stderr
+    assert b"raise --deadline-ms" in ended.stderr
+    assert files_below(tmp_path) == []
+
+
 @pytest.mark.parametrize(
     ("text", "told"), [("broken.mp4", "cannot be opened as a video"), ("camera:97", "cannot be opened")]
 )
