@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 
 import structlog
@@ -29,7 +30,10 @@ def configure_logging(settings: Settings) -> None:
         structlog.processors.format_exc_info,
         structlog.processors.JSONRenderer(),
     ]
-    for_people = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    for_people = structlog.dev.ConsoleRenderer(
+        colors=sys.stderr.isatty() and "NO_COLOR" not in os.environ,
+        exception_formatter=structlog.dev.plain_traceback,
+    )
     rendered = as_json if settings.log_format == "json" else [for_people]
     formatter = structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=shared,

@@ -5,17 +5,37 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
+from typer.core import TyperGroup
 
 from pag.cli import bench, doctor, export, models, parse, serve
-from pag.cli.exit_codes import HELP, INTERRUPTED, Stop
+from pag.cli.exit_codes import HELP, INTERRUPTED, PIPE_CLOSED, SOME_FAILED, Stop
 from pag.cli.files import remove_unfinished
 from pag.cli.stopping import exit_code
 
+
+class _Verbs(TyperGroup):
+    """All verbs alike where what they print goes nowhere, or the system refuses something."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+        except BrokenPipeError as error:
+            # Nobody reads on, as in `pag models | head -1`: what is left must not be tried again.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise Stop(PIPE_CLOSED, "") from error
+        except OSError as error:
+            name = f"{error.filename}: " if error.filename else ""
+            raise Stop(SOME_FAILED, f"{name}{error.strerror or error}") from error
+        return result
+
+
 app = typer.Typer(
     name="pag",
+    cls=_Verbs,
     help="Dense scene parsing with a compute knob: classes, depth and normals of photographs at a budget.",
     epilog=HELP,
     no_args_is_help=True,
@@ -55,7 +75,8 @@ def main() -> NoReturn:
     try:
         app(prog_name="pag")
     except Stop as stop:
-        print(f"pag: {stop}", file=sys.stderr)
+        if str(stop):
+            print(f"pag: {stop}", file=sys.stderr)
         _end(stop.code)
     except SystemExit as end:
         # Typer's own answer to KeyboardInterrupt.

@@ -36,6 +36,10 @@ def connected(
     server: str | None, key: str | None, weights: Path | None, **settings: Any
 ) -> Iterator[Connection]:
     """The client; Stop says why there is none. `settings` are of the service inside this process."""
+    if server is not None and weights is not None:
+        raise Stop(
+            USAGE, "--weights is of the service in this command: leave it or --server (PAG_SERVER) out"
+        )
     unwind_when_told()
     try:
         with ExitStack() as stack:

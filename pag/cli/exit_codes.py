@@ -20,6 +20,7 @@ MEANINGS = {
     REFUSED: "refused as a whole: the key, an unknown model or map, a value",
     OVERLOAD: "whatever failed missed its deadline or found no room, after all tries",
     INTERRUPTED: "interrupted; finished files stay",
+    PIPE_CLOSED: "whoever read standard output closed it",
     TERMINATED: "ended by SIGTERM; finished files stay",
 }
 TABLE = "\n".join(f"  {code:>3}  {meaning}" for code, meaning in MEANINGS.items())

@@ -8,11 +8,23 @@ from pathlib import Path
 from typing import Literal
 
 from pag.cli.exit_codes import USAGE, Stop
-from pag.cli.inputs import VIDEOS, Source
+from pag.cli.inputs import PHOTOGRAPHS, VIDEOS, Source
 
 Format = Literal["png", "npz", "overlay", "json"]
 STDOUT = "-"
 ENDINGS: dict[str, tuple[Format, ...]] = {".npz": ("npz",), ".json": ("json",), ".png": ("png", "overlay")}
+# A name with such an ending is meant for a file, and no file of that kind is written.
+UNWRITABLE = (PHOTOGRAPHS - {*ENDINGS}) | {".heic", ".avif", ".jp2", ".exr", ".npy", ".ogv", ".wmv", ".flv"}
+
+
+def check_writable(out: str) -> None:
+    """Stop if -o names a file of a kind that is not written."""
+    ending = Path(out).suffix.lower()
+    if ending in UNWRITABLE and not out.endswith(os.sep) and not Path(out).is_dir():
+        kinds = f"a photograph becomes {', '.join(ENDINGS)}; a video {', '.join(sorted(VIDEOS))}"
+        raise Stop(
+            USAGE, f"-o {out}: no {ending} is written; {kinds}. A folder of that name: -o {out}{os.sep}"
+        )
 
 
 def is_file_name(out: str) -> bool:

@@ -68,16 +68,24 @@ def _expand(text: str, recursive: bool, leave_out: Path | None) -> Iterator[Sour
     elif os.path.lexists(text):
         yield _file(text)
     else:
-        for match in _matches(text):
-            yield from _expand(match, recursive, leave_out)
+        yield from _matching(text, recursive, leave_out)
 
 
-def _matches(text: str) -> list[str]:
+def _matching(text: str, recursive: bool, leave_out: Path | None) -> Iterator[Source]:
+    """Of what a pattern matches all that pag did not write; folders may hold nothing."""
     # Path.glob knows no absolute patterns.
     matches = sorted(glob.glob(text, recursive=True)) if glob.has_magic(text) else []  # noqa: PTH207
     if not matches:
         raise Stop(USAGE, f"{text}: there is no such file; nothing was done")
-    return matches
+    folders = [match for match in matches if Path(match).is_dir()]
+    files = [match for match in matches if match not in set(folders) and not match.lower().endswith(MADE)]
+    # Where nothing ends as photographs do, they may be files without an ending.
+    chosen = [match for match in files if Path(match).suffix.lower() in PHOTOGRAPHS | VIDEOS] or files
+    inside = [path for folder in folders for path in _photographs_in(Path(folder), recursive, leave_out)]
+    if not (chosen or inside):
+        raise Stop(USAGE, f"{text}: no photograph matches; nothing was done")
+    yield from map(_file, chosen)
+    yield from map(_file, map(str, inside))
 
 
 def _file(text: str) -> Source:
@@ -86,13 +94,17 @@ def _file(text: str) -> Source:
 
 
 def _in_folder(folder: Path, recursive: bool, leave_out: Path | None) -> Iterator[Source]:
-    paths = sorted(_walk(folder, leave_out) if recursive else folder.iterdir())
-    chosen = [path for path in paths if _is_photograph(path)]
+    chosen = _photographs_in(folder, recursive, leave_out)
     if not chosen:
         hint = "" if recursive else "; --recursive looks into its folders too"
         raise Stop(USAGE, f"{folder}: no photograph in this folder{hint}")
     for path in chosen:
         yield Source("photograph", str(path), path.relative_to(folder))
+
+
+def _photographs_in(folder: Path, recursive: bool, leave_out: Path | None) -> list[Path]:
+    paths = _walk(folder, leave_out) if recursive else folder.iterdir()
+    return sorted(path for path in paths if _is_photograph(path))
 
 
 def _walk(folder: Path, leave_out: Path | None) -> Iterator[Path]:

@@ -12,7 +12,7 @@ import typer
 
 from pag.cli import options
 from pag.cli.exit_codes import HELP, USAGE, Stop
-from pag.cli.formats import STDOUT, Format, choose_format
+from pag.cli.formats import STDOUT, Format, check_writable, choose_format
 from pag.cli.inputs import Source, find_sources
 from pag.cli.outputs import Job, Naming, existing, is_done, plan
 
@@ -62,9 +62,9 @@ def parse(
         typer.Option("--format", help="See below. Default: png."),
     ] = None,
     view: Annotated[
-        Literal["overlay", "semantics", "depth", "normals", "side-by-side"],
-        typer.Option(help="What a video shows."),
-    ] = "overlay",
+        Literal["overlay", "semantics", "depth", "normals", "side-by-side"] | None,
+        typer.Option(help="What a video shows. Default: overlay."),
+    ] = None,
     seconds: Annotated[
         float | None, typer.Option(metavar="S", min=1e-3, help="Of a video or camera, so much at most.")
     ] = None,
@@ -94,10 +94,14 @@ def parse(
     """Parse photographs, folders, videos and cameras into maps."""
     if overwrite and skip_existing:
         raise Stop(USAGE, "--overwrite or --skip-existing, not both")
+    check_writable(out)
     sources = find_sources(inputs, recursive=recursive, leave_out=None if out == STDOUT else Path(out))
+    if (view or seconds) and not any(source.is_moving for source in sources):
+        raise Stop(USAGE, "--view and --seconds are of videos and cameras: leave them out with photographs")
+    shown = view or "overlay"
     chosen = choose_format(out, kind, tasks, sources)
     _check_streams(sources, out, chosen, as_json=as_json)
-    planned = plan(sources, out, Naming(chosen, tasks, view))
+    planned = plan(sources, out, Naming(chosen, tasks, shown))
     finished = [job for job in planned if skip_existing and is_done(job)]
     wanted = [job for job in planned if job not in finished]
     if not (overwrite or skip_existing):
@@ -114,7 +118,7 @@ def parse(
         "size": size,
         "model": model,
     }
-    orders = Orders(wanted, finished, chosen, tasks, ask, view, seconds, jobs, quiet=quiet, as_json=as_json)
+    orders = Orders(wanted, finished, chosen, tasks, ask, shown, seconds, jobs, quiet=quiet, as_json=as_json)
     raise typer.Exit(run(orders, server, key, weights))
 
 

@@ -35,6 +35,8 @@ class Parser:
         try:
             answered = ask(self._client, _read(job), self._kind, self._options)
             return answered, self._write(job, answered)
+        except BrokenPipeError:
+            raise
         except (PagError, OSError) as error:
             return error
 

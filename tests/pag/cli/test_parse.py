@@ -122,6 +122,28 @@ def test_a_quoted_pattern(pag: Pag, tmp_path: Path) -> None:
     assert files_below(tmp_path / "out") == ["1.npz", "2.npz", "3.npz"]
 
 
+def test_a_pattern_passes_over_what_pag_wrote(photo: Path, tmp_path: Path) -> None:
+    for name in ("photo.depth.png", "photo.json", "empty/notes.txt", "sub/other.jpg"):
+        write_photo(photo.parent / name)
+    for pattern, names in (("*.*", {"photo"}), ("**", {"photo", "other"}), ("*", {"photo", "other"})):
+        words = ("parse", photo.parent / pattern, "-o", tmp_path / "out", "--format", "npz", "--dry-run")
+        planned = run_pag(*words).stdout.decode().splitlines()
+        assert {Path(line.split(" -> ")[1]).stem for line in planned} == names
+        assert len(planned) == len(names)
+
+
+def test_who_reads_no_further_ends_it_quietly(photo: Path, tmp_path: Path, url: str) -> None:
+    for words in ((photo, "-o", tmp_path / "out", "--json", "-q"), (photo, "-o", "-", "--format", "npz")):
+        ours, theirs = os.pipe()
+        os.close(ours)
+        command = [sys.executable, "-m", "pag", "parse", *map(str, words), "--server", url]
+        ended = subprocess.run(
+            command, env=bare_environment(), stdout=theirs, stderr=subprocess.PIPE, check=False
+        )
+        os.close(theirs)
+        assert (ended.returncode, ended.stderr) == (141, b"")
+
+
 def test_inputs_of_the_same_name_stay_apart(pag: Pag, tmp_path: Path) -> None:
     inputs = [write_photo(tmp_path / place) for place in ("x/p.jpg", "y/p.jpg", "y/q.jpg")]
     inputs.append(write_photo(tmp_path / "y" / "q.png", encoded(picture(64, 64))))
