@@ -9,26 +9,25 @@ import { mountInputs, openSample } from "./inputs.js";
 import { mountLegend } from "./legend.js";
 import { mountLive } from "./live.js";
 import { mountNotices } from "./notices.js";
-import { parse, queryOf } from "./parsing.js";
+import { isSmall, parse, queryOf } from "./parsing.js";
 import { SAMPLES } from "./photograph.js";
 import { mountReadout } from "./readout.js";
+import { refusalOf } from "./refusals.js";
 import { Latest, SUPERSEDED } from "./requests.js";
-import { Problem, Server } from "./server.js";
+import { CAMERA, NO_ANSWER, Problem, Server } from "./server.js";
 import { State } from "./state.js";
 import { mountTiming } from "./timing.js";
 import { mountViews } from "./views.js";
 
-/** Problems of which the photograph itself is the cause. */
-const PHOTOGRAPH_REFUSED = [
-  "empty-body", "body-too-large", "image-too-large", "image-too-small", "unsupported-image", "undecodable-image",
-];
+// At a model's full budget its map of what was computed shows nothing.
+const FIRST_BUDGET = 0.5;
 
 const server = new Server();
 const latest = new Latest();
 const state = new State({
   models: [], model: null,
   photo: null,
-  budget: Number(byId("budget").value), minBudget: null, deadline: null,
+  budget: Number(byId("budget").value), dragging: false, minBudget: null, deadline: null,
   answer: null, asked: null, range: null, rangeOf: "",
   view: "maps", highlight: null, cursor: null,
   busy: false, waiting: false, status: "", problem: null, streaming: false,
@@ -41,37 +40,59 @@ mountReadout(state);
 mountTiming(state);
 mountCurve(state);
 mountDownloads(state, server, guarded);
-mountLive(state, server);
+const startCamera = mountLive(state, server);
 mountComparison(state, server, compared);
 mountCloudView(state);
 mountNotices(state, server, retry);
-state.on(["photo", "model", "budget", "minBudget", "deadline"], () => refresh());
-state.on(["photo"], ({ photo }) => (byId("source").textContent = photo ? `${photo.name}${sizeText(photo)}` : ""));
+// Maps of another photograph, or of another model, are of no use however soon they come.
+state.on(["photo", "model"], () => latest.stop());
+state.on(["photo", "model", "budget", "dragging", "minBudget", "deadline"], follow);
+state.on(["photo"], ({ photo }) => (byId("source").textContent = photo ? sourceText(photo) : ""));
 state.on(["streaming"], ({ streaming }) => streaming && stop());
+addEventListener("online", () => state.values.problem?.slug === NO_ANSWER && retry());
 await guarded(begin);
 
 /** Load the models, then show maps at once. */
 async function begin() {
   const models = await server.models();
   const model = models.find((entry) => entry.default) ?? models[0];
-  state.set({ models, model, budget: model.budget_default });
+  const budget = Math.min(model.budget_default, Math.max(FIRST_BUDGET, model.budget_floor));
+  state.set({ models, model, budget });
   if (!state.values.photo) await openSample(state, server, SAMPLES[0].file);
+}
+
+/** Ask anew after a change, unless it leads back to what is shown: then nothing is under way or wrong any more. */
+function follow({ photo, model, streaming, asked }) {
+  if (!photo || !model || streaming || !same(wantedOf(state.values), asked)) return refresh();
+  stop();
+  return state.set({ problem: null });
 }
 
 /** Ask for the maps of what is chosen now, unless they are those shown. */
 async function refresh({ force = false } = {}) {
-  const { photo, model, budget, minBudget, deadline, streaming, asked } = state.values;
-  const wanted = { photo, model, budget, minBudget, deadline };
-  if (!photo || !model || streaming || (!force && same(wanted, asked))) return;
-  const answer = await ask((request) => parse(server, photo, queryOf(photo, wanted), request));
-  if (answer && answer !== SUPERSEDED) state.set({ answer, asked: wanted });
+  const { photo, model, streaming, asked } = state.values;
+  if (!photo || !model || streaming) return;
+  const wanted = wantedOf(state.values);
+  if (!force && same(wanted, asked)) return;
+  const query = { ...queryOf(photo, wanted), size: wanted.size };
+  const answer = await ask((request) => parse(server, photo, query, request));
+  if (!answer || answer === SUPERSEDED) return;
+  // At a high budget the network sees the photograph at its own size: nothing is left to ask for.
+  const full = answer.height === photo.height && answer.width === photo.width;
+  state.set({ answer, asked: full ? { ...wanted, size: "input" } : wanted });
+}
+
+/** What decides on the maps; while the slider moves, those of the network's own size do: they come sooner. */
+function wantedOf({ photo, model, budget, dragging, minBudget, deadline }) {
+  const size = dragging || !photo || !isSmall(photo) ? "model" : "input";
+  return { photo, model, budget, minBudget, deadline, size };
 }
 
 /** Value of `work({signal, onWait})`, run in turn, with its progress and problem shown. */
 async function ask(work) {
   state.set({ busy: true });
   const outcome = await guarded(() => latest.run((signal) => work({ signal, onWait })));
-  if (outcome !== SUPERSEDED) state.set({ busy: false, waiting: false });
+  if (!latest.busy) state.set({ busy: false, waiting: false });
   return outcome;
 }
 
@@ -107,14 +128,15 @@ async function guarded(work) {
 
 function fail(problem) {
   const { photo, answer } = state.values;
-  state.set({ problem, status: "" });
+  const refusal = photo && refusalOf(problem, photo);
   // What is shown stays what is asked about: back to the last photograph that worked.
-  const refused = PHOTOGRAPH_REFUSED.includes(problem.slug);
-  if (refused && answer && photo !== answer.photo) state.set({ photo: answer.photo });
+  if (refusal && answer && photo !== answer.photo) state.set({ photo: answer.photo });
+  state.set({ problem: refusal ?? problem, status: "" });
 }
 
 function retry() {
-  if (state.values.model) refresh({ force: true });
+  if (state.values.problem?.slug === CAMERA) startCamera();
+  else if (state.values.model) refresh({ force: true });
   else guarded(begin);
 }
 
@@ -122,6 +144,8 @@ function same(first, second) {
   return second !== null && Object.keys(first).every((name) => first[name] === second[name]);
 }
 
-function sizeText({ width, height }) {
-  return width ? `, ${width} × ${height}` : "";
+function sourceText({ name, width, height, offered = 1 }) {
+  const size = width ? `, ${width} × ${height}` : "";
+  const left = offered > 1 ? `. Of ${offered} files only this first one was taken.` : "";
+  return `${name}${size}${left}`;
 }

@@ -7,6 +7,7 @@ const WANTED = { video: { width: { ideal: 640 }, height: { ideal: 480 }, facingM
 export class Camera {
   #video;
   #stream = null;
+  #turn = 0;
   #canvas = document.createElement("canvas");
 
   /** @param {HTMLVideoElement} video plays the camera, seen or not */
@@ -14,17 +15,18 @@ export class Camera {
     this.#video = video;
   }
 
-  /** Ask for the camera and start it. */
+  /** Ask for the camera and start it; false if it was stopped, or started again, before it came. */
   async start() {
+    this.stop();
+    const turn = this.#turn;
     // Browsers give it to pages of https and of this machine alone.
     if (!navigator.mediaDevices) throw new Error(WHY.Insecure);
     try {
-      this.#stream = await navigator.mediaDevices.getUserMedia(WANTED);
+      await this.#play(await navigator.mediaDevices.getUserMedia(WANTED), turn);
     } catch (error) {
-      throw new Error(WHY[error.name] ?? `The camera did not start: ${error.message}.`);
+      if (turn === this.#turn) throw new Error(WHY[error.name] ?? `The camera did not start: ${error.message}.`);
     }
-    this.#video.srcObject = this.#stream;
-    await this.#video.play();
+    return turn === this.#turn;
   }
 
   /** Resolves at the next picture that the camera shows. */
@@ -45,12 +47,24 @@ export class Camera {
     return { name: "frame.jpg", blob, image, width: canvas.width, height: canvas.height, address: null, live: true };
   }
 
-  /** Give the camera back. */
+  /** Give the camera back, now or as soon as it comes. */
   stop() {
-    for (const track of this.#stream?.getTracks() ?? []) track.stop();
+    this.#turn += 1;
+    end(this.#stream);
     this.#stream = null;
     this.#video.srcObject = null;
   }
+
+  async #play(stream, turn) {
+    if (turn !== this.#turn) return end(stream);
+    this.#stream = stream;
+    this.#video.srcObject = stream;
+    return this.#video.play();
+  }
+}
+
+function end(stream) {
+  for (const track of stream?.getTracks() ?? []) track.stop();
 }
 
 const WHY = {

@@ -57,7 +57,7 @@ function forget(answers, photo) {
   for (const [key, answer] of answers) if (answer.photo !== photo || answers.size > 12) answers.delete(key);
 }
 
-function show(compare, [left, right], { range, highlight }) {
+function show(compare, [left, right], { answer, range, highlight }) {
   const name = byId("compare-map").value;
   if (!(name in left.maps)) return;
   const canvases = [left, right].map((answer) => {
@@ -66,16 +66,20 @@ function show(compare, [left, right], { range, highlight }) {
     return canvas;
   });
   compare.show(...canvases, text(left), text(right));
-  byId("compare-note").textContent = name === "semantics" ? agreement(left, right) : "";
+  const main = `The figures in the cards are of the main budget, ${budgetText(answer.meta.budget.used)}.`;
+  byId("compare-note").textContent = [...(name === "semantics" ? agreement(left, right) : []), main].join(" ");
 }
 
-function text({ meta, latency }) {
-  return `Budget ${budgetText(meta.budget.used)} · ${percent(meta.budget.share)} · ${duration(latency)}`;
+/** With the network's own time: the way there and back is the same for any budget, and hides what it saves. */
+function text({ meta }) {
+  const { budget, milliseconds } = meta;
+  const time = `inference ${duration(milliseconds.inference)}`;
+  return `Budget ${budgetText(budget.used)} · ${percent(budget.share)} · ${time}`;
 }
 
 function agreement(left, right) {
   const [first, second] = [left.maps.semantics, right.maps.semantics];
-  if (first.length !== second.length) return "";
+  if (first.length !== second.length) return [];
   const same = first.reduce((count, label, i) => count + (label === second[i] ? 1 : 0), 0);
-  return `Both name the same class on ${percent(same / first.length)} of the area.`;
+  return [`Both name the same class on ${percent(same / first.length)} of the area.`];
 }

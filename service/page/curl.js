@@ -11,13 +11,18 @@ export function quoted(text) {
  */
 export function curlOf(address, photo, hasKey) {
   const parts = [
-    "curl",
+    "curl -fsS",
     ...(hasKey ? ['-H "Authorization: Bearer $PAG_KEY"'] : []),
     "-H 'Accept: application/x-npz'",
-    `--data-binary ${quoted(`@${photo.name}`)}`,
+    `--data-binary ${quoted(`@${fileOf(photo)}`)}`,
     quoted(address),
     "-o maps.npz",
   ];
   const command = parts.join(" \\\n  ");
-  return photo.address ? `curl ${quoted(photo.address)} -o ${quoted(photo.name)}\n${command}` : command;
+  return photo.address ? `curl -fsS ${quoted(photo.address)} -o ${quoted(fileOf(photo))} &&\n${command}` : command;
+}
+
+/** To curl, a dash alone is its input and no file. */
+function fileOf({ name }) {
+  return name === "-" ? "./-" : name;
 }

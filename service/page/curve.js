@@ -3,6 +3,8 @@
 const WIDTH = 380;
 const HEIGHT = 240;
 const PLOT = { left: 52, right: 358, top: 26, bottom: 196 };
+// Shares closer than this are one: a photograph's differs a little from the mean of those measured.
+const SAME = 0.005;
 const ACCENT = "var(--accent, currentColor)";
 
 const METRICS = {
@@ -28,9 +30,9 @@ export function metricTitle(metric) {
 
 /**
  * Draws the rows of GET /models (metrics.splits.*) into `svg`, in place of what it held.
- * `budget` is what was asked for, `used` what was served; either may be null.
+ * `budget` is the share asked for at most, `share` what was spent; either may be null.
  */
-export function drawCurve(svg, rows, { metric, budget = null, used = null }) {
+export function drawCurve(svg, rows, { metric, budget = null, share = null }) {
   svg.replaceChildren();
   svg.setAttribute("viewBox", `0 0 ${WIDTH} ${HEIGHT}`);
   svg.setAttribute("role", "img");
@@ -38,7 +40,7 @@ export function drawCurve(svg, rows, { metric, budget = null, used = null }) {
     .filter((row) => Number.isFinite(row.share) && Number.isFinite(row[metric]))
     .sort((first, second) => first.share - second.share);
   const unit = METRICS[metric]?.[1] ?? "";
-  describe(svg, points, metric, unit, used);
+  describe(svg, points, metric, unit, share);
   if (points.length === 0) {
     text(svg, WIDTH / 2, HEIGHT / 2, "No accuracy was measured for this model.", "middle");
     return;
@@ -47,18 +49,22 @@ export function drawCurve(svg, rows, { metric, budget = null, used = null }) {
   drawAxes(svg, place, metricTitle(metric), unit);
   drawSpread(svg, points, metric, place);
   drawRows(svg, points, metric, unit, place);
-  if (budget !== null && budget !== used) drawAsked(svg, shareAt(points, budget), place);
-  if (used !== null) drawUsed(svg, points, metric, shareAt(points, used), unit, place);
+  if (budget !== null && share !== null && Math.abs(budget - share) > SAME) drawAsked(svg, budget, place);
+  if (share !== null) drawSpent(svg, points, metric, share, unit, place);
 }
 
-function describe(svg, points, metric, unit, used) {
+function describe(svg, points, metric, unit, share) {
   const id = `${svg.id || "curve"}-picture`;
   add(svg, "title", { id: `${id}-title` }).textContent = `${metricTitle(metric)} by share of multiply-adds`;
   const said = points.map((row) => `${percent(row.share)}: ${show(row[metric])}${unit}`).join(", ");
-  const now = used === null || points.length === 0 ? "" : ` Now at ${percent(shareAt(points, used))}.`;
-  add(svg, "desc", { id: `${id}-description` }).textContent = said + "." + now;
+  add(svg, "desc", { id: `${id}-description` }).textContent = `${said}.${nowAt(points, share)}`;
   svg.setAttribute("aria-labelledby", `${id}-title`);
   svg.setAttribute("aria-describedby", `${id}-description`);
+}
+
+function nowAt(points, share) {
+  if (share === null || points.length === 0) return "";
+  return ` Now at ${percent(share)}${isMeasured(points, share) ? "" : ", which was not measured"}.`;
 }
 
 function scales(points, metric) {
@@ -129,30 +135,37 @@ function drawAsked(svg, share, place) {
   add(asked, "title").textContent = "the budget asked for";
 }
 
-function drawUsed(svg, points, metric, share, unit, place) {
-  const value = interpolate(points, share, "share", metric);
-  const [cx, cy] = [place.x(share), place.y(value)];
-  line(svg, cx, PLOT.top, cx, PLOT.bottom, 0.35);
+/** Where the answer stands; beside what was measured, no accuracy is claimed for it. */
+function drawSpent(svg, points, metric, share, unit, place) {
+  const x = place.x(share);
+  line(svg, x, PLOT.top, x, PLOT.bottom, 0.35);
+  if (!isMeasured(points, share)) return say(svg, x, `not measured at ${percent(share)}`);
+  const value = interpolate(points, share, metric);
   add(svg, "circle", {
-    cx, cy, r: 7, fill: "var(--background, Canvas)", stroke: "currentColor", "stroke-width": 3, class: "used",
+    cx: x, cy: place.y(value), r: 7, fill: "var(--background, Canvas)", stroke: "currentColor", "stroke-width": 3,
+    class: "used",
   });
-  const anchor = cx > (PLOT.left + PLOT.right) / 2 ? "end" : "start";
-  const said = text(svg, cx + (anchor === "end" ? -10 : 10), PLOT.bottom - 10, `${show(value)}${unit}`, anchor);
+  return say(svg, x, `${show(value)}${unit}`);
+}
+
+function say(svg, x, words) {
+  const anchor = x > (PLOT.left + PLOT.right) / 2 ? "end" : "start";
+  const said = text(svg, x + (anchor === "end" ? -10 : 10), PLOT.bottom - 10, words, anchor);
   said.setAttribute("font-weight", "bold");
 }
 
-/** The share of multiply-adds that `budget` buys, by the table. */
-function shareAt(points, budget) {
-  return interpolate(points, budget, "budget", "share");
+/** Whether `share` lies between the rows that were measured, but for rounding. */
+function isMeasured(points, share) {
+  return share >= points[0].share - SAME && share <= points[points.length - 1].share + SAME;
 }
 
-function interpolate(points, at, key, wanted) {
-  const next = points.findIndex((row) => row[key] >= at);
-  if (next === 0) return points[0][wanted];
-  if (next === -1) return points[points.length - 1][wanted];
+function interpolate(points, share, metric) {
+  const next = points.findIndex((row) => row.share >= share);
+  if (next === 0) return points[0][metric];
+  if (next === -1) return points[points.length - 1][metric];
   const [before, after] = [points[next - 1], points[next]];
-  const part = (at - before[key]) / (after[key] - before[key]);
-  return before[wanted] + part * (after[wanted] - before[wanted]);
+  const part = (share - before.share) / (after.share - before.share);
+  return before[metric] + part * (after[metric] - before[metric]);
 }
 
 function show(value) {

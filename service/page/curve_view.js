@@ -13,8 +13,8 @@ export function mountCurve(state) {
   const select = byId("curve-metric");
   const update = ({ model, answer }) => {
     const { rows } = splitOf(model);
-    const { requested: budget = null, used = null } = answer?.meta.budget ?? {};
-    drawCurve(byId("curve"), rows, { metric: select.value, budget, used });
+    const { requested: budget = null, share = null } = answer?.meta.budget ?? {};
+    drawCurve(byId("curve"), rows, { metric: select.value, budget, share });
   };
   select.addEventListener("change", () => update(state.values));
   state.on(["model"], ({ model }) => showMetrics(select, splitOf(model), model));
@@ -22,7 +22,7 @@ export function mountCurve(state) {
 }
 
 /** The split that tells most: {name, rows}. */
-function splitOf(model) {
+export function splitOf(model) {
   const splits = model.metrics.splits;
   const name = ["test", "val", ...Object.keys(splits)].find((split) => splits[split]?.length);
   return { name, rows: splits[name] ?? [] };

@@ -3,9 +3,13 @@
 import { budgetText, byId, make } from "./elements.js";
 import { SAMPLES, photographOf, sampleOf } from "./photograph.js";
 
+// A hand that pauses this long may be content with where it is.
+const RESTED_MS = 350;
+
 /** Let the controls set `photo`, `budget`, `minBudget`, `deadline` and `model`; `guarded(work)` shows a problem. */
 export function mountInputs(state, server, guarded) {
-  const take = (file) => guarded(async () => state.set({ photo: await photographOf(file, file.name) }));
+  const open = async ([file], offered) => state.set({ photo: { ...(await photographOf(file, file.name)), offered } });
+  const take = (files) => files.length && guarded(() => open(files, files.length));
   mountFiles(take);
   mountSamples(state, server, guarded);
   mountNumbers(state);
@@ -23,7 +27,7 @@ export async function openSample(state, server, file) {
 function mountFiles(take) {
   const [chooser, zone] = [byId("file"), byId("drop")];
   chooser.addEventListener("change", () => {
-    if (chooser.files.length) take(chooser.files[0]);
+    take([...chooser.files]);
     // The same file chosen again is a change too.
     chooser.value = "";
   });
@@ -35,12 +39,9 @@ function mountFiles(take) {
   document.addEventListener("drop", (event) => {
     event.preventDefault();
     zone.classList.remove("over");
-    if (event.dataTransfer.files.length) take(event.dataTransfer.files[0]);
+    take([...event.dataTransfer.files]);
   });
-  document.addEventListener("paste", (event) => {
-    const file = [...(event.clipboardData?.files ?? [])][0];
-    if (file) take(file);
-  });
+  document.addEventListener("paste", (event) => take([...(event.clipboardData?.files ?? [])]));
 }
 
 function mountSamples(state, server, guarded) {
@@ -58,18 +59,54 @@ function mountSamples(state, server, guarded) {
   });
 }
 
+/** `dragging` is true while a pointer moves the slider, until it rests or is let go. */
+function mountBudget(state) {
+  const slider = byId("budget");
+  let [held, timer] = [false, 0];
+  const rest = () => state.set({ dragging: false });
+  slider.addEventListener("pointerdown", () => (held = true));
+  for (const kind of ["pointerup", "pointercancel", "change"]) {
+    slider.addEventListener(kind, () => {
+      held = false;
+      rest();
+    });
+  }
+  slider.addEventListener("input", () => {
+    clearTimeout(timer);
+    timer = setTimeout(rest, RESTED_MS);
+    state.set({ budget: Number(slider.value), dragging: held });
+  });
+}
+
 function mountNumbers(state) {
-  byId("budget").addEventListener("input", () => state.set({ budget: Number(byId("budget").value) }));
+  mountBudget(state);
   state.on(["budget"], ({ budget }) => {
     byId("budget").value = budget;
     byId("budget-value").textContent = budgetText(budget);
   });
-  for (const [id, name] of [["deadline", "deadline"], ["min-budget", "minBudget"]]) {
-    byId(id).addEventListener("input", () => {
-      const field = byId(id);
-      if (field.validity.valid) state.set({ [name]: field.value === "" ? null : Number(field.value) });
-    });
-  }
+  byId("deadline").addEventListener("input", () => {
+    if (byId("deadline").validity.valid) state.set({ deadline: numberIn(byId("deadline")) });
+  });
+  const check = () => state.set({ minBudget: leastBudget(state.values.budget) });
+  byId("min-budget").addEventListener("input", check);
+  state.on(["budget"], check);
+}
+
+/** What the field says, null where it says nothing; what cannot be is told below it and not asked for. */
+function leastBudget(budget) {
+  const [field, problem] = [byId("min-budget"), byId("min-budget-problem")];
+  const value = numberIn(field);
+  const { badInput, rangeUnderflow, rangeOverflow } = field.validity;
+  const wrong = badInput || rangeUnderflow || rangeOverflow || value > budget;
+  field.setAttribute("aria-invalid", wrong);
+  problem.hidden = !wrong;
+  problem.textContent = wrong ? `Not used: it must be between ${field.min} and the budget, ${budgetText(budget)}.` : "";
+  if (wrong) field.closest("details").open = true;
+  return wrong ? null : value;
+}
+
+function numberIn({ value }) {
+  return value === "" ? null : Number(value);
 }
 
 function showModels(models, model) {

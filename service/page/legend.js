@@ -19,10 +19,20 @@ export function mountLegend(state) {
     state.set({ highlight: pinned });
     mark(body, pinned);
   });
-  state.on(["answer"], ({ answer }) => {
-    if (!answer) return;
-    fill(body, areas(answer));
+  const release = () => {
+    pinned = null;
+    state.set({ highlight: null });
     mark(body, pinned);
+  };
+  // A class pinned on one photograph would silently hide the others of the next; frames are of one camera.
+  state.on(["model"], release);
+  state.on(["photo"], ({ photo }) => photo?.live || release());
+  state.on(["answer"], ({ answer, highlight }) => {
+    if (!answer) return;
+    const entries = areas(answer);
+    fill(body, entries);
+    if (highlight !== null && !entries.some(({ id }) => id === highlight)) release();
+    else mark(body, pinned);
   });
 }
 
@@ -58,7 +68,8 @@ function newRow({ id, name, color }) {
 
 function update(row, { share, name }) {
   const [bar, text] = row.querySelectorAll(".share span");
-  bar.style.width = `${Math.max(1, 100 * share)}%`;
+  // Beside its text, however large.
+  bar.style.width = `calc(${Math.max(0.01, share)} * (100% - 3.2em))`;
   text.textContent = percent(share);
   const button = row.querySelector("button");
   if (button.textContent !== name) button.textContent = name;

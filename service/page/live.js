@@ -3,36 +3,37 @@
 import { Camera } from "./camera.js";
 import { byId } from "./elements.js";
 import { queryOf } from "./parsing.js";
-import { Problem } from "./server.js";
+import { CAMERA, Problem } from "./server.js";
 import { FrameStream } from "./stream.js";
 
-/** Let the camera button start and stop the stream; `state.streaming` tells. */
+/** Let the camera button start and stop the stream; `state.streaming` tells. Returns what starts it. */
 export function mountLive(state, server) {
   const camera = new Camera(byId("video"));
   let stream = null;
   const stop = (problem = null) => {
     stream?.stop();
+    stream = null;
     camera.stop();
-    state.set({ streaming: false, ...(problem && { problem }) });
+    state.set({ streaming: false, status: "Camera stopped", ...(problem && { problem }) });
   };
-  byId("camera").addEventListener("click", async () => {
-    if (state.values.streaming) return stop();
+  const start = async () => {
     state.set({ streaming: true, problem: null, status: "Starting the camera …" });
     try {
-      await camera.start();
+      if (!(await camera.start())) return;
       stream = open(state, server, stop);
-      await pump(state, camera, stream);
+      await pump(camera, stream);
     } catch (error) {
-      stop(new Problem({ title: "No pictures from the camera", detail: error.message }));
+      stop(new Problem({ title: "No pictures from the camera", detail: error.message, slug: CAMERA }));
     }
-    return undefined;
-  });
+  };
+  byId("camera").addEventListener("click", () => (state.values.streaming ? stop() : start()));
   state.on(["budget", "minBudget", "deadline", "model"], () => {
     if (state.values.streaming) stream?.change(frameQuery(state.values));
   });
   // A photograph that was chosen takes the camera's place.
   state.on(["photo"], ({ photo, streaming }) => streaming && !photo?.live && stop());
   state.on(["streaming"], ({ streaming }) => show(streaming));
+  return start;
 }
 
 function frameQuery(values) {
@@ -53,10 +54,10 @@ function open(state, server, stop) {
   });
 }
 
-async function pump(state, camera, stream) {
+async function pump(camera, stream) {
   while (!stream.ended) {
     await camera.next();
-    if (stream.wantsFrame) stream.send(await camera.photograph());
+    if (!stream.ended && stream.wantsFrame) stream.send(await camera.photograph());
   }
 }
 

@@ -11,7 +11,11 @@ export const draw = {
     resize(canvas, answer);
     const context = canvas.getContext("2d");
     context.clearRect(0, 0, canvas.width, canvas.height);
-    if (answer.photo.image) context.drawImage(answer.photo.image, 0, 0, canvas.width, canvas.height);
+    if (!answer.photo.image) return;
+    // The server lays what is transparent over white.
+    context.fillStyle = "#fff";
+    context.fillRect(0, 0, canvas.width, canvas.height);
+    context.drawImage(answer.photo.image, 0, 0, canvas.width, canvas.height);
   },
 
   semantics(canvas, answer, { highlight = null } = {}) {

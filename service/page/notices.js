@@ -1,5 +1,6 @@
 /** What the page says of its work: progress of slow answers, waits, problems, and the question for a key. */
 
+import { splitOf } from "./curve_view.js";
 import { budgetText, byId, duration, make, percent } from "./elements.js";
 import { isChanged, reasonText } from "./timing.js";
 
@@ -19,6 +20,8 @@ export function mountNotices(state, server, retry) {
     // What was computed need not be another answer: a comparison is not.
     if (!busy && answer && !problem) saySoon(state, answer);
   });
+  // What was to be said of a frame is out of date once the camera stops.
+  state.on(["streaming"], () => clearTimeout(said));
   state.on(["status"], ({ status }) => (byId("status").textContent = status));
   state.on(["problem"], ({ problem, answer }) => showProblem(problem, answer, retry));
   state.on(["answer"], ({ answer }) => answer && showAnswer(state, answer));
@@ -40,9 +43,14 @@ let said = 0;
 
 function showAnswer(state, answer) {
   const { budget } = answer.meta;
-  byId("reason").textContent = reasonText(budget, answer.query);
+  byId("reason").textContent = reasonText(budget, answer.query, stepsOf(state.values.model));
   byId("reason").classList.toggle("changed", isChanged(budget));
   saySoon(state, answer);
+}
+
+/** Shares that were spent where the model was measured. */
+function stepsOf(model) {
+  return splitOf(model).rows.map(({ share }) => share).filter(Number.isFinite);
 }
 
 function saySoon(state, { meta: { budget }, latency }) {

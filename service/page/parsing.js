@@ -15,9 +15,14 @@ export function queryOf(photo, { model, budget, minBudget, deadline }) {
     min_budget: minBudget,
     deadline_ms: deadline,
     tasks: mapsOf(model).join(","),
-    size: photo.image && photo.width * photo.height <= FULL_SIZE_PIXELS ? "input" : "model",
+    size: isSmall(photo) ? "input" : "model",
     model: model.name,
   };
+}
+
+/** Whether a photograph {image, width, height} is small enough for maps of its size. */
+export function isSmall({ image, width, height }) {
+  return Boolean(image) && width * height <= FULL_SIZE_PIXELS;
 }
 
 /** Names of all maps that a model entry of GET /models offers. */

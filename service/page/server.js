@@ -5,18 +5,22 @@ import { sleep } from "./requests.js";
 const TRIES = 4;
 const LONGEST_WAIT_S = 30;
 
-/** What the server said was wrong (RFC 9457), or that it said nothing; `requestId` may be empty. */
+/** `slug` of what ended the camera or its stream, and of a server that said nothing: the page's own. */
+export const CAMERA = "camera";
+export const NO_ANSWER = "no-answer";
+
+/** What the server said was wrong (RFC 9457), or that it said nothing; `about` has what its kind adds. */
 export class Problem extends Error {
-  constructor({ title, detail = "", status = 0, slug = "", requestId = "" }) {
+  constructor({ title, detail = "", status = 0, slug = "", requestId = "", about = {} }) {
     super(title);
-    Object.assign(this, { title, detail, status, slug, requestId });
+    Object.assign(this, { title, detail, status, slug, requestId, about });
   }
 }
 
 /** Problem of its JSON form. */
 export function problemOf(document) {
-  const { title = "The request failed", detail, status, type = "", request_id: requestId } = document;
-  return new Problem({ title, detail, status, slug: type.split(":").pop(), requestId });
+  const { title = "The request failed", detail, status, type = "", request_id: requestId, ...about } = document;
+  return new Problem({ title, detail, status, slug: type.split(":").pop(), requestId, about });
 }
 
 /** This server, with a key once one is given. */
@@ -68,7 +72,7 @@ async function reach(address, request) {
     if (request.signal?.aborted) throw error;
     const { host } = new URL(address);
     const detail = `Nothing answers at ${host}. Is the server running, and this machine connected to it?`;
-    throw new Problem({ title: "The server does not answer", detail });
+    throw new Problem({ title: "The server does not answer", detail, slug: NO_ANSWER });
   }
 }
 

@@ -1,7 +1,7 @@
 /** Frames over the WebSocket /stream: the newest wins, answers come in order. */
 
 import { readAnswer } from "./parsing.js";
-import { Problem, problemOf } from "./server.js";
+import { CAMERA, Problem, problemOf } from "./server.js";
 
 // One is computed while the next is on its way; more would only grow old.
 const UNDER_WAY = 2;
@@ -91,8 +91,8 @@ export class FrameStream {
   #close({ code, reason }) {
     if (this.#stopped) return this.#handlers.onEnd(null);
     const title = this.#opened ? "The stream ended" : "The stream could not be opened";
-    const detail = this.#opened ? `The server closed it: ${reason || `code ${code}`}.` : REFUSED;
-    return this.#handlers.onEnd(new Problem({ title, detail }));
+    const detail = this.#opened ? `The server closed it: ${reason.replace(/\.$/, "") || `code ${code}`}.` : REFUSED;
+    return this.#handlers.onEnd(new Problem({ title, detail, slug: CAMERA }));
   }
 }
 

@@ -2,6 +2,8 @@
 
 import { budgetText, byId, duration, make, percent } from "./elements.js";
 
+// Spending less than this below the budget is what one expects of a ceiling.
+const STEP = 0.02;
 const TRANSFER = "the way there and back, and what the server did besides";
 
 /** Show the figures of each answer. */
@@ -14,17 +16,31 @@ export function mountTiming(state) {
   });
 }
 
-/** Why the budget used is what it is, in a sentence. */
-export function reasonText({ requested, used, reason }, { deadline_ms: deadline } = {}) {
+/** Why the budget used is what it is, in a sentence; `steps` are shares that the model is known to spend. */
+export function reasonText({ requested, used, share, reason }, { deadline_ms: deadline } = {}, steps = []) {
   const [asked, got] = [budgetText(requested), budgetText(used)];
   const sentences = {
     client: `As asked: ${asked}.`,
     default: `${got}, the default: none was asked for.`,
     floor: `Raised from ${asked} to ${got}, the least that this model serves for this image.`,
-    brownout: `Lowered from ${asked} to ${got}: the server is busy (brown-out). A least budget opts out.`,
+    brownout:
+      `Lowered from ${asked} to ${got}: many ask at once, so each gets less (brown-out). A least budget opts out.`,
     deadline: `Lowered from ${asked} to ${got} to meet the deadline of ${deadline} ms.`,
   };
-  return sentences[reason] ?? `${got} (${reason}).`;
+  const said = sentences[reason] ?? `${got} (${reason}).`;
+  if (share >= used - STEP) return said;
+  return `${reason === "client" ? `At most ${got} was asked` : said.slice(0, -1)}; ${gap({ used, share }, steps)}`;
+}
+
+/** Why less was spent than might have been. */
+function gap({ used, share }, steps) {
+  const next = Math.min(...steps.filter((step) => step > share + STEP));
+  const between = next > used && next < Infinity ? ` between ${short(share)} and ${short(next)}` : " nearer to it";
+  return `this model has no step${between}, so ${percent(share)} was spent.`;
+}
+
+function short(share) {
+  return String(Number(share.toFixed(2)));
 }
 
 /** Whether the budget used is another than the one asked for. */

@@ -6,6 +6,9 @@ import { depthRange, draw, steadyRange } from "./maps.js";
 import { mapsOf } from "./parsing.js";
 
 const MAPS = ["photograph", "semantics", "depth", "normals", "computed"];
+const ALL = 0.995;
+const PARTLY = "Computed: how much of the optional work was done at each pixel; the rest was left out to save time.";
+const EVERYTHING = "Computed: everything, everywhere. Lower the budget to see where the work goes first.";
 const READABLE = ["maps", "overlay"];
 
 /** Let tabs choose `view`, and draw each answer in the view that is open. */
@@ -18,7 +21,10 @@ export function mountViews(state) {
     for (const tab of tabs) openTab(tab, tab.id === `view-${view}`);
     byId("readout").hidden = !READABLE.includes(view);
   });
-  state.on(["model"], ({ model }) => model && offer(mapsOf(model)));
+  state.on(["model"], ({ model, view }) => {
+    if (model) offer(mapsOf(model));
+    if (byId(`view-${view}`).disabled) state.set({ view: "maps" });
+  });
   state.on(["answer"], ({ answer, range, rangeOf }) => answer && keepRange(state, answer, range, rangeOf));
   state.on(["answer", "view", "highlight", "range"], (values) => redraw(values));
   for (const id of ["overlay-map", "overlay-opacity"]) {
@@ -63,9 +69,14 @@ function keepRange(state, answer, range, rangeOf) {
 
 function redraw({ view, answer, highlight, range }) {
   if (!answer) return;
-  shape(byId("stage"), answer.width / answer.height);
+  shape(byId("stage"), ratioOf(answer));
   if (view === "maps") drawMaps(answer, { highlight, range });
   if (view === "overlay") drawOverlay(answer, { highlight, range });
+}
+
+/** Of the photograph: that of maps at the network's size differs a little, and the page would jump. */
+function ratioOf({ photo, width, height }) {
+  return photo.image ? photo.width / photo.height : width / height;
 }
 
 /** Wide pictures stand one below the other, tall ones three in a row. */
@@ -82,6 +93,11 @@ function drawMaps(answer, options) {
     canvas.closest(".map").hidden = !there;
     if (there) draw[name](canvas, answer, options);
   }
+  // Between two classes there is none: enlarged, their borders stay borders.
+  const semantics = byId("map-semantics");
+  semantics.classList.toggle("enlarged", semantics.clientWidth * devicePixelRatio > semantics.width);
+  byId("computed-note").hidden = !answer.maps.computed;
+  byId("computed-note").textContent = answer.meta.budget.share >= ALL ? EVERYTHING : PARTLY;
   drawKeys(answer, options.range);
 }
 
