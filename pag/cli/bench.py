@@ -11,8 +11,9 @@ from pag.cli import options
 from pag.cli.exit_codes import HELP, USAGE, Stop
 
 EPILOG = f"""\b
-p50, p95   milliseconds of one client, from asking to arrays; budgets take turns
-images/s   of --jobs clients at a time
+p50, p95   milliseconds of one client, from asking to arrays; budgets take turns;
+           p95 from 20 runs up
+images/s   of --jobs clients at a time: median of three windows, in turns too
 then       milliseconds of each stage in the server, medians of one client
 
 {HELP}"""

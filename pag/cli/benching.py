@@ -26,6 +26,9 @@ HEIGHT, WIDTH = 480, 640
 # At each budget, before anything counts: the first answers warm memory and connections.
 WARM_UPS = 2
 LEAST_RUNS = 3
+RATE_WINDOWS = 3
+# With fewer runs their 95th percentile is but the slowest one.
+LEAST_RUNS_OF_P95 = 20
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,7 @@ class Row:
     used: float = 0.0
     share: float = 0.0
     p50: float = 0.0
-    p95: float = 0.0
+    p95: float | None = None
     runs: int = 0
     images_per_second: float = 0.0
     stages: dict[str, float] = field(default_factory=dict)
@@ -148,8 +151,11 @@ def made_picture() -> bytes:
 
 def _measured(bench: Bench, orders: Orders, jobs: int) -> list[Row]:
     rows = bench.latencies(orders.seconds / 2)
-    for row in rows:
-        row.images_per_second = bench.rate(row.budget, jobs, orders.seconds / 2 / len(rows))
+    window = orders.seconds / 2 / len(rows) / RATE_WINDOWS
+    # In turns too: a disturbance that lasts spoils one window of each budget, and not one budget.
+    rounds = [[bench.rate(row.budget, jobs, window) for row in rows] for _ in range(RATE_WINDOWS)]
+    for row, rates in zip(rows, zip(*rounds, strict=True), strict=True):
+        row.images_per_second = statistics.median(rates)
     return rows
 
 
@@ -160,7 +166,7 @@ def _row(budget: float, runs: Sequence[Run]) -> Row:
         used=runs[-1].budget.used,
         share=runs[-1].budget.share,
         p50=float(np.percentile(times, 50)),
-        p95=float(np.percentile(times, 95)),
+        p95=float(np.percentile(times, 95)) if len(times) >= LEAST_RUNS_OF_P95 else None,
         runs=len(runs),
         stages={name: statistics.median(run.stages[name] for run in runs) for name in runs[-1].stages},
     )
@@ -183,5 +189,6 @@ def _text(document: dict[str, Any], rows: Sequence[Row]) -> str:
         "this process" if document["server"] == "this process" else f"{document['server']}, asked from here"
     )
     counts = f"{rows[0].runs} answers to one client at each budget, then {document['jobs']} clients at a time"
-    about = f"{document['model']} on {document['picture']}, {here}\n{document['machine']}\n{counts}"
+    client = "" if document["server"] == "this process" else "client: "
+    about = f"{document['model']} on {document['picture']}, {here}\n{client}{document['machine']}\n{counts}"
     return f"{about}\n\n{table(head, cells)}"

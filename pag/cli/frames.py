@@ -31,9 +31,9 @@ class Reader:
         self._capture = cv2.VideoCapture(int(text) if text.isdecimal() else text)
         if not self._capture.isOpened():
             self._capture.release()
-            raise OSError(
-                0, "it cannot be opened as a video: another format, a broken file or a busy camera", text
-            )
+            film = Path(text).is_file()
+            why = "another format, or a broken file" if film else "is another program using the camera?"
+            raise OSError(0, f"it cannot be opened as a video: {why}", text)
         rate = self._capture.get(cv2.CAP_PROP_FPS)
         self.frames_per_second = rate if 0 < rate <= 1000 else FRAMES_PER_SECOND
         count = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)

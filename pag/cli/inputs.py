@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,6 +63,7 @@ def _expand(text: str, recursive: bool, leave_out: Path | None) -> Iterator[Sour
     if text == STDIN:
         yield Source("stdin", text, Path("stdin"))
     elif text.startswith(CAMERA):
+        _check_camera(text.removeprefix(CAMERA))
         yield Source("camera", text, Path(_camera_name(text)))
     elif Path(text).is_dir():
         yield from _in_folder(Path(text), recursive, leave_out)
@@ -96,7 +98,9 @@ def _file(text: str) -> Source:
 def _in_folder(folder: Path, recursive: bool, leave_out: Path | None) -> Iterator[Source]:
     chosen = _photographs_in(folder, recursive, leave_out)
     if not chosen:
+        films = sum(path.suffix.lower() in VIDEOS for path in folder.iterdir())
         hint = "" if recursive else "; --recursive looks into its folders too"
+        hint += f"; {films} videos in it: name them, as in '{folder}/*.mp4'" if films else ""
         raise Stop(USAGE, f"{folder}: no photograph in this folder{hint}")
     for path in chosen:
         yield Source("photograph", str(path), path.relative_to(folder))
@@ -130,6 +134,18 @@ def _is_photograph(path: Path) -> bool:
 
 def _same(path: Path, other: Path | None) -> bool:
     return other is not None and other.exists() and path.samefile(other)
+
+
+def _check_camera(name: str) -> None:
+    """Stop if no camera can have this name: a number, a device, a file or an address."""
+    device = Path(f"/dev/video{name}") if name.isdecimal() else Path(name)
+    known = "://" in name or (bool(name) and device.exists())
+    # Cameras are files only on Linux.
+    if not (known or (name.isdecimal() and sys.platform != "linux")):
+        there = ", ".join(map(str, sorted(Path("/dev").glob("video*")))) or "none"
+        raise Stop(
+            USAGE, f"{CAMERA}{name}: there is no such camera; on this machine: {there}. Nothing was done"
+        )
 
 
 def _camera_name(text: str) -> str:

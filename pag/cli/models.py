@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import textwrap
 from typing import TYPE_CHECKING
 
 from pag.cli import options
@@ -50,7 +52,7 @@ def _text(model: Model) -> str:
     classes = f"; {len(model.classes)} classes" if model.classes else ""
     lines = [
         f"{model.name} {model.version}{default}",
-        f"  {model.description}",
+        textwrap.fill(model.description, _width(), initial_indent="  ", subsequent_indent="  "),
         f"  maps: {', '.join(model.maps)}{classes}",
         f"  least budget {model.budget_floor:.3g}, default {model.budget_default:g}",
     ]
@@ -59,6 +61,11 @@ def _text(model: Model) -> str:
             lines += [f"  measured on {split}:", _curve(model, split)]
             break
     return "\n".join(lines)
+
+
+def _width() -> int:
+    """Of the terminal, or what is read easily."""
+    return max(40, min(shutil.get_terminal_size().columns, 100))
 
 
 def _curve(model: Model, split: str) -> str:

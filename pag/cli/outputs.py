@@ -111,7 +111,9 @@ def _places(sources: Sequence[Source]) -> list[Path]:
             way(source) if counts[str(place).casefold()] > 1 else place
             for source, place in zip(sources, chosen, strict=True)
         ]
-    return chosen
+    # A longer name may meet another one: whole places never do.
+    apart = len({str(place).casefold() for place in chosen}) == len(chosen)
+    return chosen if apart else [rooted(source) for source in sources]
 
 
 def _without_ending(source: Source, place: Path) -> Path:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
 BY_LOAD = "brownout"
+# Columns of a terminal below which the bar makes room for the count.
+ROOMY = 70
 # Reasons of a budget below the one asked for.
 LOWERING = {BY_LOAD, "deadline"}
 
@@ -156,12 +158,14 @@ def _new_bar(unit: str, total: int | None) -> tuple[Progress, TaskID]:
     from rich import progress  # noqa: PLC0415 - only where there is a terminal
     from rich.console import Console  # noqa: PLC0415
 
-    bar = progress.Progress(
+    console = Console(stderr=True)
+    columns: list[progress.ProgressColumn] = [
         progress.TextColumn(unit),
-        progress.BarColumn(),
         progress.MofNCompleteColumn(),
         progress.TextColumn("{task.fields[told]}"),
-        progress.TimeRemainingColumn(),
-        console=Console(stderr=True),
-    )
+    ]
+    if console.width >= ROOMY:
+        columns[1:1] = [progress.BarColumn()]
+        columns.append(progress.TimeRemainingColumn())
+    bar = progress.Progress(*columns, console=console)
     return bar, bar.add_task(unit, total=total, told="")

@@ -127,15 +127,25 @@ def test_a_video_without_any_answer_is_a_failure(pag: Pag, clip: Path, tmp_path:
     assert files_below(tmp_path) == []
 
 
-@pytest.mark.parametrize(
-    ("text", "told"), [("broken.mp4", "cannot be opened as a video"), ("camera:97", "cannot be opened")]
-)
-def test_what_is_no_video(pag: Pag, tmp_path: Path, text: str, told: str) -> None:
-    if text == "broken.mp4":
-        text = str(write_photo(tmp_path / text, b"hello"))
+@pytest.mark.parametrize("text", ["camera:97", "camera:", "camera:abc"])
+def test_a_camera_that_is_not_there(tmp_path: Path, text: str) -> None:
+    ended = run_pag("parse", text, "-o", tmp_path / "out")
+    said = ended.stderr.decode()
+    assert (ended.returncode, f"{text}: there is no such camera; on this machine: " in said) == (2, True), (
+        said
+    )
+
+
+def test_a_folder_with_only_videos(clip: Path, tmp_path: Path) -> None:
+    ended = run_pag("parse", clip.parent, "-o", tmp_path / "out")
+    assert (ended.returncode, b"1 videos in it: name them" in ended.stderr) == (2, True), ended.stderr
+
+
+def test_what_is_no_video(pag: Pag, tmp_path: Path) -> None:
+    text = str(write_photo(tmp_path / "broken.mp4", b"hello"))
     ended = pag("parse", text, "-o", tmp_path / "out")
     said = ended.stderr.decode()
-    assert (ended.returncode, told in said) == (1, True), said
+    assert (ended.returncode, "cannot be opened as a video" in said) == (1, True), said
     assert len([line for line in said.splitlines() if "done" not in line]) == 1
     assert files_below(tmp_path / "out") == []
 
