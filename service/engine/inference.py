@@ -14,7 +14,7 @@ from service.engine.costs import Costs
 from service.engine.threads import batch_of, workers_of
 from service.engine.waiting import place_of
 from service.engine.work import Job
-from service.errors import ServiceError
+from service.errors import NotReady, ServiceError
 from service.metrics import Metrics
 from service.settings import Settings
 
@@ -120,7 +120,8 @@ class Inference:
     def _done(self, work: asyncio.Future[list[Raw]], batch: list[Job], shared: bool, taken: int) -> None:
         self._free += taken
         del self._ends[id(batch)]
-        error = work.exception()
+        # Threads that end leave work that they have not begun.
+        error = NotReady("The server stopped.", retry_after=1) if work.cancelled() else work.exception()
         for place, job in enumerate(batch):
             answer = self._answers.get(job)
             if answer is None or answer.done():
