@@ -53,7 +53,8 @@ function byShare(first, second) {
 function fill(body, entries) {
   const rows = new Map([...body.rows].map((row) => [row.dataset.class, row]));
   const focused = document.activeElement;
-  const wanted = entries.map((entry) => update(rows.get(String(entry.id)) ?? newRow(entry), entry));
+  const largest = entries[0]?.share ?? 1;
+  const wanted = entries.map((entry) => update(rows.get(String(entry.id)) ?? newRow(entry), entry, largest));
   if (wanted.some((row, i) => body.rows[i] !== row) || body.rows.length !== wanted.length) {
     body.replaceChildren(...wanted);
     if (body.contains(focused)) focused.focus({ preventScroll: true });
@@ -66,10 +67,10 @@ function newRow({ id, name, color }) {
   return make("tr", { data: { class: id } }, make("td", {}, swatch(css(color))), make("td", {}, button), bar);
 }
 
-function update(row, { share, name }) {
+function update(row, { share, name }, largest) {
   const [bar, text] = row.querySelectorAll(".share span");
-  // Beside its text, however large.
-  bar.style.width = `calc(${Math.max(0.01, share)} * (100% - 3.2em))`;
+  // The largest ends where the texts begin.
+  bar.style.width = `calc(${Math.max(0.02, share / largest)} * (100% - 3.4em))`;
   text.textContent = percent(share);
   const button = row.querySelector("button");
   if (button.textContent !== name) button.textContent = name;

@@ -55,10 +55,12 @@ function stepsOf(model) {
 
 function saySoon(state, { meta: { budget }, latency }) {
   const cost = `${percent(budget.share)} of the multiply-adds, ${duration(latency)}`;
-  const status = state.values.streaming ? "Streaming from the camera" : `Budget ${budgetText(budget.used)}: ${cost}`;
-  // Read aloud: once the slider rests, and not for each frame of a camera.
+  const status = `Budget ${budgetText(budget.used)}: ${cost}`;
   clearTimeout(said);
+  // Read aloud: once for all frames of a camera, and once the slider rests.
+  if (state.values.streaming) return state.set({ status: "Streaming from the camera" });
   said = setTimeout(() => state.set({ status }), SETTLED_MS);
+  return undefined;
 }
 
 function showProblem(problem, answer, retry) {
