@@ -42,7 +42,7 @@ def test_a_budget_below_the_floor_is_raised_and_that_is_said(page: Page, server:
     expect(page.locator("#reason")).to_contain_text("Raised from 0.05")
 
 
-def test_a_slider_that_is_dragged_aborts_what_is_stale_and_ends_on_its_last_value(
+def test_a_slider_that_is_dragged_aborts_what_is_stale_and_slow_and_ends_on_its_last_value(
     page: Page, slow: httpx.Client
 ) -> None:
     visit(page, slow)
@@ -53,8 +53,8 @@ def test_a_slider_that_is_dragged_aborts_what_is_stale_and_ends_on_its_last_valu
     page.mouse.move(box["x"] + box["width"] - 10, middle)
     page.mouse.down()
     with crowded(slow):
-        for step in range(8):
-            page.mouse.move(box["x"] + box["width"] * (0.9 - 0.09 * step), middle)
+        for step in range(16):
+            page.mouse.move(box["x"] + box["width"] * (0.9 - 0.045 * step), middle)
             page.wait_for_timeout(120)
         page.mouse.up()
     last = f"{float(slider.input_value()):g}"
@@ -71,6 +71,7 @@ def test_a_slider_that_is_dragged_aborts_what_is_stale_and_ends_on_its_last_valu
 
 def test_values_passed_over_quickly_are_never_asked_for(page: Page, server: httpx.Client) -> None:
     visit(page, server)
+    before = len(watch_of(page).parses())
     page.locator("#budget").evaluate(
         """slider => { for (let value = 99; value >= 20; value -= 1) {
           slider.value = value / 100;
@@ -78,7 +79,26 @@ def test_values_passed_over_quickly_are_never_asked_for(page: Page, server: http
         } }"""
     )
     answered(page, budget="0.2")
-    assert len(watch_of(page).parses()) <= 3
+    assert len(watch_of(page).parses()) <= before + 2
+
+
+def test_maps_follow_a_slider_that_is_dragged_one_request_at_a_time(page: Page, server: httpx.Client) -> None:
+    visit(page, server)
+    slider = page.locator("#budget")
+    box = slider.bounding_box()
+    assert box is not None
+    middle = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + box["width"] - 10, middle)
+    page.mouse.down()
+    budgets = set()
+    for step in range(30):
+        page.mouse.move(box["x"] + box["width"] * (0.95 - 0.03 * step), middle)
+        page.wait_for_timeout(60)
+        budgets.add(page.locator("#used").inner_text())
+    assert "size=model" in watch_of(page).parses()[-1].url
+    page.mouse.up()
+    answered(page, budget=f"{float(slider.input_value()):g}", size="input")
+    assert len(budgets) > 2
 
 
 def test_a_deadline_is_passed_on_and_one_too_short_explained(page: Page, server: httpx.Client) -> None:
@@ -127,3 +147,19 @@ def test_another_model_can_be_chosen(page: Page, tmp_path: Path) -> None:
         answered(page, model="other")
         # Its table has one row.
         expect(page.locator("#curve circle[data-budget]")).to_have_count(1)
+
+
+def test_a_budget_between_two_steps_says_what_was_spent(page: Page, server: httpx.Client) -> None:
+    visit(page, server)
+    choose_budget(page, "0.92")
+    expect(page.locator("#share")).to_have_text("64 %")
+    expect(page.locator("#reason")).to_have_text(
+        "At most 0.92 was asked; this model has no step between 0.64 and 1, so 64 % was spent."
+    )
+
+
+def test_no_accuracy_is_claimed_where_none_was_measured(page: Page, server: httpx.Client) -> None:
+    visit(page, server)
+    choose_budget(page, "0.07")
+    expect(page.locator("#curve")).to_contain_text("not measured at 7 %")
+    expect(page.locator("#curve circle.used")).to_have_count(0)

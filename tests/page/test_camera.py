@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import httpx
 from playwright.sync_api import Page, expect
 
+from tests.page.conftest import ALONE
 from tests.page.visiting import answered, open_view, pixels, readout, until, visit
+from tests.service.ops.harness import hosting
 
 
 def rate(page: Page) -> float:
@@ -70,3 +74,44 @@ def test_a_camera_that_is_not_allowed_is_explained(page: Page, server: httpx.Cli
     page.locator("#camera").click()
     expect(page.locator("#problem")).to_contain_text("Allow it")
     expect(page.locator("#camera")).to_have_attribute("aria-pressed", "false")
+
+
+def test_a_camera_that_comes_after_stop_is_given_back(page: Page, server: httpx.Client) -> None:
+    page.add_init_script(
+        """const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+        window.tracks = [];
+        navigator.mediaDevices.getUserMedia = async (wanted) => {
+          await new Promise((done) => setTimeout(done, 500));
+          const stream = await ask(wanted);
+          tracks.push(...stream.getTracks());
+          return stream;
+        };"""
+    )
+    visit(page, server)
+    camera = page.locator("#camera")
+    for _ in range(3):
+        camera.click()
+    until(page, lambda: rate(page) > 0)
+    until(page, lambda: page.locator("#status").inner_text() == "Streaming from the camera")
+    tracks = "tracks.map(track => track.readyState)"
+    assert page.evaluate(tracks) == ["ended", "live"]
+    camera.click()
+    assert page.evaluate(tracks) == ["ended", "ended"]
+    page.wait_for_timeout(400)
+    assert page.locator("#status").inner_text() == "Camera stopped"
+
+
+def test_a_stream_that_ended_is_started_again(page: Page, tiny_weights: Path) -> None:
+    with hosting(weights=tiny_weights, **ALONE) as first:
+        visit(page, first)
+        port = first.base_url.port
+        page.locator("#camera").click()
+        until(page, lambda: rate(page) > 0)
+    problem = page.locator("#problem")
+    expect(problem).to_contain_text("The stream ended")
+    assert ".." not in problem.inner_text()
+    with hosting(weights=tiny_weights, port=port, **ALONE):
+        problem.get_by_role("button", name="Try again").click()
+        until(page, lambda: rate(page) > 0)
+        expect(page.locator("#camera")).to_have_attribute("aria-pressed", "true")
+        page.locator("#camera").click()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from pathlib import Path
 
+import cv2
 import httpx
 import numpy as np
 import pytest
@@ -40,10 +41,13 @@ def hand_over(page: Page, kind: str, name: str, content: bytes) -> None:
 
 
 def test_maps_are_there_without_a_click(page: Page, server: httpx.Client) -> None:
-    visit(page, server)
+    page.goto(str(server.base_url))
+    # A budget at which the map of what was computed has something to show.
+    answered(page, budget="0.5")
     for name in ("photograph", "semantics", "depth", "normals", "computed"):
         shown = pixels(page.locator(f"#map-{name}"))
         assert (shown[..., 3] == 255).all(), name
+    assert len(np.unique(pixels(page.locator("#map-computed")).reshape(-1, 4), axis=0)) > 2
     assert len(np.unique(pixels(page.locator("#map-depth")).reshape(-1, 4), axis=0)) > 50
     expect(page.locator("#problem")).to_be_hidden()
     expect(page.locator("#status")).to_contain_text("multiply-adds")
@@ -129,3 +133,11 @@ def test_a_photograph_turned_by_its_exif_is_shown_as_its_maps_are(page: Page, se
         assert pixels(page.locator(f"#map-{name}")).shape == (160, 96, 4)
     shown = pixels(page.locator("#map-photograph"))[..., :3].astype(int)
     assert abs(shown - np.rot90(picture(96, 160), -1)).mean() < 8
+
+
+def test_what_is_transparent_is_shown_as_the_server_saw_it(page: Page, server: httpx.Client) -> None:
+    visit(page, server)
+    clear = cv2.imencode(".png", np.zeros((64, 64, 4), np.uint8))[1].tobytes()
+    page.locator("#file").set_input_files({"name": "clear.png", "mimeType": "image/png", "buffer": clear})
+    expect(page.locator("#curl")).to_contain_text("clear.png")
+    assert (pixels(page.locator("#map-photograph")) == 255).all()

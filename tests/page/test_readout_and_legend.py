@@ -121,3 +121,15 @@ def test_a_class_pointed_at_in_the_legend_stands_out(page: Page, server: httpx.C
     chosen = maps["semantics"] == number
     assert (lit[chosen] == palette(server)[number]).all()
     assert (lit[~chosen] != before[~chosen]).any(axis=-1).all()
+
+
+def test_a_class_pinned_on_one_photograph_is_let_go_on_the_next(page: Page, server: httpx.Client) -> None:
+    visit(page, server)
+    page.locator("#legend button").first.click()
+    expect(page.locator("#legend [aria-pressed=true]")).to_have_count(1)
+    page.locator("#samples button[data-sample='coffee.jpg']").click()
+    expect(page.locator("#curl")).to_contain_text("coffee.jpg")
+    expect(page.locator("#legend [aria-pressed=true]")).to_have_count(0)
+    drawn = pixels(page.locator("#map-semantics"))[..., :3].reshape(-1, 3)
+    known = palette(server).reshape(-1, 3)
+    assert {tuple(colour) for colour in np.unique(drawn, axis=0)} <= {tuple(colour) for colour in known}

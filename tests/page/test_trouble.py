@@ -32,6 +32,7 @@ def test_a_text_file_is_refused_and_the_former_maps_stay(page: Page, server: htt
     maps, command = pixels(page.locator("#map-semantics")), command_line(page)
     hand_over(page, "drop", "notes.txt", b"not a photograph at all")
     problem = page.locator("#problem")
+    expect(problem).to_contain_text("notes.txt is not a picture that this server reads")
     expect(problem).to_contain_text("JPEG")
     assert problem.get_attribute("role") == "alert"
     expect(page.locator("#problem button")).to_have_count(0)
@@ -141,3 +142,40 @@ def test_a_key_is_asked_for_and_told_to_nobody_else(page: Page, guarded: httpx.C
     assert not any("secret" in request.url for request in watch_of(page).requests)
     page.reload()
     expect(field).to_be_visible()
+
+
+def test_a_problem_goes_with_its_cause(page: Page, server: httpx.Client) -> None:
+    visit(page, server)
+    page.locator("summary").first.click()
+    page.locator("#deadline").fill("1")
+    expect(page.locator("#problem")).to_be_visible()
+    asked = len(watch_of(page).parses())
+    page.locator("#deadline").fill("")
+    expect(page.locator("#problem")).to_be_hidden()
+    assert len(watch_of(page).parses()) == asked
+
+
+def test_a_least_budget_above_the_budget_is_told_below_its_field(page: Page, server: httpx.Client) -> None:
+    visit(page, server)
+    choose_budget(page, "0.3")
+    page.locator("summary").first.click()
+    field = page.locator("#min-budget")
+    field.fill("0.5")
+    expect(page.locator("#min-budget-problem")).to_contain_text("between 0.01 and the budget, 0.30")
+    expect(field).to_have_attribute("aria-invalid", "true")
+    expect(page.locator("#problem")).to_be_hidden()
+    page.locator("#budget").fill("0.6")
+    expect(field).to_have_attribute("aria-invalid", "false")
+    answered(page, budget="0.6", min_budget="0.5")
+
+
+def test_a_server_that_came_back_is_asked_once_the_network_is_there(page: Page, tiny_weights: Path) -> None:
+    with hosting(weights=tiny_weights, **ALONE) as first:
+        visit(page, first)
+        port = first.base_url.port
+    page.locator("#budget").fill("0.5")
+    expect(page.locator("#problem")).to_contain_text("does not answer")
+    with hosting(weights=tiny_weights, port=port, **ALONE):
+        page.evaluate("dispatchEvent(new Event('online'))")
+        answered(page, budget="0.5")
+        expect(page.locator("#problem")).to_be_hidden()

@@ -31,9 +31,14 @@ VIEWS = ("maps", "overlay", "compare", "cloud")
 
 
 def visit(page: Page, server: httpx.Client) -> None:
-    """Open the page and wait for its first maps."""
+    """Open the page, wait for its first maps, and ask for all that the model can do."""
     page.goto(str(server.base_url))
     answered(page)
+    # Without the focus, which is where a new visitor has it.
+    page.locator("#budget").evaluate(
+        "slider => { slider.value = 1; slider.dispatchEvent(new Event('input')); }"
+    )
+    answered(page, budget="1")
 
 
 def answered(page: Page, **query: str) -> None:
