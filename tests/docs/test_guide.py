@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.docs.blocks import blocks_of, run
@@ -17,6 +18,9 @@ __all__ = ["_logs"]
 REPOSITORY = Path(__file__).parents[2]
 GUIDE = REPOSITORY / "docs" / "guide"
 PAGES = sorted(GUIDE.glob("*.md"))
+# It changes the models that are served, so it has a server of its own.
+BRINGING = GUIDE / "own_network.md"
+ASKING = [page for page in PAGES if page != BRINGING and blocks_of(page)]
 SAMPLE = REPOSITORY / "service" / "page" / "samples" / "room.jpg"
 LINK = re.compile(r"\]\((?!https?://|#)([^)#\s]+)")
 DOCUMENTS = [*PAGES, *(REPOSITORY / name for name in ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"))]
@@ -34,28 +38,36 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.fixture
-def server(folder: Path) -> Iterator[str]:
-    """Host and port of a service over the reader's models."""
-    with serving(weights=folder / "weights", reload_seconds=0.2, model="efficientnet_lite0-nyuv2") as client:
-        yield f"{client.base_url.host}:{client.base_url.port}"
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    """Host and port of a service over the shipped model."""
+    with serving(weights=REPOSITORY / "weights") as client:
+        yield address(client)
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if blocks_of(page)], ids=lambda page: page.stem)
-def test_the_examples_of_a_page_run_in_order(page: Path, folder: Path, server: str) -> None:
+def address(client: httpx.Client) -> str:
+    """Host and port of a client's server."""
+    return f"{client.base_url.host}:{client.base_url.port}"
+
+
+def check_examples(page: Path, folder: Path, server: str) -> None:
+    """Run the examples of a page in order; the first that fails ends it."""
     for block in blocks_of(page):
         if block.run:
             done = run(block, folder, server)
-            assert done.returncode == 0, (
-                f"{page.name}:{block.line}\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}"
-            )
+            said = f"{done.stdout[-2000:]}\n{done.stderr[-4000:]}"
+            assert done.returncode == 0, f"{page.name}:{block.line}\n{said}"
 
 
-def test_the_examples_of_the_readme_run(folder: Path, server: str) -> None:
-    for block in blocks_of(REPOSITORY / "README.md"):
-        if block.run:
-            done = run(block, folder, server)
-            assert done.returncode == 0, f"README.md:{block.line}\n{done.stderr[-4000:]}"
+@pytest.mark.parametrize("page", [*ASKING, REPOSITORY / "README.md"], ids=lambda page: page.stem)
+def test_the_examples_of_a_page_run_in_order(page: Path, folder: Path, server: str) -> None:
+    check_examples(page, folder, server)
+
+
+def test_a_reader_brings_a_network_of_their_own(folder: Path) -> None:
+    knobs = {"weights": folder / "weights", "model": "efficientnet_lite0-nyuv2", "reload_seconds": 0.2}
+    with serving(**knobs) as client:
+        check_examples(BRINGING, folder, address(client))
 
 
 @pytest.mark.parametrize("page", DOCUMENTS, ids=lambda page: page.stem)
