@@ -72,15 +72,7 @@ def read_json(data: bytes) -> dict[str, Any]:
 def _reading(what: str) -> Iterator[None]:
     try:
         yield
-    except (
-        ValueError,
-        KeyError,
-        TypeError,
-        AttributeError,
-        EOFError,
-        zipfile.BadZipFile,
-        zlib.error,
-    ) as error:
+    except UNREADABLE as error:
         # A KeyError's text is the key alone.
         cause = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         raise BadAnswer(f"The answer holds no {what} that can be read: {cause}.") from error

@@ -6,7 +6,6 @@ import asyncio
 import io
 import ssl
 from collections.abc import AsyncIterable, Iterable
-from types import TracebackType
 from typing import Self, TypeVar, Unpack
 
 import httpx
@@ -135,12 +134,7 @@ class AsyncClient:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.aclose()
 
     def __repr__(self) -> str:

@@ -6,7 +6,6 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import suppress
-from types import TracebackType
 from typing import Self, TypeVar, Unpack, cast
 
 from websockets.asyncio.client import ClientConnection, connect, unix_connect
@@ -70,12 +69,7 @@ class AsyncStream(BaseStream[Frames, ClientConnection]):
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.aclose()
 
     async def _next(self) -> Frame | None:

@@ -6,7 +6,6 @@ import io
 import ssl
 import time
 from collections.abc import Iterable
-from types import TracebackType
 from typing import Self, TypeVar, Unpack
 
 import httpx
@@ -127,12 +126,7 @@ class Client:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def __repr__(self) -> str:

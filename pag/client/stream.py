@@ -7,7 +7,6 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, suppress
-from types import TracebackType
 from typing import Self, Unpack
 
 from websockets.exceptions import ConcurrencyError, ConnectionClosed, WebSocketException
@@ -70,12 +69,7 @@ class Stream(BaseStream[Iterable[Image], ClientConnection]):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _next(self) -> Frame | None:

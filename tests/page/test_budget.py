@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.page.conftest import ALONE
 from tests.page.visiting import answered, choose_budget, command_line, crowded, default_model, until, visit
@@ -42,19 +43,25 @@ def test_a_budget_below_the_floor_is_raised_and_that_is_said(page: Page, server:
     expect(page.locator("#reason")).to_contain_text("Raised from 0.05")
 
 
+def take_hold(page: Page) -> tuple[Locator, Callable[[float], None]]:
+    """The budget's slider, held at its upper end, and what moves the pointer to a part of its width."""
+    slider = page.locator("#budget")
+    box = slider.bounding_box()
+    assert box is not None
+    left, width, middle = box["x"], box["width"], box["y"] + box["height"] / 2
+    page.mouse.move(left + width - 10, middle)
+    page.mouse.down()
+    return slider, lambda part: page.mouse.move(left + width * part, middle)
+
+
 def test_a_slider_that_is_dragged_aborts_what_is_stale_and_slow_and_ends_on_its_last_value(
     page: Page, slow: httpx.Client
 ) -> None:
     visit(page, slow)
-    slider = page.locator("#budget")
-    box = slider.bounding_box()
-    assert box is not None
-    middle = box["y"] + box["height"] / 2
-    page.mouse.move(box["x"] + box["width"] - 10, middle)
-    page.mouse.down()
+    slider, move = take_hold(page)
     with crowded(slow):
         for step in range(16):
-            page.mouse.move(box["x"] + box["width"] * (0.9 - 0.045 * step), middle)
+            move(0.9 - 0.045 * step)
             page.wait_for_timeout(120)
         page.mouse.up()
     last = f"{float(slider.input_value()):g}"
@@ -84,15 +91,10 @@ def test_values_passed_over_quickly_are_never_asked_for(page: Page, server: http
 
 def test_maps_follow_a_slider_that_is_dragged_one_request_at_a_time(page: Page, server: httpx.Client) -> None:
     visit(page, server)
-    slider = page.locator("#budget")
-    box = slider.bounding_box()
-    assert box is not None
-    middle = box["y"] + box["height"] / 2
-    page.mouse.move(box["x"] + box["width"] - 10, middle)
-    page.mouse.down()
+    slider, move = take_hold(page)
     budgets = set()
     for step in range(30):
-        page.mouse.move(box["x"] + box["width"] * (0.95 - 0.03 * step), middle)
+        move(0.95 - 0.03 * step)
         page.wait_for_timeout(60)
         budgets.add(page.locator("#used").inner_text())
     assert "size=model" in watch_of(page).parses()[-1].url

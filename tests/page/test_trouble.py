@@ -112,13 +112,20 @@ def test_a_server_that_stays_overloaded_is_said_to_be(page: Page, tiny_weights: 
         expect(page.locator("#problem")).to_be_hidden()
 
 
-def test_a_server_that_has_gone_is_missed_and_found_again(page: Page, tiny_weights: Path) -> None:
-    with hosting(weights=tiny_weights, **ALONE) as first:
+@contextmanager
+def gone_and_back(page: Page, weights: Path) -> Iterator[None]:
+    """Within: a server that was gone when budget 0.5 was asked for, which the page said, is there again."""
+    with hosting(weights=weights, **ALONE) as first:
         visit(page, first)
         port = first.base_url.port
     page.locator("#budget").fill("0.5")
     expect(page.locator("#problem")).to_contain_text("does not answer")
-    with hosting(weights=tiny_weights, port=port, **ALONE):
+    with hosting(weights=weights, port=port, **ALONE):
+        yield
+
+
+def test_a_server_that_has_gone_is_missed_and_found_again(page: Page, tiny_weights: Path) -> None:
+    with gone_and_back(page, tiny_weights):
         page.locator("#problem").get_by_role("button", name="Try again").click()
         answered(page, budget="0.5")
         expect(page.locator("#problem")).to_be_hidden()
@@ -170,12 +177,7 @@ def test_a_least_budget_above_the_budget_is_told_below_its_field(page: Page, ser
 
 
 def test_a_server_that_came_back_is_asked_once_the_network_is_there(page: Page, tiny_weights: Path) -> None:
-    with hosting(weights=tiny_weights, **ALONE) as first:
-        visit(page, first)
-        port = first.base_url.port
-    page.locator("#budget").fill("0.5")
-    expect(page.locator("#problem")).to_contain_text("does not answer")
-    with hosting(weights=tiny_weights, port=port, **ALONE):
+    with gone_and_back(page, tiny_weights):
         page.evaluate("dispatchEvent(new Event('online'))")
         answered(page, budget="0.5")
         expect(page.locator("#problem")).to_be_hidden()

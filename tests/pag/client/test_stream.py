@@ -4,20 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import socket
-import subprocess
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from websockets.exceptions import ConnectionClosed
-from websockets.sync.server import ServerConnection
-from websockets.sync.server import serve as serve_websocket
 
 from pag import (
     AsyncClient,
@@ -27,60 +21,14 @@ from pag import (
     Frame,
     PagError,
     Refused,
-    StreamClosed,
-    TimedOut,
     Unreachable,
 )
 from tests.pag.client.conftest import PHOTO, PIXELS, foreign, says
 from tests.pag.client.slow_line import slow_line
+from tests.pag.client.streaming import Ask, ask, no_threads_left
 from tests.service.conftest import GUARD_SECONDS, encoded
-from tests.service.test_server import spawn, until
 
-Ask = Callable[..., list[Frame]]
-
-
-def ask_sync(url: str, frames: Iterable[Any], most: int | None = None, **options: Any) -> list[Frame]:
-    settings = {"timeout": GUARD_SECONDS, **options.pop("settings", {})}
-    note = options.pop("note", lambda frame: None)
-    answers = []
-    with Client(url, **settings) as client:
-        for frame in client.stream(frames, **options):
-            note(frame)
-            answers.append(frame)
-            if len(answers) == most:
-                break
-    return answers
-
-
-def ask_async(url: str, frames: Iterable[Any], most: int | None = None, **options: Any) -> list[Frame]:
-    settings = {"timeout": GUARD_SECONDS, **options.pop("settings", {})}
-    note = options.pop("note", lambda frame: None)
-    answers = []
-
-    async def ask() -> None:
-        async with AsyncClient(url, **settings) as client, client.stream(frames, **options) as stream:
-            async for frame in stream:
-                note(frame)
-                answers.append(frame)
-                if len(answers) == most:
-                    break
-
-    asyncio.run(ask())
-    return answers
-
-
-@pytest.fixture(params=[ask_sync, ask_async], ids=["sync", "async"])
-def ask(request: pytest.FixtureRequest) -> Ask:
-    """A stream's answers, by either client."""
-    asking: Ask = request.param
-    return asking
-
-
-@pytest.fixture
-def no_threads_left() -> Iterator[None]:
-    yield
-    until(lambda: not [thread for thread in threading.enumerate() if thread.name.startswith("pag-")])
-
+__all__ = ["ask", "no_threads_left"]
 
 pytestmark = pytest.mark.usefixtures("no_threads_left")
 
@@ -303,125 +251,3 @@ def test_where_nobody_listens_no_stream_is_opened(ask: Ask) -> None:
 def test_what_is_no_pag_parse_opens_no_stream(ask: Ask) -> None:
     with foreign(says(200, b"hello")) as (url, _), pytest.raises(BadAnswer, match="no WebSocket"):
         ask(url, [PHOTO], settings={"retries": 0})
-
-
-@contextmanager
-def process(weights: Path, **settings: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """The service as it is run, and its address."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    running = spawn(PAG_WEIGHTS=str(weights), PAG_PORT=str(port), **settings)
-    try:
-        with Client(f"http://127.0.0.1:{port}") as client:
-            client.wait_until_ready(GUARD_SECONDS)
-        yield running, f"http://127.0.0.1:{port}"
-    finally:
-        running.terminate()
-        running.communicate()
-
-
-def test_a_server_that_ends_a_stream_says_why_itself(ask: Ask, weights: Path) -> None:
-    with process(weights, PAG_MAX_BODY_BYTES="100000") as (running, url):
-        with pytest.raises(StreamClosed, match="PAG_MAX_BODY_BYTES") as closed:
-            ask(url, [PHOTO, bytes(200_000)], every_frame=True)
-        assert closed.value.code == 1009
-
-        def camera() -> Iterator[bytes]:
-            for number in itertools.count():
-                yield PHOTO
-                if number == 3:
-                    running.terminate()
-
-        with pytest.raises(StreamClosed, match="it is stopping") as closed:
-            ask(url, camera(), every_frame=True)
-        assert closed.value.code == 1001
-
-
-@contextmanager
-def other_server(handle: Callable[[ServerConnection], None]) -> Iterator[str]:
-    """A WebSocket server that is none of this service's, and reads hardly more than `handle` takes."""
-    options: dict[str, Any] = {"max_size": None, "max_queue": 1, "close_timeout": 0.5}
-    with serve_websocket(handle, "127.0.0.1", 0, **options) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.socket.getsockname()[1]}"
-        finally:
-            server.shutdown()
-            thread.join()
-
-
-@pytest.mark.parametrize(
-    ("code", "words"),
-    [(1001, "it is stopping"), (1009, "PAG_MAX_BODY_BYTES"), (1008, "too long"), (1011, "does not say why")],
-)
-def test_a_server_that_ends_a_stream_says_why(code: int, words: str, ask: Ask) -> None:
-    def handle(connection: ServerConnection) -> None:
-        connection.recv()
-        connection.close(code)
-
-    with other_server(handle) as url, pytest.raises(StreamClosed, match=words) as closed:
-        ask(url, [PHOTO] * 3, every_frame=True)
-    assert closed.value.code == code
-
-
-def test_a_connection_that_breaks_is_an_error(ask: Ask) -> None:
-    def handle(connection: ServerConnection) -> None:
-        connection.recv()
-        connection.socket.close()
-
-    with other_server(handle) as url, pytest.raises(StreamClosed, match="the connection broke") as closed:
-        ask(url, [PHOTO] * 3, every_frame=True)
-    assert closed.value.code == 1006
-
-
-def test_a_server_that_owes_an_answer_is_not_waited_for_longer_than_the_timeout(ask: Ask) -> None:
-    def handle(connection: ServerConnection) -> None:
-        try:
-            while True:
-                connection.recv()
-        except ConnectionClosed:
-            return
-
-    with other_server(handle) as url, pytest.raises(TimedOut, match="No answer to a frame"):
-        ask(url, [PHOTO], settings={"timeout": 0.3})
-
-
-# Small frames wait for word that they arrived; a large one does not even leave.
-@pytest.mark.parametrize("size", [2**10, 2**24])
-def test_a_server_that_takes_nothing_does_not_hold_the_caller_up(size: int, ask: Ask) -> None:
-    over = threading.Event()
-
-    def handle(connection: ServerConnection) -> None:
-        over.wait(GUARD_SECONDS)
-
-    with other_server(handle) as url:
-        with pytest.raises(TimedOut, match="No answer to a frame"):
-            ask(url, itertools.repeat(bytes(size)), settings={"timeout": 0.2})
-        over.set()
-
-
-@pytest.mark.parametrize(
-    "said",
-    [
-        b"maps",
-        "no JSON",
-        "[]",
-        '{"frame": 0, "dropped": 0}',
-        '{"frame": 1, "dropped": 0, "problem": {"status": 415}}',
-        '{"frame": -1, "dropped": 0, "problem": {"status": 415}}',
-        '{"problem": 3}',
-    ],
-)
-def test_what_no_pag_parse_would_say_ends_a_stream(said: str | bytes, ask: Ask) -> None:
-    def handle(connection: ServerConnection) -> None:
-        connection.recv()
-        connection.send(said)
-        connection.send(said if isinstance(said, bytes) else b"maps")
-        try:
-            connection.recv()
-        except ConnectionClosed:
-            return
-
-    with other_server(handle) as url, pytest.raises(BadAnswer):
-        ask(url, [PHOTO])

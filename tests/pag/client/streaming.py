@@ -1,0 +1,59 @@
+"""A stream's answers by either client, and that nothing of it is left."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import pytest
+
+from pag import AsyncClient, Client, Frame
+from tests.service.conftest import GUARD_SECONDS
+from tests.service.test_server import until
+
+Ask = Callable[..., list[Frame]]
+
+
+def ask_sync(url: str, frames: Iterable[Any], most: int | None = None, **options: Any) -> list[Frame]:
+    settings = {"timeout": GUARD_SECONDS, **options.pop("settings", {})}
+    note = options.pop("note", lambda frame: None)
+    answers = []
+    with Client(url, **settings) as client:
+        for frame in client.stream(frames, **options):
+            note(frame)
+            answers.append(frame)
+            if len(answers) == most:
+                break
+    return answers
+
+
+def ask_async(url: str, frames: Iterable[Any], most: int | None = None, **options: Any) -> list[Frame]:
+    settings = {"timeout": GUARD_SECONDS, **options.pop("settings", {})}
+    note = options.pop("note", lambda frame: None)
+    answers = []
+
+    async def ask() -> None:
+        async with AsyncClient(url, **settings) as client, client.stream(frames, **options) as stream:
+            async for frame in stream:
+                note(frame)
+                answers.append(frame)
+                if len(answers) == most:
+                    break
+
+    asyncio.run(ask())
+    return answers
+
+
+@pytest.fixture(params=[ask_sync, ask_async], ids=["sync", "async"])
+def ask(request: pytest.FixtureRequest) -> Ask:
+    """A stream's answers, by either client."""
+    asking: Ask = request.param
+    return asking
+
+
+@pytest.fixture
+def no_threads_left() -> Iterator[None]:
+    yield
+    until(lambda: not [thread for thread in threading.enumerate() if thread.name.startswith("pag-")])
