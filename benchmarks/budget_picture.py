@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from benchmarks.running_service import running_service
 from model_export.writing import replacing
 from pag import Client, Parsing
-from service.budget import operating_point
-from service.manifest import ModelManifest
-from service.model_files import load_manifest
+from service.model_folder.files import load_manifest
+from service.model_folder.manifest import ModelManifest
+from service.model_folder.operating_point import operating_point
 
 MODEL = Path("weights/efficientnet_lite0-nyuv2")
 PHOTOGRAPH = Path("service/page/samples/room.jpg")

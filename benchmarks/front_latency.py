@@ -26,8 +26,8 @@ from benchmarks.timing import Bystanders, Run, Timings, measure
 from model_export.evaluation.points import Fit, Point
 from model_export.report.study import ReportError, Study, check_files, read_content, read_study
 from model_export.writing import write_text
-from service.manifest import MODEL_NAME
-from service.model_files import load_manifest
+from service.model_folder.files import load_manifest
+from service.model_folder.manifest import MODEL_NAME
 
 SIZE = (480, 640)
 

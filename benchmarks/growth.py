@@ -15,8 +15,8 @@ import onnx
 from benchmarks.photograph import photograph
 from benchmarks.runtimes import LEVELS, Level, NativeLibrary
 from benchmarks.timing import Limit, Run, Timings, measure
-from service.manifest import MODEL_NAME
-from service.model_files import load_manifest
+from service.model_folder.files import load_manifest
+from service.model_folder.manifest import MODEL_NAME
 
 SIZES = ((256, 320), (480, 640), (736, 960), (736, 1280), (960, 1280), (1088, 1920))
 """From 240x320 to 1080x1920, padded to multiples of 32 as the service does."""

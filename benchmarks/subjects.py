@@ -17,8 +17,8 @@ from model_export.networks.build import build
 from model_export.networks.layers import PerforatedConv2d
 from model_export.networks.parser import DenseParser
 from model_export.networks.pixels import normalise
-from service.manifest import MODEL_NAME
-from service.model_files import load_manifest
+from service.model_folder.files import load_manifest
+from service.model_folder.manifest import MODEL_NAME
 
 SIZE = (480, 640)
 SHIPPED = Path("weights/efficientnet_lite0-nyuv2")

@@ -13,7 +13,7 @@ from model_export.export import command as export
 from model_export.export.verify import VerificationError
 from model_export.report import command as report
 from model_export.training import command as training
-from service.model_files import ManifestError
+from service.model_folder.files import ManifestError
 
 Add = Callable[[argparse.ArgumentParser], None]
 COMMANDS: dict[str, tuple[Add, str]] = {

@@ -16,10 +16,11 @@ from fastapi import FastAPI
 
 from pag.client import Client, PagError
 from pag.local_logs import only_troubles
+from service.app import checked_app
 from service.engine.threads import codecs_of, workers_of
 from service.errors import StartupError
-from service.server import Server
-from service.startup import checked_app, read_settings
+from service.settings import read_settings
+from service.transport.server import Server
 
 POLL_SECONDS = 0.01
 # The server looks ten times a second whether it shall end.

@@ -5,10 +5,11 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+from service.app import checked_app
 from service.errors import StartupError
-from service.logs import configure_logging
-from service.server import serve
-from service.startup import checked_app, read_settings
+from service.settings import read_settings
+from service.telemetry.logs import configure_logging
+from service.transport.server import serve
 
 
 def main(**chosen: Any) -> None:

@@ -10,16 +10,17 @@ import cv2
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
-from service import auth, cors, problems, tracing
+from service import VERSION, problems
 from service.engine.engine import Engine
-from service.engine.registry import load_models
+from service.engine.registry import find_models, load_models
 from service.engine.reload import watching
-from service.metrics import Metrics
-from service.middleware import ObservedRequests
+from service.middleware import keys, origins
+from service.middleware.observation import ObservedRequests
+from service.middleware.stopping import RefusedWhenStopping, Stopping
 from service.routes import health, metrics, models, page, parse, stream, v2
 from service.settings import Settings
-from service.stopping import RefusedWhenStopping, Stopping
-from service.version import VERSION
+from service.telemetry import tracing
+from service.telemetry.metrics import Metrics
 
 DESCRIPTION = "Semantic classes, metric depth and surface normals at a compute budget chosen per request."
 
@@ -27,7 +28,7 @@ DESCRIPTION = "Semantic classes, metric depth and surface normals at a compute b
 def create_app(settings: Settings) -> FastAPI:
     """Application whose lifespan loads all models and warms them up meanwhile; StartupError if it cannot."""
     counters, stopping = Metrics(), Stopping()
-    keys, origins = auth.keys_of(settings), cors.origins_of(settings)
+    accepted_keys, allowed_origins = keys.keys_of(settings), origins.origins_of(settings)
     spans = tracing.open_spans(settings, VERSION)
 
     @asynccontextmanager
@@ -67,15 +68,21 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.stopping, app.state.metrics = stopping, counters
     # The last one added is the outermost: every refusal carries ids, and what a page needs to read it.
-    if keys:
-        app.add_middleware(auth.ApiKeys, keys=keys)
+    if accepted_keys:
+        app.add_middleware(keys.ApiKeys, keys=accepted_keys)
     app.add_middleware(RefusedWhenStopping, stopping=stopping, metrics=counters)
-    if origins:
-        cors.install(app, origins)
+    if allowed_origins:
+        origins.install(app, allowed_origins)
     app.add_middleware(ObservedRequests, metrics=counters, spans=spans, stopping=stopping)
     app.add_middleware(v2.ErrorsBelowV2)
-    problems.install(app, counters, auth.describe if keys else None)
+    problems.install(app, counters, keys.describe if accepted_keys else None)
     app.include_router(metrics.build_router(counters))
     if settings.page:
         app.include_router(page.build_router())
     return app
+
+
+def checked_app(settings: Settings) -> FastAPI:
+    """The application, once its models are known to be whole; StartupError if they are not."""
+    find_models(settings)
+    return create_app(settings)

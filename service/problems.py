@@ -15,8 +15,8 @@ from starlette.requests import ClientDisconnect, HTTPConnection
 from starlette.responses import Response
 
 from service.errors import Cancelled, InvalidParameter, ServiceError, Unavailable, status_of
-from service.metrics import Metrics
 from service.schemas.problem import MEDIA_TYPE, FieldProblem, Problem
+from service.telemetry.metrics import Metrics
 
 TYPE_PREFIX = "urn:problem-type:"
 SCHEMA = {"$ref": "#/components/schemas/Problem"}

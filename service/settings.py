@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from service.errors import StartupError
 
 PREFIX = "PAG_"
 
@@ -141,6 +143,15 @@ class Settings(BaseSettings):
     log_format: Literal["json", "console"] = Field(
         default="json", description="One JSON object a line, or for people."
     )
+
+
+def read_settings(**chosen: Any) -> Settings:
+    """Settings from the environment, those of `chosen` in its place; StartupError names what is wrong."""
+    try:
+        return Settings(**chosen)
+    except ValidationError as error:
+        problems = (f"{environment_name(str(item['loc'][0]))}: {item['msg']}" for item in error.errors())
+        raise StartupError("; ".join(problems)) from error
 
 
 def environment_name(field: str) -> str:

@@ -20,12 +20,12 @@ import onnxruntime
 import perforated_conv
 from numpy.typing import NDArray
 
-from service.imaging import geometry
 from service.imaging.decode import decode
 from service.imaging.encode import depth_metres, depth_png, labels_png, normals_png
 from service.imaging.labels import resample_labels
-from service.manifest import MANIFEST_NAME, MODEL_NAME, ModelManifest
-from service.sizes import Fit, Size
+from service.model_folder import geometry
+from service.model_folder.manifest import MANIFEST_NAME, MODEL_NAME, ModelManifest
+from service.model_folder.resize import Fit, Size
 
 NPZ, ZIP = "application/x-npz", "application/zip"
 MAX_PIXELS = 32_000_000

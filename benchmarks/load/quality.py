@@ -10,7 +10,7 @@ import numpy as np
 
 from benchmarks.load.pipeline import read_manifest
 from benchmarks.load.records import Record
-from service.manifest import ModelManifest
+from service.model_folder.manifest import ModelManifest
 
 SPLIT = "test"
 FULL = (1.0, 1.0)

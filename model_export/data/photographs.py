@@ -11,7 +11,7 @@ import numpy.typing as npt
 from model_export.data.sample import VOID, Sample
 from model_export.errors import FixableError
 from model_export.networks.parser import SIZE_MULTIPLE
-from service.sizes import plan_fit
+from service.model_folder.resize import plan_fit
 
 WORKING_PIXELS = 480 * 640
 

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from service import sizes
+from service.model_folder import resize
 
 Floats = npt.NDArray[np.float32]
 Image = npt.NDArray[np.uint8]
@@ -46,14 +46,14 @@ class Point:
 
 
 @dataclass(frozen=True)
-class Fit(sizes.Fit):
+class Fit(resize.Fit):
     """Sizes (height, width) of an image: its own, as fed, and as fed with padding."""
 
     @classmethod
     def of(cls, source: tuple[int, int], scale: float, multiple: int) -> Fit:
         """At `scale` of its size per side, padded to multiples."""
         working_pixels = multiple * max(source) ** 2  # so many that the image's own size is its working size
-        plan = sizes.plan_fit(*source, working_pixels, multiple, scale)
+        plan = resize.plan_fit(*source, working_pixels, multiple, scale)
         return cls(plan.source, plan.fed, plan.padded)
 
     def feed(self, image: Image) -> Image:

@@ -16,9 +16,9 @@ from model_export.export import export
 from model_export.export.budget_table import BudgetTable
 from model_export.export.exportable import ExportableParser
 from model_export.networks.parser import SIZE_MULTIPLE
-from service.budget import operating_point
-from service.manifest import MODEL_NAME, ModelManifest, SemanticsTask
-from service.model_files import load_manifest
+from service.model_folder.files import load_manifest
+from service.model_folder.manifest import MODEL_NAME, ModelManifest, SemanticsTask
+from service.model_folder.operating_point import operating_point
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from model_export.data.nyuv2 import open_split
 from model_export.data.photographs import WORKING_PIXELS
 from model_export.errors import FixableError
 from model_export.export.about import NYUV2
-from service.manifest import SemanticsTask
+from service.model_folder.manifest import SemanticsTask
 
 MIOU = "miou"
 """Of own classes, however many: miou40 and miou13 are those of NYUv2."""

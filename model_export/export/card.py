@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from model_export.writing import write_text
-from service.manifest import MetricsRow, ModelManifest
+from service.model_folder.manifest import MetricsRow, ModelManifest
 
 CARD_NAME = "card.md"
 FIGURES = {

@@ -20,7 +20,7 @@ from model_export.export.verify import verify
 from model_export.threads import one_for_small
 from model_export.training.saved import load_network
 from model_export.writing import write_text
-from service.manifest import MODEL_NAME
+from service.model_folder.manifest import MODEL_NAME
 
 PHOTOGRAPHS = "folder of images in place of NYUv2's validation split; no label is read"
 

@@ -21,9 +21,9 @@ from model_export.export.manifest import Identity, document
 from model_export.export.onnx_model import to_onnx
 from model_export.training.saved import StoredNetwork, load_network
 from model_export.writing import replacing_folder, write_text
-from service.budget import operating_point
-from service.manifest import LABELS_MODEL_NAME, MANIFEST_NAME, MODEL_NAME, ModelManifest
-from service.model_files import load_manifest
+from service.model_folder.files import load_manifest
+from service.model_folder.manifest import LABELS_MODEL_NAME, MANIFEST_NAME, MODEL_NAME, ModelManifest
+from service.model_folder.operating_point import operating_point
 
 
 def load_exportable(path: Path, table: BudgetTable | None = None) -> ExportableParser:

@@ -16,8 +16,8 @@ from model_export.export.exportable import TASK_OUTPUTS, ExportableParser
 from model_export.networks.heads import DEPTH_RANGE_METRES
 from model_export.networks.parser import OUTPUT_STRIDE, SIZE_MULTIPLE
 from model_export.networks.pixels import PIXEL_MEAN, PIXEL_SCALE
-from service.manifest import LABELS_MODEL_NAME
-from service.model_files import file_entry
+from service.model_folder.files import file_entry
+from service.model_folder.manifest import LABELS_MODEL_NAME
 
 
 @dataclass(frozen=True)

@@ -22,9 +22,9 @@ from model_export.report.classes import worst_images
 from model_export.report.colours import Floats, Pixels
 from model_export.report.samples import Results
 from model_export.writing import replacing
-from service.budget import operating_point
-from service.manifest import MODEL_NAME, ModelManifest
-from service.model_files import load_manifest
+from service.model_folder.files import load_manifest
+from service.model_folder.manifest import MODEL_NAME, ModelManifest
+from service.model_folder.operating_point import operating_point
 
 PHOTOGRAPHS = ("coffee", "astronaut", "chelsea", "rocket")
 """Of scikit-image: Rachel Michetti, CC0; NASA, public domain; Stefan van der Walt, CC0; SpaceX, CC0."""

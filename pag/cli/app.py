@@ -54,7 +54,7 @@ app.command(context_settings=export.SETTINGS)(export.export)
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        from service.version import VERSION  # noqa: PLC0415 - quick --help
+        from service import VERSION  # noqa: PLC0415 - quick --help
 
         print(f"pag {VERSION}")
         raise typer.Exit

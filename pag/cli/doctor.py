@@ -15,11 +15,11 @@ def doctor(as_json: AsJson = False) -> None:
     Settings are read from the environment. Ends with 1 if a check failed; each names its fix.
     """
     with installed():
-        from service import doctor as checks  # noqa: PLC0415 - slow, and needs an extra
+        from service.doctor import report  # noqa: PLC0415 - slow, and needs an extra
         from service.errors import StartupError  # noqa: PLC0415
-        from service.startup import read_settings  # noqa: PLC0415
+        from service.settings import read_settings  # noqa: PLC0415
     try:
         settings = read_settings()
     except StartupError as error:
         raise Stop(USAGE, str(error)) from error
-    raise typer.Exit(checks.main(settings, as_json=as_json))
+    raise typer.Exit(report.main(settings, as_json=as_json))

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from service.budget import OperatingPoint, Reason
 from service.engine.brownout import Brownout
 from service.engine.costs import Costs
-from service.engine.work import Job, Options
+from service.engine.job import Job, Options
+from service.model_folder.operating_point import OperatingPoint, Reason
 
 STEPS = 20
 # The largest answer has 21 bytes a pixel, 17 without the map `computed`.

@@ -11,9 +11,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from service.budget import OperatingPoint
-from service.engine.work import Options
-from service.metrics import Metrics
+from service.engine.job import Options
+from service.model_folder.operating_point import OperatingPoint
+from service.telemetry.metrics import Metrics
 
 # Of one thread, before anything was measured; the first requests of each kind correct them.
 DECODE_SECONDS_PER_PIXEL = {"JPEG": 1.2e-8, "WEBP": 3e-8, "PNG": 6e-8}

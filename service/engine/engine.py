@@ -14,14 +14,13 @@ import numpy as np
 import structlog
 from numpy.typing import NDArray
 
-from service.budget import Reason
 from service.engine.cancellation import Cancellation
 from service.engine.costs import RAW, Costs
+from service.engine.job import DEFAULT_PRIORITY, Job, Options, Parsed, Render
 from service.engine.registry import ModelRegistry
 from service.engine.scheduler import Scheduler
 from service.engine.session import ModelSession
 from service.engine.warm_up import RUNS, sample_photograph, warm_up
-from service.engine.work import DEFAULT_PRIORITY, Job, Options, Parsed, Render
 from service.errors import (
     InvalidParameter,
     NotReady,
@@ -30,9 +29,10 @@ from service.errors import (
     UnknownTask,
 )
 from service.imaging import decode as decoding
-from service.metrics import Metrics
+from service.model_folder.operating_point import Reason
+from service.model_folder.resize import Size
 from service.settings import Settings
-from service.sizes import Size
+from service.telemetry.metrics import Metrics
 
 T = TypeVar("T")
 # The header of so small a file takes some 30 microseconds, far less than a thread's turn.

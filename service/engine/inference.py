@@ -11,12 +11,12 @@ from concurrent.futures import ThreadPoolExecutor
 from service.engine import stages
 from service.engine.choice import Chooser
 from service.engine.costs import Costs
+from service.engine.job import Job
+from service.engine.queue import place_of
 from service.engine.threads import batch_of, workers_of
-from service.engine.waiting import place_of
-from service.engine.work import Job
 from service.errors import NotReady, ServiceError
-from service.metrics import Metrics
 from service.settings import Settings
+from service.telemetry.metrics import Metrics
 
 Raw = stages.Maps
 

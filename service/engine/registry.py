@@ -9,8 +9,8 @@ import structlog
 
 from service.engine.session import ModelSession, load_session
 from service.errors import InvalidParameter, StartupError, UnknownModel
-from service.manifest import MANIFEST_NAME, MODEL_NAME, ModelManifest
-from service.model_files import ManifestError, model_folders, read_model
+from service.model_folder.files import ManifestError, model_folders, read_model
+from service.model_folder.manifest import MANIFEST_NAME, MODEL_NAME, ModelManifest
 from service.settings import Settings
 
 log = structlog.get_logger(__name__)

@@ -13,14 +13,14 @@ from pathlib import Path
 import structlog
 
 from service.engine.engine import Engine
-from service.engine.looks import Looks
+from service.engine.folder_changes import Looks
 from service.engine.memory import give_back
 from service.engine.session import ModelSession, load_session
 from service.errors import StartupError
-from service.manifest import ModelManifest
-from service.metrics import Metrics
-from service.model_files import read_model
+from service.model_folder.files import read_model
+from service.model_folder.manifest import ModelManifest
 from service.settings import Settings
+from service.telemetry.metrics import Metrics
 
 # Between the two looks of somebody who asks for one: whoever writes file by file is seen at it.
 SETTLE_SECONDS = 0.2

@@ -12,17 +12,17 @@ from heapq import heapreplace
 from typing import Any, TypeVar
 
 from service.engine import stages
+from service.engine.arrivals import Demand
 from service.engine.brownout import Brownout
 from service.engine.choice import Chooser
 from service.engine.costs import Costs
-from service.engine.demand import Demand
 from service.engine.inference import Inference, observe_abandoned
+from service.engine.job import DEFAULT_PRIORITY, Job, Options, Parsed
+from service.engine.queue import WaitingLine
 from service.engine.threads import batch_of, codecs_of, threads_of, workers_of
-from service.engine.waiting import WaitingLine
-from service.engine.work import DEFAULT_PRIORITY, Job, Options, Parsed
 from service.errors import Cancelled, DeadlineExceeded, DeadlineUnreachable, Overloaded, ServiceError
-from service.metrics import Metrics
 from service.settings import Settings
+from service.telemetry.metrics import Metrics
 
 T = TypeVar("T")
 # Of work that has begun, the half that is done on average.

@@ -14,13 +14,13 @@ import perforated_conv
 import structlog
 from numpy.typing import NDArray
 
-from service.budget import operating_point
 from service.engine.cancellation import Stoppable
 from service.engine.threads import threads_of, workers_of
 from service.errors import InferenceFailed, StartupError
-from service.imaging.geometry import Sampling
 from service.imaging.labels import resample_labels
-from service.manifest import MODEL_NAME, ModelManifest
+from service.model_folder.geometry import Sampling
+from service.model_folder.manifest import MODEL_NAME, ModelManifest
+from service.model_folder.operating_point import operating_point
 from service.settings import Settings
 
 PROVIDERS = {"cpu": ["CPUExecutionProvider"], "cuda": ["CUDAExecutionProvider", "CPUExecutionProvider"]}

@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.engine.cancellation import Stoppable, Together
-from service.engine.work import Job, Options, Parsed, timed
+from service.engine.job import Job, Options, Parsed, timed
 from service.imaging import decode as decoding
-from service.imaging import geometry
-from service.manifest import COMPUTED
-from service.sizes import Fit, Size
+from service.model_folder import geometry
+from service.model_folder.manifest import COMPUTED
+from service.model_folder.resize import Fit, Size
 
 Maps = dict[str, NDArray[np.float32]]
 

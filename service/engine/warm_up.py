@@ -9,12 +9,12 @@ from functools import partial
 import cv2
 import numpy as np
 
-from service.budget import OperatingPoint
 from service.engine.cancellation import Cancellation
 from service.engine.costs import Costs
+from service.engine.job import Options
 from service.engine.stages import outputs_of
-from service.engine.work import Options
-from service.imaging import geometry
+from service.model_folder import geometry
+from service.model_folder.operating_point import OperatingPoint
 
 IMAGE = (480, 640)
 RUNS = 2

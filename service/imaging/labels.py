@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from service.imaging.geometry import Sampling, crop_to_needed
+from service.model_folder.geometry import Sampling, crop_to_needed
 
 PIXELS_AT_A_TIME = 1 << 16
 

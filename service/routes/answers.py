@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from service.engine.work import STAGES, Parsed
+from service.engine.job import STAGES, Parsed
 from service.imaging.encode import depth_metres, depth_png, labels_png, normals_png, overlay_png, share_png
-from service.manifest import ModelManifest
+from service.model_folder.manifest import ModelManifest
 from service.schemas.parse import BudgetMeta, ImageMeta, MapMeta, ModelMeta, ParseMeta, SizeMeta
 
 JSON, ZIP, NPZ, PNG = "application/json", "application/zip", "application/x-npz", "image/png"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from service.engine.engine import Engine
-from service.engine.work import Options
+from service.engine.job import Options
 from service.errors import InvalidParameter
 from service.schemas.parse import Asked
 

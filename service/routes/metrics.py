@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from service.metrics import Metrics
+from service.telemetry.metrics import Metrics
 
 
 def build_router(metrics: Metrics) -> APIRouter:

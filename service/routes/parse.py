@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from service.engine.cancellation import Cancellation
 from service.engine.engine import Engine
-from service.engine.work import Options, Parsed, Render
+from service.engine.job import Options, Parsed, Render
 from service.errors import NotAcceptable
 from service.problems import documented
 from service.routes.accept import choose

@@ -13,16 +13,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.websockets import WebSocket
 
-from service import cors
 from service.engine.engine import Engine
 from service.errors import Overloaded, UpgradeRequired
-from service.metrics import Metrics
+from service.middleware import origins
 from service.problems import invalid_parameter
 from service.routes.query import refuse_repeated
 from service.routes.stream_frames import Frames
 from service.routes.stream_session import Session
 from service.schemas.stream import StreamQuery
 from service.settings import Settings
+from service.telemetry.metrics import Metrics
 
 SUBPROTOCOL = "pag"
 # Streams last; who is refused for their number need not ask every second.
@@ -36,7 +36,7 @@ def build_router(
 ) -> APIRouter:
     """The route, bound to its engine; `listeners` are told when the server stops."""
     router = APIRouter(tags=["stream"])
-    origins = cors.origins_of(settings)
+    allowed = origins.origins_of(settings)
     rooms = _Rooms(settings.max_streams, metrics)
 
     @router.websocket("/stream")
@@ -60,7 +60,7 @@ def build_router(
         The server closes with 1001 when it stops, 1003 or 1007 for text that is no JSON object, 1008 for a
         message that does not end, 1009 for one that is too large, 1011 when pings are not answered.
         """
-        cors.refuse_foreign(socket.headers, origins)
+        origins.refuse_foreign(socket.headers, allowed)
         refuse_repeated(socket)
         engine.check_capacity()
         frames, asked = Frames(socket, engine, metrics), _asked(socket)

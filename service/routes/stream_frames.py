@@ -14,14 +14,14 @@ from starlette.requests import HTTPConnection
 
 from service.engine.cancellation import Cancellation
 from service.engine.engine import Engine
-from service.engine.work import Options, Parsed
+from service.engine.job import Options, Parsed
 from service.errors import DeadlineUnreachable, ServiceError, Unavailable
-from service.metrics import Metrics
 from service.problems import internal_error, invalid_parameter, problem_body
 from service.routes.answers import NPZ, PNG, ZIP, describe, render_npz, render_overlay, render_zip
 from service.routes.asked import options_of
 from service.schemas.stream import StreamQuery
 from service.streaming.mailbox import Frame
+from service.telemetry.metrics import Metrics
 
 KINDS = {"npz": (NPZ, render_npz), "zip": (ZIP, render_zip), "overlay": (PNG, render_overlay)}
 RETRY_AFTER = "Retry-After"

@@ -10,13 +10,13 @@ from contextlib import suppress
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from service.errors import ServiceError
-from service.metrics import Metrics
 from service.routes.stream_frames import Answer, Failure, Frames
 from service.schemas.stream import StreamQuery
 from service.streaming import messages
 from service.streaming.flow import Flow
 from service.streaming.mailbox import Frame, Mailbox
 from service.streaming.rate import Rate
+from service.telemetry.metrics import Metrics
 
 # Two cores did 1.0 to 1.9 times as many frames per second as one by one.
 ON_THEIR_WAY = 2

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pydantic import BaseModel, Field
 
-from service.knob import ScaleRow
-from service.manifest import InputSpec, Licence, Metrics, MultiplyAdds, Tasks
+from service.model_folder.budget import ScaleRow
+from service.model_folder.manifest import InputSpec, Licence, Metrics, MultiplyAdds, Tasks
 
 
 class ModelEntry(BaseModel):

@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from service.budget import Reason
-from service.manifest import ClassEntry
-from service.sizes import Size
+from service.model_folder.manifest import ClassEntry
+from service.model_folder.operating_point import Reason
+from service.model_folder.resize import Size
 
 
 class Asked(BaseModel):

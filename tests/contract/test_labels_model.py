@@ -20,11 +20,11 @@ from model_export.export.labels_model import labels_model
 from service.engine.cancellation import Cancellation
 from service.engine.session import ModelSession, load_session
 from service.errors import Cancelled
-from service.imaging.geometry import plan_sampling
 from service.imaging.labels import resample_labels
-from service.model_files import ManifestError, file_entry, load_manifest, read_files
+from service.model_folder.files import ManifestError, file_entry, load_manifest, read_files
+from service.model_folder.geometry import plan_sampling
+from service.model_folder.resize import plan_fit
 from service.settings import Settings
-from service.sizes import plan_fit
 from tests.contract.op_nodes import LIBRARY, Array, needs_library
 from tests.service.conftest import encoded, picture, serving
 from tests.service.tiny_model import write_model

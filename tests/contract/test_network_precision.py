@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from model_export.evaluation.evaluate import Maps, OnnxPredictor
-from service.manifest import MODEL_NAME
+from service.model_folder.manifest import MODEL_NAME
 from tests.contract.op_layers import PRECISION
 from tests.contract.op_nodes import needs_library
 from tests.contract.test_op_levels import run_tests

@@ -15,7 +15,7 @@ import pytest
 
 from model_export import writing
 from model_export.writing import put_back, replacing, replacing_folder, write_text
-from service.model_files import model_folders, read_model
+from service.model_folder.files import model_folders, read_model
 from tests.service.tiny_model import write_model
 
 FORK = multiprocessing.get_context("fork")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pag.local import CannotStart, LocalServer
-from service.model_files import file_entry
+from service.model_folder.files import file_entry
 from tests.service.conftest import GUARD_SECONDS, _logs, encoded, picture, weights
 from tests.service.tiny_model import write_model
 

@@ -11,8 +11,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from benchmarks.chromium import FLAGS, MISSING, find_chromium
-from service.logs import configure_logging
 from service.settings import Settings
+from service.telemetry.logs import configure_logging
 from tests.page.watch import Watch
 from tests.service.ops.harness import Process, hosting
 from tests.service.tiny_model import write_model

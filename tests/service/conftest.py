@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from service.app import create_app
-from service.logs import configure_logging
 from service.settings import Settings
+from service.telemetry.logs import configure_logging
 from tests.service.tiny_model import write_model
 
 # Only against hanging for ever: the machine may be very busy.

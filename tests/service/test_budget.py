@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.budget import operating_point
-from service.manifest import ModelManifest
+from service.model_folder.manifest import ModelManifest
+from service.model_folder.operating_point import operating_point
 from tests.service.tiny_model import manifest_document
 
 budgets = st.floats(0.001, 1.0)

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.manifest import ModelManifest, json_schema
-from service.model_files import ManifestError, load_manifest, read_files
+from service.model_folder.files import ManifestError, load_manifest, read_files
+from service.model_folder.manifest import ModelManifest, json_schema
 from tests.service.tiny_model import manifest_document, write_model
 
 budgets = st.floats(0.001, 1.0)

@@ -11,7 +11,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from service.model_files import file_entry
+from service.model_folder.files import file_entry
 
 CLASSES = 40
 FLOOR = 0.25

@@ -6,7 +6,7 @@ import json
 import shutil
 from pathlib import Path
 
-from service.manifest import MANIFEST_NAME, MODEL_NAME
+from service.model_folder.manifest import MANIFEST_NAME, MODEL_NAME
 
 
 class Changes:

@@ -13,8 +13,8 @@ from starlette.requests import Request
 
 from service.engine.cancellation import Cancellation
 from service.engine.engine import Engine
+from service.engine.job import Options, Parsed
 from service.engine.threads import batch_of, workers_of
-from service.engine.work import Options, Parsed
 from service.errors import DeadlineExceeded, InvalidParameter, Overloaded
 from service.routes.disconnect import cancelled_on_disconnect
 from service.routes.v2.outputs import Rendered

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from service.engine.work import Parsed
+from service.engine.job import Parsed
 from service.errors import InvalidParameter
 from service.imaging.encode import depth_metres
 from service.routes.v2.message import HEADER_LENGTH

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from model_export.evaluation.evaluate import of_scaled_camera
 from model_export.evaluation.labels import interpolated_labels, upsampled_labels
 from model_export.evaluation.points import Fit, Point
-from service.imaging import geometry
+from service.model_folder import geometry
 
 sides = st.integers(8, 90)
 scales = st.floats(0.2, 1)

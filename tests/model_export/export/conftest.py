@@ -19,7 +19,7 @@ from model_export.export.exportable import ExportableParser
 from model_export.training import checkpoint
 from model_export.training.log import TrainingLog
 from model_export.training.train import make_network, make_optimizer
-from service.manifest import ModelManifest
+from service.model_folder.manifest import ModelManifest
 
 
 def _config(name: str, multipool: str = "pag", **options: object) -> TrainingConfig:

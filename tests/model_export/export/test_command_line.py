@@ -14,7 +14,7 @@ from PIL import Image
 from model_export.__main__ import main
 from model_export.networks.build import build
 from model_export.training.saved import save_network
-from service.model_files import load_manifest
+from service.model_folder.files import load_manifest
 
 OPTIONS = {"width": 0.125, "classes": 3, "tasks": ["semantics"], "multipool": None}
 

@@ -12,7 +12,7 @@ import pytest
 from model_export.data.sample import Sample
 from model_export.evaluation import command, stored, truth
 from model_export.evaluation.points import Point
-from service.model_files import load_manifest
+from service.model_folder.files import load_manifest
 
 
 @pytest.fixture(scope="module")

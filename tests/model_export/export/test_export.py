@@ -10,7 +10,7 @@ import pytest
 from model_export.data.classes import NYU40
 from model_export.export.export import Identity, add_metrics, export
 from model_export.export.exportable import gate_strides
-from service.model_files import load_manifest, read_files
+from service.model_folder.files import load_manifest, read_files
 from tests.model_export.export.conftest import UNGATED
 
 

@@ -17,8 +17,8 @@ from model_export.export.exportable import TASK_OUTPUTS
 from model_export.export.verify import verify
 from model_export.networks.build import build
 from model_export.training.saved import save_network
-from service.manifest import MODEL_NAME
-from service.model_files import load_manifest, read_files
+from service.model_folder.files import load_manifest, read_files
+from service.model_folder.manifest import MODEL_NAME
 
 OWN: dict[str, dict[str, Any]] = {
     "five classes": {"classes": 5},

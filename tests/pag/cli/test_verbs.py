@@ -11,8 +11,8 @@ import pytest
 from typer.testing import CliRunner
 
 from pag.cli.app import app
+from service import VERSION
 from service.settings import settings_table
-from service.version import VERSION
 from tests.pag.cli.conftest import Pag, run_pag, write_photo
 from tests.service.ops.harness import Process, bare_environment
 

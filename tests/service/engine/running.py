@@ -11,10 +11,10 @@ from typing import Any
 
 from service.engine.cancellation import Cancellation
 from service.engine.engine import Engine
+from service.engine.job import Parsed
 from service.engine.registry import load_models
-from service.engine.work import Parsed
-from service.metrics import Metrics
 from service.settings import Settings
+from service.telemetry.metrics import Metrics
 from tests.service.conftest import encoded, picture
 
 PHOTO = encoded(picture(64, 64))

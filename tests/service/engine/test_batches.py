@@ -13,7 +13,7 @@ import pytest
 from service.engine.cancellation import Cancellation, Together
 from service.engine.engine import Engine
 from service.errors import Cancelled
-from service.metrics import Metrics
+from service.telemetry.metrics import Metrics
 from tests.service.conftest import encoded, picture
 from tests.service.engine.running import PHOTO, running, sample, start, until_inference
 from tests.service.tiny_model import write_model

@@ -11,19 +11,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.budget import operating_point
 from service.engine.brownout import Brownout
 from service.engine.cancellation import Cancellation
 from service.engine.choice import STEPS, Choice, Chooser, sending
 from service.engine.costs import FIRST_MARGIN, Costs
 from service.engine.engine import Engine
+from service.engine.job import Job, Options
 from service.engine.registry import load_models
 from service.engine.session import ModelSession
-from service.engine.work import Job, Options
 from service.errors import InvalidParameter
-from service.manifest import ModelManifest
-from service.metrics import Metrics
+from service.model_folder.manifest import ModelManifest
+from service.model_folder.operating_point import operating_point
 from service.settings import Settings
+from service.telemetry.metrics import Metrics
 from tests.service.tiny_model import FLOOR, manifest_document
 
 MANIFEST = ModelManifest.model_validate_json(json.dumps(manifest_document()))

@@ -15,7 +15,7 @@ from service.engine.costs import (
     Factor,
     Margin,
 )
-from service.metrics import Metrics
+from service.telemetry.metrics import Metrics
 from tests.service.engine.test_choice import SECONDS, SESSION, job
 
 POINTS = [(100.0, 0.02), (400.0, 0.05), (1000.0, 0.1)]

@@ -16,8 +16,8 @@ import pytest
 from service.engine.cancellation import Cancellation
 from service.engine.engine import Engine
 from service.errors import Cancelled, DeadlineExceeded, ImageTooSmall, NotReady, Overloaded, UndecodableImage
-from service.metrics import Metrics
 from service.settings import Settings
+from service.telemetry.metrics import Metrics
 from tests.service.conftest import picture
 from tests.service.engine.running import PHOTO, running, sample, start, until_inference
 from tests.service.tiny_model import write_model

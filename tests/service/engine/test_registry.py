@@ -13,7 +13,7 @@ import pytest
 
 from service.engine.registry import find_models, load_models
 from service.errors import InvalidParameter, StartupError, UnknownModel
-from service.model_files import file_entry
+from service.model_folder.files import file_entry
 from service.settings import Settings
 from tests.service.tiny_model import manifest_document, write_model
 

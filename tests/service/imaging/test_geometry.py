@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.imaging.geometry import (
+from service.imaging.labels import resample_labels, sample_axis
+from service.model_folder.geometry import (
     crop_to_needed,
     depth_of_scaled,
     fit,
@@ -18,8 +19,7 @@ from service.imaging.geometry import (
     resample_nearest,
     resample_normals,
 )
-from service.imaging.labels import resample_labels, sample_axis
-from service.sizes import Fit, Size, plan_fit
+from service.model_folder.resize import Fit, Size, plan_fit
 from tests.service.conftest import picture
 
 sides = st.integers(16, 700)

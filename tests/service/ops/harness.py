@@ -17,8 +17,8 @@ from typing import Any
 import httpx
 
 from service.app import create_app
-from service.server import Server
 from service.settings import Settings
+from service.transport.server import Server
 from tests.service.conftest import GUARD_SECONDS, encoded, picture, wait_until_ready
 
 PHOTO = encoded(picture(64, 64))

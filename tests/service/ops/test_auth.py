@@ -9,8 +9,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from service.auth import keys_of
 from service.errors import StartupError
+from service.middleware.keys import keys_of
 from service.settings import Settings
 from tests.service.ops.harness import PHOTO, hosting
 from tests.service.routes.test_parse import assert_problem

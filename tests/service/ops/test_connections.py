@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from service.connections import MOST_HEAD_BYTES
+from service.transport.connections import MOST_HEAD_BYTES
 from tests.service.conftest import GUARD_SECONDS, encoded, picture
 from tests.service.ops.harness import hosting, until
 

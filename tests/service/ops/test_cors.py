@@ -8,8 +8,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from service.cors import EXPOSED, origins_of
 from service.errors import StartupError
+from service.middleware.origins import EXPOSED, origins_of
 from service.settings import Settings
 from tests.service.ops.harness import PHOTO, hosting
 

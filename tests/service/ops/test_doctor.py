@@ -11,9 +11,9 @@ from typing import Any, get_args
 
 import pytest
 
-from service.doctor import examine
-from service.doctor import main as doctor
-from service.host_checks import LEVELS, level_of, memory_limit
+from service.doctor.host import LEVELS, level_of, memory_limit
+from service.doctor.report import examine
+from service.doctor.report import main as doctor
 from service.settings import Settings
 from tests.service.conftest import Serve
 from tests.service.ops.harness import bare_environment

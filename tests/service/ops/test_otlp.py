@@ -11,7 +11,7 @@ import pytest
 
 from service.errors import StartupError
 from service.settings import Settings
-from service.tracing import open_spans
+from service.telemetry.tracing import open_spans
 from tests.service.ops.collector import collecting
 from tests.service.ops.harness import PHOTO, bare_environment, hosting
 
@@ -69,14 +69,15 @@ def test_what_the_caller_does_not_sample_is_not_sent(weights: Path, monkeypatch:
 def test_nothing_of_it_is_imported_when_off() -> None:
     code = (
         "import sys, service.app; from service.settings import Settings; service.app.create_app(Settings()); "
-        "assert not {'opentelemetry.sdk', 'opentelemetry.exporter', 'service.otlp'} & set(sys.modules)"
+        "off = {'opentelemetry.sdk', 'opentelemetry.exporter', 'service.telemetry.otlp'}; "
+        "assert not off & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], env=bare_environment(), check=True)
 
 
 def test_without_the_extra_the_start_names_the_fix(monkeypatch: pytest.MonkeyPatch) -> None:
     # None in sys.modules is how Python itself marks what cannot be imported.
-    monkeypatch.delitem(sys.modules, "service.otlp", raising=False)
+    monkeypatch.delitem(sys.modules, "service.telemetry.otlp", raising=False)
     monkeypatch.setitem(sys.modules, "opentelemetry.sdk.trace", None)
     with pytest.raises(StartupError, match=r"pip install 'pag-parse\[tracing\]'"):
         open_spans(Settings(tracing="otlp"), "1")

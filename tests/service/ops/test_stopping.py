@@ -19,8 +19,8 @@ SERVICE = """
 import asyncio, sys, threading
 from pathlib import Path
 from service.app import create_app
-from service.logs import configure_logging
-from service.server import serve
+from service.telemetry.logs import configure_logging
+from service.transport.server import serve
 from service.settings import Settings
 
 settings = Settings()

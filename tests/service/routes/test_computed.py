@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from service.model_files import load_manifest
+from service.model_folder.files import load_manifest
 from tests.service.conftest import Serve, encoded, picture, serving
 from tests.service.routes.test_parse import arrays, assert_problem, pixels, post
 from tests.service.tiny_model import write_model

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from service.manifest import MANIFEST_NAME
-from service.model_files import load_manifest
+from service.model_folder.files import load_manifest
+from service.model_folder.manifest import MANIFEST_NAME
 from tests.service.conftest import encoded, serving
 from tests.service.routes.test_parse import arrays, pixels, post
 from tests.service.tiny_model import manifest_document, write_model

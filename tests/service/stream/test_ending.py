@@ -14,8 +14,8 @@ import pytest
 from websockets.sync.client import ClientConnection
 
 from service.routes.stream_session import Session
-from service.stream_connections import StreamConnection
 from service.streaming.mailbox import Frame
+from service.transport.stream_connections import StreamConnection
 from tests.service.conftest import encoded, picture
 from tests.service.ops.harness import hosting, until
 from tests.service.stream.streams import asked, computing, ended, measured, opened
@@ -36,7 +36,7 @@ def strict(weights: Path) -> Iterator[httpx.Client]:
 def pinging(weights: Path) -> Iterator[httpx.Client]:
     """A server that asks often whether its peers are there, and waits two seconds for an answer."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("service.server.PING_SECONDS", 0.2)
+        patch.setattr("service.transport.server.PING_SECONDS", 0.2)
         with hosting(weights=weights, body_timeout=2) as client:
             yield client
 

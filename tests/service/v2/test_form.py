@@ -10,9 +10,9 @@ import httpx
 import numpy as np
 import pytest
 
-from service.budget import operating_point
-from service.engine.work import Parsed
-from service.manifest import ModelManifest
+from service.engine.job import Parsed
+from service.model_folder.manifest import ModelManifest
+from service.model_folder.operating_point import operating_point
 from service.routes.v2.outputs import render
 from tests.service.conftest import encoded, picture
 from tests.service.tiny_model import manifest_document

@@ -16,9 +16,9 @@ import uvicorn
 from fastapi import FastAPI
 from uvicorn.config import STARTUP_FAILURE
 
-from service.connections import Connection, Limits
 from service.settings import Settings
-from service.stream_connections import StreamConnection
+from service.transport.connections import Connection, Limits
+from service.transport.stream_connections import StreamConnection
 
 # uvicorn ticks ten times a second.
 TICKS_PER_SWEEP = 5

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import insort
 from collections.abc import Iterator
 
-from service.engine.work import Job
+from service.engine.job import Job
 
 # Jobs without a deadline take their turn as if they had this one.
 PATIENCE = 1.0

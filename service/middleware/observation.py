@@ -12,12 +12,12 @@ import structlog
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service import tracing
 from service.errors import NotReady
-from service.metrics import Metrics
+from service.middleware.stopping import Stopping
 from service.problems import internal_error, service_problem
-from service.stopping import Stopping
-from service.tracing import Served, Spans
+from service.telemetry import tracing
+from service.telemetry.metrics import Metrics
+from service.telemetry.tracing import Served, Spans
 
 GIVEN_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 QUIET = {"/livez", "/readyz", "/healthz", "/health", "/metrics"}

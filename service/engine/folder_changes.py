@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from service.model_files import Fingerprint, fingerprint, model_folders
+from service.model_folder.files import Fingerprint, fingerprint, model_folders
 
 
 @dataclass(frozen=True)

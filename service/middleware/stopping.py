@@ -9,9 +9,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.errors import NotReady
-from service.metrics import Metrics
 from service.problems import service_problem
 from service.schemas.health import Readiness
+from service.telemetry.metrics import Metrics
 
 # Alive is not ready: a check of liveness must not have a server killed that still answers.
 ANSWERED = {"/livez", "/metrics", "/v2/health/live"}

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from service.manifest import MANIFEST_NAME, MODEL_NAME, FileEntry, ModelManifest
+from service.model_folder.manifest import MANIFEST_NAME, MODEL_NAME, FileEntry, ModelManifest
 
 Fingerprint = tuple[object, ...]
 ATTEMPTS = 5

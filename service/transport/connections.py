@@ -9,8 +9,8 @@ from typing import Any
 import structlog
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from service.metrics import Metrics
-from service.slow_readers import Taking
+from service.telemetry.metrics import Metrics
+from service.transport.slow_readers import Taking
 
 MOST_HEAD_BYTES = 64 * 2**10
 STREAM_PATH = b"/stream"

@@ -12,7 +12,7 @@ from typing import Any
 
 import structlog
 
-from service.metrics import Metrics
+from service.telemetry.metrics import Metrics
 
 # Linger: on, for no time.
 RESET = struct.pack("ii", 1, 0)

@@ -15,7 +15,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 from opentelemetry.util.types import AttributeValue
 
-from service.tracing import Served, Trace
+from service.telemetry.tracing import Served, Trace
 
 STAGE = re.compile(r"\s*([a-z0-9_-]+);dur=([0-9.]+)")
 NANOSECONDS = 1_000_000

@@ -7,7 +7,7 @@ from collections import deque
 import numpy as np
 
 from service.engine.choice import Chooser
-from service.engine.work import Job
+from service.engine.job import Job
 
 CEILINGS = (0.1, 0.2, 0.35, 0.5, 0.7, 1.0)
 WINDOW_SECONDS = 3.0

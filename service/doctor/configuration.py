@@ -6,13 +6,14 @@ import ipaddress
 from collections.abc import Iterator
 from pathlib import Path
 
-from service import auth, cors, tracing
+from service import VERSION
+from service.doctor.finding import FAIL, OK, WARN, Finding
 from service.engine.registry import find_models
 from service.errors import StartupError
-from service.finding import FAIL, OK, WARN, Finding
-from service.model_files import ManifestError, model_folders, read_model
+from service.middleware import keys, origins
+from service.model_folder.files import ManifestError, model_folders, read_model
 from service.settings import Settings, environment_name
-from service.version import VERSION
+from service.telemetry import tracing
 
 SHORTEST_KEY = 16
 LIMITS = (
@@ -65,15 +66,15 @@ def _together(settings: Settings) -> Iterator[Finding]:
 def access(settings: Settings) -> Iterator[Finding]:
     """Who may call: keys and origins."""
     try:
-        keys, origins = auth.keys_of(settings), cors.origins_of(settings)
+        accepted, allowed = keys.keys_of(settings), origins.origins_of(settings)
     except StartupError as error:
         yield Finding("access", FAIL, str(error), "correct that variable")
         return
-    detail = f"{len(keys)} API keys; pages of {', '.join(origins) or 'no other origin'}"
-    if not keys and not _is_loopback(settings.host):
+    detail = f"{len(accepted)} API keys; pages of {', '.join(allowed) or 'no other origin'}"
+    if not accepted and not _is_loopback(settings.host):
         fix = "set PAG_API_KEYS, or let only trusted networks reach the port"
         yield Finding("access", WARN, f"{detail}; {settings.host} is open to whoever reaches it", fix)
-    elif any(len(key) < SHORTEST_KEY for key in keys):
+    elif any(len(key) < SHORTEST_KEY for key in accepted):
         fix = "make keys by: python3 -c 'import secrets; print(secrets.token_urlsafe(32))'"
         yield Finding("access", WARN, f"{detail}; one has fewer than {SHORTEST_KEY} characters", fix)
     else:

@@ -6,23 +6,23 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 
-from service import host_checks, setting_checks
-from service.finding import FAIL, OK, Finding
+from service.doctor import configuration, host
+from service.doctor.finding import FAIL, OK, Finding
 from service.settings import Settings
 
 CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
-    host_checks.versions,
-    host_checks.cpus,
-    host_checks.kernels,
-    host_checks.native_operator,
-    host_checks.runtime,
-    setting_checks.models,
-    host_checks.memory,
-    host_checks.open_files,
-    host_checks.port,
-    setting_checks.access,
-    setting_checks.tracing_extra,
-    setting_checks.limits,
+    host.versions,
+    host.cpus,
+    host.kernels,
+    host.native_operator,
+    host.runtime,
+    configuration.models,
+    host.memory,
+    host.open_files,
+    host.port,
+    configuration.access,
+    configuration.tracing_extra,
+    configuration.limits,
 )
 
 

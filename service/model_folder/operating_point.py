@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from service.knob import SHARE_TOLERANCE, network_budget
-from service.manifest import ModelManifest
-from service.sizes import Fit
+from service.model_folder.budget import SHARE_TOLERANCE, network_budget
+from service.model_folder.manifest import ModelManifest
+from service.model_folder.resize import Fit
 
 Reason = Literal["client", "default", "floor", "deadline", "brownout"]
 

@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from service.budget import OperatingPoint, Reason
 from service.engine.cancellation import Cancellation
 from service.engine.session import ModelSession
 from service.imaging.decode import Photograph
-from service.manifest import ModelManifest
-from service.sizes import Size
+from service.model_folder.manifest import ModelManifest
+from service.model_folder.operating_point import OperatingPoint, Reason
+from service.model_folder.resize import Size
 
 STAGES = ("decode", "preprocess", "queue", "inference", "postprocess", "encode")
 DEFAULT_PRIORITY = 100

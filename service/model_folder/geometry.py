@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from service.sizes import Fit, Size
+from service.model_folder.resize import Fit, Size
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from typing import Any
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import CloseCode
 
-from service.connections import Limits
-from service.slow_readers import Taking
+from service.transport.connections import Limits
+from service.transport.slow_readers import Taking
 
 # For a peer that is told of the end to read so, before what it still sends meets a closed socket.
 LINGER_SECONDS = 1.0

@@ -15,9 +15,9 @@ from pathlib import Path
 import onnxruntime
 import perforated_conv
 
+from service.doctor.finding import FAIL, OK, WARN, Finding
 from service.engine.session import PROVIDERS
 from service.engine.threads import CGROUP, codecs_of, threads_of, usable_cpus, workers_of
-from service.finding import FAIL, OK, WARN, Finding
 from service.settings import Settings
 
 CPU_INFO = Path("/proc/cpuinfo")

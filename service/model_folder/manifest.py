@@ -10,9 +10,9 @@ from typing import Annotated, Any, Literal, Self
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from service.knob import SHARE_TOLERANCE, BudgetSpec, Gate, network_budget
-from service.section import Byte, Count, Positive, Section
-from service.sizes import Fit, plan_fit
+from service.model_folder.base import Byte, Count, Positive, Section
+from service.model_folder.budget import SHARE_TOLERANCE, BudgetSpec, Gate, network_budget
+from service.model_folder.resize import Fit, plan_fit
 
 MANIFEST_NAME = "manifest.json"
 MODEL_NAME = "model.onnx"

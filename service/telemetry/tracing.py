@@ -74,7 +74,7 @@ def open_spans(settings: Settings, version: str) -> Spans | None:
     if settings.tracing == "off":
         return None
     try:
-        from service.otlp import OtlpSpans  # noqa: PLC0415 (an extra: nothing of it is loaded when off)
+        from service.telemetry.otlp import OtlpSpans  # noqa: PLC0415 (an extra: nothing of it is loaded when off)
     except ImportError as error:
         raise StartupError(
             f"PAG_TRACING={settings.tracing} needs the extra 'tracing' ({error}): "

@@ -8,8 +8,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from service.section import Positive, PositiveShare, Section, Share
-from service.sizes import Fit
+from service.model_folder.base import Positive, PositiveShare, Section, Share
+from service.model_folder.resize import Fit
 
 SHARE_TOLERANCE = 1e-4  # a table's figures may be rounded to four decimals
 

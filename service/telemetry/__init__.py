@@ -1,0 +1,3 @@
+"""Metrics, logs and traces; knows no HTTP framework."""
+
+from __future__ import annotations
