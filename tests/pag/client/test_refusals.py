@@ -24,7 +24,7 @@ from tests.service.test_server import until
     [
         ({"budget": 2}, 422, "invalid-parameter", "query.budget"),
         ({"model": "none"}, 404, "unknown-model", "loaded: tiny"),
-        ({"tasks": ["depth", "smell"]}, 422, "unknown-task", "No task 'smell'; the model has semantics"),
+        ({"maps": ["depth", "smell"]}, 422, "unknown-map", "'smell'.*semantics"),
     ],
 )
 def test_refusals_name_the_fix(
@@ -78,7 +78,7 @@ def test_a_key_opens_what_is_closed_without(strict: str) -> None:
             assert refused.value.status == 401
 
 
-def ask(url: str, parsings: list[Parsing | PagError], **settings: int) -> threading.Thread:
+def start_parsing(url: str, parsings: list[Parsing | PagError], **settings: int) -> threading.Thread:
     def parse() -> None:
         with Client(url, timeout=GUARD_SECONDS, **settings) as client:
             try:
@@ -93,7 +93,7 @@ def ask(url: str, parsings: list[Parsing | PagError], **settings: int) -> thread
 
 def test_a_full_server_s_refusal_is_an_error_only_without_further_tries(slow: str) -> None:
     outcomes: list[Parsing | PagError] = []
-    threads = [ask(slow, outcomes, retries=0) for _ in range(6)]
+    threads = [start_parsing(slow, outcomes, retries=0) for _ in range(6)]
     for thread in threads:
         thread.join()
     refused = [outcome for outcome in outcomes if isinstance(outcome, PagError)]
@@ -103,7 +103,7 @@ def test_a_full_server_s_refusal_is_an_error_only_without_further_tries(slow: st
         assert error.retry_after is not None and error.retry_after >= 1
 
     outcomes.clear()
-    threads = [ask(slow, outcomes, retries=1000) for _ in range(3)]
+    threads = [start_parsing(slow, outcomes, retries=1000) for _ in range(3)]
     for thread in threads:
         thread.join()
     assert [type(outcome) for outcome in outcomes] == [Parsing] * 3
@@ -149,11 +149,11 @@ def test_a_restart_between_tries_is_lived_through(weights: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         outcomes: list[Parsing | PagError] = []
-        asking = ask(f"http://127.0.0.1:{port}", outcomes, retries=1000)
+        parsing = start_parsing(f"http://127.0.0.1:{port}", outcomes, retries=1000)
         # The old server takes the request and dies over it.
         listener.accept()[0].close()
     with Server(weights, port=port):
-        asking.join()
+        parsing.join()
     assert isinstance(outcomes[0], Parsing)
 
 

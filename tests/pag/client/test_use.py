@@ -11,8 +11,8 @@ import pytest
 
 import pag
 from pag import AsyncClient, Client, PagError, TlsFailed
-from pag.client.questions import Question
-from pag.client.requests import NPZ, parse_request
+from pag.client.calls import Call, parse_request
+from pag.client.decode import NPZ
 from tests.pag.client.conftest import PHOTO
 from tests.service.conftest import GUARD_SECONDS
 
@@ -26,20 +26,20 @@ def test_the_package_shows_what_it_holds() -> None:
 
 @pytest.mark.parametrize("parse", [Client.parse, AsyncClient.parse])
 def test_help_names_options_with_values_and_units(parse: Callable[..., object]) -> None:
-    for words in ("(0, 1]", "milliseconds", '"depth"', '"model"', "`models()`"):
+    for words in ("(0, 1]", "milliseconds", "`maps`", '"model"', "`models()`", "ValueError"):
         assert words in (parse.__doc__ or "")
 
 
 def test_answers_are_read_beside_the_loop(url: str) -> None:
-    question = Question(parse_request(PHOTO, NPZ, {}), lambda _: threading.current_thread())
+    call = Call(parse_request(PHOTO, NPZ, {}), lambda _: threading.current_thread())
 
     async def ask() -> threading.Thread:
         async with AsyncClient(url, timeout=GUARD_SECONDS) as asking:
-            return await asking.ask(question)
+            return await asking.call(call)
 
     assert asyncio.run(ask()) is not threading.current_thread()
     with Client(url, timeout=GUARD_SECONDS) as client:
-        assert client.ask(question) is threading.current_thread()
+        assert client.call(call) is threading.current_thread()
 
 
 def test_a_closed_client_says_so(url: str) -> None:
