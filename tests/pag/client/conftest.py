@@ -46,7 +46,7 @@ def slow(tmp_path_factory: pytest.TempPathFactory, serve: Serve) -> Iterator[str
 
 @pytest.fixture(scope="session")
 def strict(serve: Serve) -> Iterator[str]:
-    """A service that asks for the key "sesame" and takes one stream and small bodies alone."""
+    """A service that needs the key "sesame" and takes one stream and small bodies alone."""
     with serve(api_keys="open,sesame", max_streams=1, max_body_bytes=100_000) as http:
         yield str(http.base_url)
 

@@ -49,8 +49,8 @@ def collect_async(url: str, frames: Iterable[Any], most: int | None = None, **op
 @pytest.fixture(params=[collect_sync, collect_async], ids=["sync", "async"])
 def collect(request: pytest.FixtureRequest) -> Collect:
     """A stream's answers, by either client."""
-    asking: Collect = request.param
-    return asking
+    function: Collect = request.param
+    return function
 
 
 @pytest.fixture

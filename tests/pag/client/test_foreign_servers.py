@@ -34,7 +34,7 @@ def parse(url: str, **options: Any) -> None:
     """Ask with both clients: what the one raises, the other must raise too."""
     settings = {"retries": 0, "timeout": GUARD_SECONDS, **options.pop("settings", {})}
 
-    async def ask() -> None:
+    async def use() -> None:
         async with AsyncClient(url, **settings) as client:
             await client.parse(PHOTO, **options)
 
@@ -43,9 +43,9 @@ def parse(url: str, **options: Any) -> None:
             client.parse(PHOTO, **options)
         except PagError as error:
             with pytest.raises(type(error)):
-                asyncio.run(ask())
+                asyncio.run(use())
             raise
-    asyncio.run(ask())
+    asyncio.run(use())
 
 
 @pytest.mark.parametrize(
@@ -204,7 +204,7 @@ def test_nobody_waits_for_what_would_come_too_late(retry_after: str) -> None:
     assert busy.value.retry_after is not None and busy.value.retry_after >= 3600
 
 
-def test_the_client_says_what_it_is_and_who_asks() -> None:
+def test_the_client_names_itself_and_sends_its_key() -> None:
     seen = []
 
     def answer(handler: BaseHTTPRequestHandler) -> None:

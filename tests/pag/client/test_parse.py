@@ -1,4 +1,4 @@
-"""Maps of a photograph, however it is given and whichever client asks."""
+"""Maps of a photograph, however it is given and whichever client is used."""
 
 from __future__ import annotations
 
@@ -234,11 +234,11 @@ def test_tools_read_answers_their_own_way(url: str, client: Client, expected: Pa
     request = parse_request(PHOTO, NPZ, {"budget": 0.5})
     call = Call(request, lambda answer: (answer.headers["content-type"], answer.body))
 
-    async def ask() -> tuple[str, bytes]:
-        async with AsyncClient(url, timeout=GUARD_SECONDS) as asking:
-            return await asking.call(call)
+    async def use() -> tuple[str, bytes]:
+        async with AsyncClient(url, timeout=GUARD_SECONDS) as other:
+            return await other.call(call)
 
-    for kind, body in (client.call(call), asyncio.run(ask())):
+    for kind, body in (client.call(call), asyncio.run(use())):
         assert kind == NPZ
         assert_same(read_npz(body), expected)
 
@@ -246,20 +246,20 @@ def test_tools_read_answers_their_own_way(url: str, client: Client, expected: Pa
 def test_the_async_client_gives_the_same(
     url: str, client: Client, photo_file: Path, expected: Parsing
 ) -> None:
-    async def ask() -> None:
-        async with AsyncClient(url, timeout=GUARD_SECONDS) as asking:
+    async def use() -> None:
+        async with AsyncClient(url, timeout=GUARD_SECONDS) as other:
             images = [PHOTO, PIXELS, photo_file, str(photo_file), io.BytesIO(PHOTO)]
-            for parsing in await asyncio.gather(*(asking.parse(image, budget=0.5) for image in images)):
+            for parsing in await asyncio.gather(*(other.parse(image, budget=0.5) for image in images)):
                 assert_same(parsing, expected)
-            assert await asking.models() == client.models()
-            assert await asking.overlay(PHOTO) == client.overlay(PHOTO)
-            theirs, ours = await asking.files(PHOTO), client.files(PHOTO)
+            assert await other.models() == client.models()
+            assert await other.overlay(PHOTO) == client.overlay(PHOTO)
+            theirs, ours = await other.files(PHOTO), client.files(PHOTO)
             assert {**theirs, "meta.json": b""} == {**ours, "meta.json": b""}
-            assert await asking.ready()
-            await asking.wait_until_ready()
-            assert repr(asking) == f"<AsyncClient {url}>"
+            assert await other.ready()
+            await other.wait_until_ready()
+            assert repr(other) == f"<AsyncClient {url}>"
 
-    asyncio.run(ask())
+    asyncio.run(use())
 
 
 def test_threads_share_a_client(client: Client, expected: Parsing) -> None:
@@ -288,11 +288,11 @@ def test_the_shipped_network_answers_both_clients_alike() -> None:
             assert first.budget.share <= 0.4
             assert first.class_shares().keys() <= {entry.name for entry in model.classes}
 
-        async def ask() -> Parsing:
-            async with AsyncClient(url, timeout=GUARD_SECONDS) as asking:
-                return await asking.parse(PIXELS, maps=model.maps, budget=0.4)
+        async def use() -> Parsing:
+            async with AsyncClient(url, timeout=GUARD_SECONDS) as other:
+                return await other.parse(PIXELS, maps=model.maps, budget=0.4)
 
-        assert_same(asyncio.run(ask()), first)
+        assert_same(asyncio.run(use()), first)
 
 
 def _pixels(png: bytes) -> NDArray[np.generic]:

@@ -31,11 +31,11 @@ def test_refusals_name_the_fix(
     options: dict[str, object], status: int, slug: str, words: str, url: str
 ) -> None:
     with Client(url, timeout=GUARD_SECONDS) as client, pytest.raises(Refused, match=words) as refused:
-        client.parse(PHOTO, request_id="asked-1", **options)  # type: ignore[arg-type]
+        client.parse(PHOTO, request_id="mine-2", **options)  # type: ignore[arg-type]
     error = refused.value
-    assert (error.status, error.slug, error.request_id) == (status, slug, "asked-1")
+    assert (error.status, error.slug, error.request_id) == (status, slug, "mine-2")
     assert error.type == f"urn:problem-type:{slug}" and error.problem["status"] == status
-    assert error.detail in str(error) and "(request asked-1)" in str(error)
+    assert error.detail in str(error) and "(request mine-2)" in str(error)
 
 
 @pytest.mark.parametrize(
@@ -177,16 +177,16 @@ def test_a_server_on_a_unix_socket_is_reached_by_its_path(weights: Path, tmp_pat
             assert repr(client) == f"<Client {url}>"
 
         async def parse() -> Parsing:
-            async with AsyncClient(url, timeout=GUARD_SECONDS) as asking:
-                return await asking.parse(PHOTO)
+            async with AsyncClient(url, timeout=GUARD_SECONDS) as other:
+                return await other.parse(PHOTO)
 
         assert asyncio.run(parse()).budget == parsing.budget
         with Client(url, timeout=GUARD_SECONDS) as client:
             assert [frame.number for frame in client.stream([PHOTO])] == [0]
 
         async def stream() -> list[int]:
-            async with AsyncClient(url, timeout=GUARD_SECONDS) as asking:
-                return [frame.number async for frame in asking.stream([PHOTO])]
+            async with AsyncClient(url, timeout=GUARD_SECONDS) as other:
+                return [frame.number async for frame in other.stream([PHOTO])]
 
         assert asyncio.run(stream()) == [0]
 
@@ -200,5 +200,5 @@ def test_a_unix_socket_that_is_not_there_is_named(tmp_path: Path) -> None:
     gc.collect()
 
 
-def test_what_is_left_of_a_deadline_is_asked_for(client: Client) -> None:
+def test_a_deadline_far_away_costs_nothing(client: Client) -> None:
     assert client.parse(PHOTO, deadline_ms=60_000).budget.used == 1.0

@@ -67,9 +67,9 @@ def test_a_map_that_is_not_there_is_an_error_that_lists_those_that_are() -> None
     words = r"no map 'depth': it has edges, rooms; request others with maps=\[...\]"
     with pytest.raises(AttributeError, match=words):
         _ = found.depth
-    for ask in (found.require, found.kind):
+    for read in (found.require, found.kind):
         with pytest.raises(ValueError, match=words):
-            ask("depth")
+            read("depth")
 
 
 def test_an_attribute_wins_over_a_map_of_its_name() -> None:

@@ -44,7 +44,7 @@ def test_answers_to_frames_are_those_to_photographs(collect: Collect, url: str, 
     assert repr(answers[0]).startswith("<Frame 0, 0 dropped: <Parsing 96x128 depth+computed")
 
 
-def test_every_frame_is_answered_where_that_is_asked_for(collect: Collect, slow: str) -> None:
+def test_every_frame_is_answered_with_every_frame(collect: Collect, slow: str) -> None:
     answers = collect(slow, [PHOTO] * 12, every_frame=True, size="model")
     assert [(frame.number, frame.dropped) for frame in answers] == [(number, 0) for number in range(12)]
     assert all(frame.parsing is not None for frame in answers)
@@ -170,8 +170,8 @@ def test_options_change_from_a_frame_on(url: str) -> None:
     assert budgets[:3] == [0.5] * 3 and budgets[-1] == 0.25
 
 
-def test_options_change_for_tasks_too(url: str) -> None:
-    async def ask() -> list[float]:
+def test_options_change_in_the_async_client_too(url: str) -> None:
+    async def use() -> list[float]:
         budgets = []
         async with AsyncClient(url, timeout=GUARD_SECONDS) as client:
             stream = client.stream([PHOTO] * 8, every_frame=True, budget=0.5)
@@ -181,7 +181,7 @@ def test_options_change_for_tasks_too(url: str) -> None:
                 await stream.change(budget=None)
         return budgets
 
-    budgets = asyncio.run(ask())
+    budgets = asyncio.run(use())
     assert (budgets[0], budgets[-1]) == (0.5, 1.0)
 
 
@@ -202,11 +202,11 @@ def test_async_frames_are_awaited(url: str) -> None:
             await asyncio.sleep(0.001)
             yield PHOTO
 
-    async def ask() -> list[Frame]:
+    async def use() -> list[Frame]:
         async with AsyncClient(url, timeout=GUARD_SECONDS) as client:
             return [frame async for frame in client.stream(camera(), every_frame=True)]
 
-    assert [frame.number for frame in asyncio.run(ask())] == [0, 1, 2, 3]
+    assert [frame.number for frame in asyncio.run(use())] == [0, 1, 2, 3]
 
 
 @pytest.mark.parametrize(

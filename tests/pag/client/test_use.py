@@ -33,11 +33,11 @@ def test_help_names_options_with_values_and_units(parse: Callable[..., object]) 
 def test_answers_are_read_beside_the_loop(url: str) -> None:
     call = Call(parse_request(PHOTO, NPZ, {}), lambda _: threading.current_thread())
 
-    async def ask() -> threading.Thread:
-        async with AsyncClient(url, timeout=GUARD_SECONDS) as asking:
-            return await asking.call(call)
+    async def use() -> threading.Thread:
+        async with AsyncClient(url, timeout=GUARD_SECONDS) as other:
+            return await other.call(call)
 
-    assert asyncio.run(ask()) is not threading.current_thread()
+    assert asyncio.run(use()) is not threading.current_thread()
     with Client(url, timeout=GUARD_SECONDS) as client:
         assert client.call(call) is threading.current_thread()
 
@@ -49,13 +49,13 @@ def test_a_closed_client_says_so(url: str) -> None:
         with pytest.raises(PagError, match=r"closed: make another with Client\(\.\.\.\)"):
             call()
 
-    async def ask() -> None:
-        async with AsyncClient(url) as asking:
+    async def use() -> None:
+        async with AsyncClient(url) as other:
             pass
-        await asking.models()
+        await other.models()
 
     with pytest.raises(PagError, match="closed: make another with AsyncClient"):
-        asyncio.run(ask())
+        asyncio.run(use())
 
 
 def test_an_async_client_belongs_to_one_loop(url: str) -> None:
@@ -95,12 +95,12 @@ def test_a_server_without_tls_is_told_from_one_that_is_not_there(url: str) -> No
             with pytest.raises(TlsFailed, match=f"No TLS with {secure}.*write http:// instead"):
                 call()
 
-    async def ask() -> None:
-        async with AsyncClient(secure, retries=1000, timeout=GUARD_SECONDS) as asking:
+    async def use() -> None:
+        async with AsyncClient(secure, retries=1000, timeout=GUARD_SECONDS) as other:
             with pytest.raises(TlsFailed, match="write http:// instead"):
-                await asking.ready()
-            await asking.models()
+                await other.ready()
+            await other.models()
 
     with pytest.raises(TlsFailed, match="write http:// instead"):
-        asyncio.run(ask())
+        asyncio.run(use())
     gc.collect()
