@@ -9,10 +9,9 @@ from typing import Any
 
 from pag.cli.formats import Format
 from pag.client import BadAnswer, Client
-from pag.client.answers import TIMING, read_files, read_json, read_npz, read_png
-from pag.client.exchange import Answer
-from pag.client.questions import Question
-from pag.client.requests import JSON, NPZ, PNG, ZIP, ParseOptions, parse_request
+from pag.client.calls import Call, ParseOptions, parse_request
+from pag.client.decode import JSON, NPZ, PNG, ZIP, read_files, read_json, read_npz, read_png, read_timing
+from pag.client.exchange import Response
 
 ACCEPT: dict[Format, str] = {"png": ZIP, "npz": NPZ, "overlay": PNG, "json": JSON}
 META = "meta.json"
@@ -33,7 +32,7 @@ def ask(client: Client, data: bytes, kind: Format, options: ParseOptions) -> Ans
     output = "overlay" if kind == "overlay" else None
     request = parse_request(data, ACCEPT[kind], options, output)
     # The client's own methods read answers into arrays: here they stay the server's bytes.
-    return client.ask(Question(request, lambda answer: _answered(answer, kind)))
+    return client.call(Call(request, lambda answer: _answered(answer, kind)))
 
 
 def named(files: Mapping[str, bytes], name: str) -> dict[str, bytes]:
@@ -45,7 +44,7 @@ def named(files: Mapping[str, bytes], name: str) -> dict[str, bytes]:
     return {**maps, ".json": (json.dumps(meta) + "\n").encode()}
 
 
-def _answered(answer: Answer, kind: Format) -> Answered:
+def _answered(answer: Response, kind: Format) -> Answered:
     headers = answer.headers
     try:
         budget = {
@@ -59,8 +58,7 @@ def _answered(answer: Answer, kind: Format) -> Answered:
         raise BadAnswer(
             f"The answer is none of this service's: header {error} is missing or wrong."
         ) from error
-    timing = {stage: float(value) for stage, value in TIMING.findall(headers.get("server-timing", ""))}
-    return Answered(_files(answer.body, kind), budget, timing, model)
+    return Answered(_files(answer.body, kind), budget, read_timing(headers), model)
 
 
 def _files(body: bytes, kind: Format) -> dict[str, bytes]:

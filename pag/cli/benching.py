@@ -20,7 +20,7 @@ from pag.cli.machine import BUSY, busy_share, described
 from pag.cli.tables import figure, table
 from pag.cli.workers import in_order
 from pag.client import Budget, Client, Parsing
-from pag.client.requests import ParseOptions
+from pag.client.calls import ParseOptions
 
 HEIGHT, WIDTH = 480, 640
 # At each budget, before anything counts: the first answers warm memory and connections.
@@ -109,7 +109,7 @@ class Bench:
     def _ask(self, budget: float) -> Parsing:
         options: ParseOptions = {"budget": budget, "min_budget": budget}
         if self._orders.tasks:
-            options["tasks"] = self._orders.tasks
+            options["maps"] = self._orders.tasks
         if self._orders.model:
             options["model"] = self._orders.model
         return self._client.parse(self._picture, **options)

@@ -16,7 +16,7 @@ from pag.cli.report import Report
 from pag.cli.room import check_room
 from pag.cli.video import VideoOptions, parse_video
 from pag.cli.views import View
-from pag.client.requests import ParseOptions
+from pag.client.calls import ParseOptions
 
 # What a service holds beside the requests of this command: its own looks at readiness.
 SPARE = 8
@@ -68,7 +68,7 @@ def _photographs(orders: Orders, connection: Connection, jobs: int) -> set[int]:
     still = [job for job in orders.wanted if not job.source.is_moving]
     if not (still or orders.finished):
         return set()
-    options: ParseOptions = {**orders.options, **({"tasks": orders.tasks} if orders.tasks else {})}
+    options: ParseOptions = {**orders.options, **({"maps": orders.tasks} if orders.tasks else {})}
     with orders.report("photographs", len(still) + len(orders.finished)) as report:
         _skip(orders, report)
         return parse_all(still, Parser(connection.client, orders.format, options), jobs, report)

@@ -16,7 +16,7 @@ from pag.cli.report import Report
 from pag.cli.room import blaming_the_place
 from pag.cli.workers import in_order
 from pag.client import Client, PagError, Refused
-from pag.client.requests import ParseOptions
+from pag.client.calls import ParseOptions
 
 # Answers that wait for a slower one before them are written already: waiting costs nothing.
 WINDOW = 4
@@ -53,7 +53,7 @@ class Parser:
 
     def _chosen(self, files: Mapping[str, bytes]) -> bytes:
         if self._kind == "png":
-            return files[f"{self._options['tasks']}.png"]
+            return files[f"{self._options['maps']}.png"]
         return next(iter(files.values()))
 
 

@@ -21,7 +21,7 @@ from pag.cli.report import Report
 from pag.cli.views import TASKS, View, draw, drawn_size
 from pag.cli.workers import in_order
 from pag.client import Client, PagError, Parsing
-from pag.client.requests import ParseOptions
+from pag.client.calls import ParseOptions
 
 # One frame of a camera is computed while another is read or written; more would only wait, and grow old.
 CAMERA_JOBS = 2
@@ -154,7 +154,7 @@ def _finish(writer: Writer, path: Path) -> None:
 def _parsed(
     client: Client, reader: Reader, options: VideoOptions, *, live: bool
 ) -> Iterator[tuple[Timed, Parsing | PagError]]:
-    ask: ParseOptions = {**options.ask, "tasks": TASKS[options.view]}
+    ask: ParseOptions = {**options.ask, "maps": TASKS[options.view]}
 
     def parse(timed: Timed) -> Parsing | PagError:
         try:

@@ -11,10 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pag import BadAnswer
-from pag.client.handover import AsyncHandover, Handover
-from pag.client.images import held
-from pag.client.outbox import Outbox
-from pag.client.progress import Progress
+from pag.client.frame_queue import AsyncFrameQueue, BlockingFrameQueue, FrameQueue, Progress
+from pag.client.images import snapshot
 from tests.service.conftest import GUARD_SECONDS
 
 
@@ -23,7 +21,7 @@ class Line:
 
     def __init__(self) -> None:
         self.given = 0
-        self.outbox = Outbox[int]()
+        self.queue = FrameQueue[int]()
         self.progress = Progress()
         self.received: list[int] = []
         self.taken: list[int] = []
@@ -31,12 +29,12 @@ class Line:
 
     def give(self) -> None:
         """The camera's next frame, which is its number."""
-        self.outbox.put(self.given)
+        self.queue.put(self.given)
         self.given += 1
 
     def send(self) -> None:
         """The newest frame."""
-        if (sent := self.outbox.take()) is not None:
+        if (sent := self.queue.take()) is not None:
             self.progress.sent(sent.number, 0.0)
             self.received.append(sent.frame)
 
@@ -60,7 +58,7 @@ def test_numbers_are_those_of_the_frames_given_and_all_are_counted(steps: list[s
     line = Line()
     for step in steps:
         getattr(line, step)()
-    line.outbox.end()
+    line.queue.end()
     line.send()
     line.progress.end()
     line.take()
@@ -86,69 +84,69 @@ def test_an_answer_to_what_was_not_sent_or_is_answered_is_wrong(received: int, s
         progress.answered(received, 0.0)
 
 
-def test_nothing_is_taken_of_what_is_given_up() -> None:
-    outbox = Outbox[str]()
-    outbox.put("first")
-    outbox.give_up()
-    outbox.put("second")
-    assert (outbox.due, outbox.take()) == (True, None)
-    outbox.give_up(OSError("the camera is gone"))
+def test_nothing_is_taken_from_an_aborted_queue() -> None:
+    queue = FrameQueue[str]()
+    queue.put("first")
+    queue.abort()
+    queue.put("second")
+    assert (queue.can_take, queue.take()) == (True, None)
+    queue.abort(OSError("the camera is gone"))
     with pytest.raises(OSError, match="gone"):
-        outbox.take()
+        queue.take()
 
 
-def test_who_is_out_of_patience_replaces_what_waits() -> None:
-    handover = Handover[str](patience=0.0)
+def test_without_waiting_the_newest_frame_replaces_what_waits() -> None:
+    queue = BlockingFrameQueue[str](put_seconds=0.0)
     for frame in "abc":
-        handover.put(frame)
-    handover.end()
-    taken = handover.take()
+        queue.put(frame)
+    queue.end()
+    taken = queue.take()
     assert taken is not None and (taken.number, taken.frame) == (2, "c")
-    assert handover.take() is None
+    assert queue.take() is None
 
 
-def test_who_is_patient_loses_nothing() -> None:
-    handover = Handover[int](patience=None)
+def test_where_putting_waits_no_frame_is_lost() -> None:
+    queue = BlockingFrameQueue[int](put_seconds=None)
 
     def give() -> None:
         for frame in range(50):
-            handover.put(frame)
-        handover.end()
+            queue.put(frame)
+        queue.end()
 
     giving = threading.Thread(target=give)
     giving.start()
     taken = []
-    while (one := handover.take()) is not None:
+    while (one := queue.take()) is not None:
         taken.append((one.number, one.frame))
     giving.join(GUARD_SECONDS)
     assert taken == [(number, number) for number in range(50)]
 
 
-def test_tasks_hand_over_like_threads() -> None:
-    async def hand_over(patience: float | None) -> list[int]:
-        handover = AsyncHandover[int](patience)
+def test_the_queue_of_tasks_is_like_that_of_threads() -> None:
+    async def through(put_seconds: float | None) -> list[int]:
+        queue = AsyncFrameQueue[int](put_seconds)
 
         async def give() -> None:
             for frame in range(5):
-                await handover.put(frame)
-            await handover.end()
+                await queue.put(frame)
+            await queue.end()
 
         giving = asyncio.create_task(give())
-        if patience is not None:
+        if put_seconds is not None:
             await giving
         taken = []
-        while (one := await handover.take()) is not None:
+        while (one := await queue.take()) is not None:
             assert one.number == one.frame
             taken.append(one.number)
         await giving
         return taken
 
-    assert asyncio.run(hand_over(None)) == [0, 1, 2, 3, 4]
-    assert asyncio.run(hand_over(0.0)) == [4]
+    assert asyncio.run(through(None)) == [0, 1, 2, 3, 4]
+    assert asyncio.run(through(0.0)) == [4]
 
 
 def test_a_frame_that_waits_stays_as_it_was_given() -> None:
     pixels = np.zeros((4, 4, 3), np.uint8)
-    kept = held(pixels)
+    kept = snapshot(pixels)
     pixels += 1
     assert isinstance(kept, np.ndarray) and not kept.any()
