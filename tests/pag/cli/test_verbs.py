@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from pag.cli.app import app
 from service import VERSION
 from service.settings import settings_table
-from tests.pag.cli.conftest import Pag, run_pag, write_photo
+from tests.pag.cli.conftest import Pag, run_pag, start_pag, write_photo
 from tests.service.ops.harness import Process, bare_environment
 
 
@@ -23,6 +23,7 @@ def test_version_and_help() -> None:
     assert all(verb in said for verb in ("parse", "serve", "models", "bench", "doctor", "export"))
 
 
+@pytest.mark.process
 def test_help_and_completion_wait_for_nothing_heavy() -> None:
     slow = "'numpy', 'cv2', 'httpx', 'onnxruntime', 'fastapi', 'rich'"
     code = f"import sys, pag.cli; sys.exit(not {{{slow}}}.isdisjoint(sys.modules))"
@@ -63,14 +64,16 @@ def test_bench(pag: Pag, tmp_path: Path) -> None:
     assert all(row["stages"]["inference"] > 0 and row["images_per_second"] > 0 for row in rows)
 
 
+@pytest.mark.process
 def test_doctor(weights: Path) -> None:
-    ended = run_pag("doctor", "--json", PAG_WEIGHTS=str(weights), PAG_PORT="0")
+    ended = start_pag("doctor", "--json", PAG_WEIGHTS=str(weights), PAG_PORT="0")
     assert (ended.returncode, json.loads(ended.stdout)["ok"]) == (0, True)
-    assert run_pag("doctor", PAG_WEIGHTS="/nonexistent", PAG_PORT="0").returncode == 1
-    wrong = run_pag("doctor", PAG_PORT="many")
+    assert start_pag("doctor", PAG_WEIGHTS="/nonexistent", PAG_PORT="0").returncode == 1
+    wrong = start_pag("doctor", PAG_PORT="many")
     assert (wrong.returncode, b"PAG_PORT" in wrong.stderr) == (2, True)
 
 
+@pytest.mark.process
 def test_serve_and_stop(weights: Path) -> None:
     with Process("-m", "pag", "serve", "--weights", str(weights), "--model", "tiny") as process:
         assert process.client.get("/models").json()["models"][0]["default"]
@@ -84,12 +87,14 @@ def test_serve_tells_its_settings() -> None:
     assert run_pag("serve", "--settings").stdout.decode() == settings_table() + "\n"
 
 
+@pytest.mark.process
 def test_the_module_takes_no_verbs() -> None:
     command = [sys.executable, "-m", "service", "doctor"]
     ended = subprocess.run(command, env=bare_environment(), capture_output=True, check=False)
     assert (ended.returncode, b"pag doctor" in ended.stderr) == (1, True)
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("module", ["torch", "model_export"])
 def test_export_names_the_extra_it_needs(module: str) -> None:
     code = f"import sys; sys.modules[{module!r}] = None; from pag.cli import main; main()"
@@ -117,6 +122,7 @@ def test_export_hands_on_to_the_exports_own_commands() -> None:
     assert (refused.exit_code, "--folder" in refused.stderr) == (2, True)
 
 
+@pytest.mark.process
 def test_logs_for_people_are_plain_text_where_there_is_no_terminal() -> None:
     code = (
         "import logging; from service.logs import configure_logging; from service.settings import Settings;"
