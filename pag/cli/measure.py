@@ -21,7 +21,7 @@ from PIL import Image
 from pag.cli.connection import connected, in_order
 from pag.cli.report import figure, table
 from pag.client import Budget, Client, Parsing
-from pag.client.requests import ParseOptions
+from pag.client.calls import ParseOptions
 
 HEIGHT, WIDTH = 480, 640
 # At each budget, before anything counts: the first answers warm memory and connections.

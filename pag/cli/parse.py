@@ -33,7 +33,7 @@ from pag.cli.report import Report
 
 if TYPE_CHECKING:
     from pag.cli.connection import Connection
-    from pag.client.requests import ParseOptions
+    from pag.client.calls import ParseOptions
 
 # Requests that the service in this process holds beside those of --jobs: its own checks of readiness.
 SPARE_REQUESTS = 64

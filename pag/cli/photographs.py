@@ -15,10 +15,9 @@ from pag.cli.files import stopping_if_unwritable, write_whole
 from pag.cli.outputs import Format, Job
 from pag.cli.report import Report
 from pag.client import BadAnswer, Client, PagError, Refused
-from pag.client.answers import TIMING, read_files, read_json, read_npz, read_png
-from pag.client.exchange import Answer
-from pag.client.questions import Question
-from pag.client.requests import JSON, NPZ, PNG, ZIP, ParseOptions, parse_request
+from pag.client.calls import Call, ParseOptions, parse_request
+from pag.client.decode import JSON, NPZ, PNG, ZIP, read_files, read_json, read_npz, read_png, read_timing
+from pag.client.exchange import Response
 
 ACCEPT: dict[Format, str] = {"png": ZIP, "npz": NPZ, "overlay": PNG, "json": JSON}
 META = "meta.json"
@@ -100,11 +99,11 @@ def request_files(client: Client, data: bytes, output: Format, options: ParseOpt
     """The files of one photograph, in the server's own bytes; PagError if there are none."""
     request = parse_request(data, ACCEPT[output], options, "overlay" if output == "overlay" else None)
     # The client's own methods read answers into arrays: here they stay the server's bytes.
-    return client.ask(Question(request, lambda answer: _parsed_files(answer, output)))
+    return client.call(Call(request, lambda response: _parsed_files(response, output)))
 
 
-def _parsed_files(answer: Answer, output: Format) -> ParsedFiles:
-    headers = answer.headers
+def _parsed_files(response: Response, output: Format) -> ParsedFiles:
+    headers = response.headers
     try:
         budget = {
             "requested": float(headers["pag-budget-requested"]),
@@ -117,8 +116,7 @@ def _parsed_files(answer: Answer, output: Format) -> ParsedFiles:
         raise BadAnswer(
             f"The answer is none of this service's: header {error} is missing or wrong."
         ) from error
-    timing = {stage: float(value) for stage, value in TIMING.findall(headers.get("server-timing", ""))}
-    return ParsedFiles(_files(answer.body, output), budget, timing, model)
+    return ParsedFiles(_files(response.body, output), budget, read_timing(headers), model)
 
 
 def _files(body: bytes, output: Format) -> dict[str, bytes]:

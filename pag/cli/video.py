@@ -21,7 +21,7 @@ from pag.cli.report import Report
 from pag.cli.video_files import Pixels, Reader, Writer, opened
 from pag.cli.views import View
 from pag.client import Client, PagError, Parsing
-from pag.client.requests import ParseOptions
+from pag.client.calls import ParseOptions
 
 # One frame of a camera is computed while another is read or written; more would only wait, and grow old.
 CAMERA_JOBS = 2
