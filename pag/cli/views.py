@@ -53,25 +53,24 @@ class View:
 
 
 def choose_view(name: str, model: Model) -> View:
-    """The view `name`: overlay, side-by-side or a map of the model; Stop if the model has no such map."""
+    """The view `name`: overlay, side-by-side or a map of the model; Stop if the model has no such map.
+
+    Maps of a kind that is not known here are left out.
+    """
+    shown = {info.name: info for info in model.maps.values() if info.kind in PICTURES}
     if name == SIDE_BY_SIDE:
-        return View(name, tuple(model.maps[known] for known in model.default_maps))
-    if name == OVERLAY:
-        found = [info for info in model.maps.values() if info.kind == "labels"]
-    else:
-        found = [info for info in model.maps.values() if info.name == name and info.kind in PICTURES]
+        return View(name, tuple(shown[known] for known in model.default_maps if known in shown))
+    labels = [info for info in shown.values() if info.kind == "labels"]
+    found = labels[:1] if name == OVERLAY else [info for info in shown.values() if info.name == name]
     if not found:
         lack = "map of kind labels for an overlay" if name == OVERLAY else f"map {name} that can be shown"
-        raise Stop(
-            REFUSED, f"the model {model.name} has no {lack}: --view {SIDE_BY_SIDE}, {', '.join(model.maps)}"
-        )
-    return View(name, (found[0],))
+        raise Stop(REFUSED, f"{model.name} has no {lack}: give --view {', '.join([SIDE_BY_SIDE, *shown])}")
+    return View(name, tuple(found))
 
 
 def draw_map(info: MapInfo, values: NDArray[Any], height: int, width: int) -> Pixels:
-    """Picture uint8 [height,width,3] RGB of a map [H,W] or [H,W,3]; black for an unknown kind."""
-    draw = PICTURES.get(info.kind)
-    return np.zeros((height, width, 3), np.uint8) if draw is None else draw(info, values, height, width)
+    """Picture uint8 [height,width,3] RGB of a map [H,W] or [H,W,3]; KeyError for an unknown kind."""
+    return PICTURES[info.kind](info, values, height, width)
 
 
 def _labels(info: MapInfo, values: NDArray[Any], height: int, width: int) -> Pixels:

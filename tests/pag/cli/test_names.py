@@ -79,3 +79,11 @@ def test_a_name_with_the_letters_of_patterns(tmp_path: Path) -> None:
     photo = write_photo(tmp_path / "a[1]*.jpg")
     (source,) = find_sources([str(photo)], recursive=False)
     assert source.path == photo
+
+
+def test_a_photograph_called_like_a_map_is_one_unless_a_json_lists_it(tmp_path: Path) -> None:
+    for name in ("a.left.png", "a.json", "b.left.png", "c.edges.png", "c.left.png"):
+        write_photo(tmp_path / name)
+    write_photo(tmp_path / "c.json", b'{"maps": {"edges": {"file": "c.edges.png"}}}')
+    found = find_sources([str(tmp_path)], recursive=False)
+    assert [source.place.name for source in found] == ["a.left.png", "b.left.png", "c.left.png"]

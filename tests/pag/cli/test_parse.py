@@ -124,8 +124,9 @@ def test_a_quoted_pattern(pag: Pag, tmp_path: Path) -> None:
 
 
 def test_a_pattern_passes_over_what_pag_wrote(photo: Path, tmp_path: Path) -> None:
-    for name in ("photo.depth.png", "photo.json", "empty/notes.txt", "sub/other.jpg"):
+    for name in ("photo.depth.png", "photo.overlay.png", "empty/notes.txt", "sub/other.jpg"):
         write_photo(photo.parent / name)
+    write_photo(photo.parent / "photo.json", b'{"maps": {"depth": {}}}')
     for pattern, names in (("*.*", {"photo"}), ("**", {"photo", "other"}), ("*", {"photo", "other"})):
         words = ("parse", photo.parent / pattern, "-o", tmp_path / "out", "--format", "npz", "--dry-run")
         planned = run_pag(*words).stdout.decode().splitlines()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,9 @@ from service import VERSION
 from service.settings import settings_table
 from tests.pag.cli.conftest import Pag, run_pag, start_pag, write_photo
 from tests.service.ops.harness import Process, bare_environment
+
+# Packages of the extras, as far as the command line could meet them.
+NOT_IN_BASE = ("cv2", "onnxruntime", "fastapi", "starlette", "uvicorn", "pydantic", "structlog", "torch")
 
 
 def test_version_and_help() -> None:
@@ -94,22 +98,45 @@ def test_the_module_takes_no_verbs() -> None:
     assert (ended.returncode, b"pag doctor" in ended.stderr) == (1, True)
 
 
+def without(modules: Iterable[str], *words: str | Path) -> subprocess.CompletedProcess[bytes]:
+    """`pag` in a process in which these modules are not installed."""
+    code = f"import sys; sys.modules.update(dict.fromkeys({[*modules]!r})); from pag.cli import main; main()"
+    command = [sys.executable, "-c", code, *map(str, words)]
+    return subprocess.run(command, env=bare_environment(), capture_output=True, check=False)
+
+
 @pytest.mark.process
 @pytest.mark.parametrize("module", ["torch", "model_export"])
 def test_export_names_the_extra_it_needs(module: str) -> None:
-    code = f"import sys; sys.modules[{module!r}] = None; from pag.cli import main; main()"
-    command = [sys.executable, "-c", code, "export", "--help"]
-    ended = subprocess.run(command, env=bare_environment(), capture_output=True, check=False)
+    ended = without([module], "export", "--help")
     assert (ended.returncode, b"pip install 'pag-parse[export]'" in ended.stderr) == (2, True)
     assert len(ended.stderr.splitlines()) == 1
 
 
-def test_the_runtime_is_an_extra_too() -> None:
-    code = "import sys; sys.modules['onnxruntime'] = None; from pag.cli import main; main()"
+@pytest.mark.process
+@pytest.mark.parametrize("module", ["onnxruntime", "fastapi"])
+def test_what_needs_the_extra_serve_names_it(module: str) -> None:
     for verb, status in (("doctor", 2), ("serve", 2), ("models", 3)):
-        command = [sys.executable, "-c", code, verb]
-        ended = subprocess.run(command, env=bare_environment(), capture_output=True, check=False)
-        assert (ended.returncode, b"pag-parse[cpu]" in ended.stderr) == (status, True), ended.stderr
+        ended = without([module], verb)
+        assert (ended.returncode, b"pip install 'pag-parse[serve]'" in ended.stderr) == (status, True), verb
+        assert len(ended.stderr.splitlines()) == 1
+
+
+@pytest.mark.process
+def test_the_base_install_asks_a_server(url: str, photo: Path, tmp_path: Path) -> None:
+    ended = without(NOT_IN_BASE, "parse", photo, "-o", tmp_path / "out", "--server", url)
+    assert ended.returncode == 0, ended.stderr
+    for verb, *words in (("models",), ("bench", "--seconds", "0.1", "--budgets", "1")):
+        ended = without(NOT_IN_BASE, verb, *words, "--server", url)
+        assert ended.returncode == 0, ended.stderr
+
+
+@pytest.mark.process
+def test_a_video_needs_an_extra_and_says_so_before_any_work(url: str, photo: Path, tmp_path: Path) -> None:
+    film = write_photo(tmp_path / "film.mp4")
+    ended = without(NOT_IN_BASE, "parse", photo, film, "-o", tmp_path / "out", "--server", url)
+    assert (ended.returncode, b"pip install 'pag-parse[video]'" in ended.stderr) == (2, True), ended.stderr
+    assert not (tmp_path / "out").exists()
 
 
 def test_export_hands_on_to_the_exports_own_commands() -> None:
