@@ -1,4 +1,4 @@
-"""Frames of video files and cameras, and video files of frames, by OpenCV."""
+"""Video files and cameras by OpenCV: a reader of frames and a writer of pictures."""
 
 from __future__ import annotations
 
@@ -14,58 +14,58 @@ import numpy as np
 from numpy.typing import NDArray
 
 Pixels = NDArray[np.uint8]
-# What each kind of file is written with: what OpenCV's own packages can encode.
+# Codec by ending of the file: those that OpenCV's own packages can encode.
 CODECS = {".avi": "MJPG", ".webm": "VP80"}
 DEFAULT_CODEC = "mp4v"
 # Of files and cameras that do not say.
-FRAMES_PER_SECOND = 30.0
+DEFAULT_FRAMES_PER_SECOND = 30.0
 
 
 class Reader:
     """An open video or camera; OSError names what cannot be opened."""
 
     def __init__(self, text: str) -> None:
-        # What is wrong is said by this command, once.
+        # This command reports errors itself, once.
         os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
         cv2.utils.logging.setLogLevel(0)
         self._capture = cv2.VideoCapture(int(text) if text.isdecimal() else text)
         if not self._capture.isOpened():
             self._capture.release()
-            film = Path(text).is_file()
-            why = "another format, or a broken file" if film else "is another program using the camera?"
+            is_file = Path(text).is_file()
+            why = "another format, or a broken file" if is_file else "is another program using the camera?"
             raise OSError(0, f"it cannot be opened as a video: {why}", text)
         rate = self._capture.get(cv2.CAP_PROP_FPS)
-        self.frames_per_second = rate if 0 < rate <= 1000 else FRAMES_PER_SECOND
+        self.frames_per_second = rate if 0 < rate <= 1000 else DEFAULT_FRAMES_PER_SECOND
         count = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
-        #: Frames in all, as far as the file says.
+        #: Number of frames that the file declares; None if it declares none.
         self.count = int(count) if count > 0 else None
 
     def every(self) -> Iterator[tuple[float, Pixels]]:
-        """All frames in order, each with its time in seconds; uint8 [H,W,3] RGB."""
+        """All frames in order, uint8 [H,W,3] RGB, each with its time in seconds from the first."""
         number = 0
         while (frame := self._read()) is not None:
             yield number / self.frames_per_second, frame
             number += 1
 
     def newest(self) -> Iterator[tuple[float, Pixels]]:
-        """At each step the newest frame that there is, those before it dropped; times from the first one."""
-        source = _Newest(self._read)
+        """At each step the newest frame, older ones dropped; each with its time in seconds from the first."""
+        source = _NewestFrames(self._read)
         try:
             yield from source
         finally:
             source.stop()
 
     def close(self) -> None:
-        """Give the file or camera back."""
+        """Release the file or camera."""
         self._capture.release()
 
     def _read(self) -> Pixels | None:
-        there, frame = self._capture.read()
-        return np.asarray(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB), np.uint8) if there else None
+        is_read, frame = self._capture.read()
+        return np.asarray(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB), np.uint8) if is_read else None
 
 
-class _Newest:
-    """A thread that reads as fast as frames come, and keeps one."""
+class _NewestFrames:
+    """A thread that reads as fast as frames come, and keeps the newest."""
 
     def __init__(self, read: Callable[[], Pixels | None]) -> None:
         self._read = read
@@ -82,7 +82,7 @@ class _Newest:
             yield kept[0] - begun, kept[1]
 
     def stop(self) -> None:
-        """Read no more."""
+        """End the thread."""
         self._ended = True
         self._thread.join(1.0)
 
@@ -106,7 +106,7 @@ class _Newest:
 
 @contextmanager
 def opened(text: str) -> Iterator[Reader]:
-    """The video or camera, given back at the end."""
+    """The open video or camera, released at the end."""
     reader = Reader(text)
     try:
         yield reader
@@ -114,8 +114,8 @@ def opened(text: str) -> Iterator[Reader]:
         reader.close()
 
 
-def frames_in(path: Path, expected: int) -> int:
-    """How many frames a video file holds: taken from its own index if that says `expected`, else counted."""
+def count_frames(path: Path, expected: int) -> int:
+    """Number of frames in a video file: from its index if that says `expected`, else counted."""
     capture = cv2.VideoCapture(str(path))
     try:
         if capture.get(cv2.CAP_PROP_FRAME_COUNT) == expected and capture.grab():
@@ -144,14 +144,14 @@ class Writer:
         self.written = 0
 
     def write(self, picture: Pixels) -> None:
-        """One picture uint8 [H,W,3] RGB; OSError if the file cannot be written."""
+        """Write one picture uint8 [H,W,3] RGB; OSError if the file cannot be written."""
         if self._file is None:
             self._file = self._open(picture)
         self._file.write(cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
         self.written += 1
 
     def write_until(self, picture: Pixels, seconds: float) -> None:
-        """The picture as often as makes the video last this long; once at least."""
+        """Write the picture as often as the video needs to last `seconds`, at least once."""
         self.write(picture)
         while self.written < seconds * self._rate:
             self.write(picture)
@@ -159,15 +159,15 @@ class Writer:
     def finish(self) -> None:
         """Finish the file; OSError if it does not hold all pictures, which OpenCV never says by itself."""
         self.close()
-        if (held := frames_in(self._path, self.written)) != self.written:
+        if (found := count_frames(self._path, self.written)) != self.written:
             raise OSError(
                 0,
-                f"only {held} of {self.written} frames could be written: is there room left on the disk?",
+                f"only {found} of {self.written} frames could be written: is there space left on the disk?",
                 str(self._path),
             )
 
     def close(self) -> None:
-        """Let go of the file as it is."""
+        """Close the file as it is."""
         if self._file is not None:
             self._file.release()
 
