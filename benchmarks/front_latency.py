@@ -27,7 +27,7 @@ from model_export.common.writing import write_text
 from model_export.evaluation.points import Point
 from model_export.report.study import ReportError, Study, check_files, read_content, read_study
 from service.model_folder.files import load_manifest
-from service.model_folder.geometry import fit
+from service.model_folder.geometry import feed
 from service.model_folder.manifest import MODEL_NAME
 from service.model_folder.resize import plan_scaled
 
@@ -75,7 +75,7 @@ def runs(chosen: list[Case], library: NativeLibrary, level: Level, threads: int)
     return {
         case.name: _run(
             sessions[case.folder],
-            fit(image, plan_scaled(*SIZE, folders[case.folder], case.point.scale)),
+            feed(image, plan_scaled(*SIZE, folders[case.folder], case.point.scale)),
             case.point.budget,
         )
         for case in chosen

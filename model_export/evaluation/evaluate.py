@@ -18,7 +18,7 @@ from model_export.evaluation.statistics import Statistics, figures_of, stacked
 from model_export.export.predictors import Predictor
 from model_export.measures.measure import Array, Compare
 from model_export.networks.tasks import TASKS
-from service.model_folder.geometry import fit
+from service.model_folder.geometry import feed
 from service.model_folder.resize import plan_scaled
 
 
@@ -119,5 +119,5 @@ def _contribution(
 ) -> Statistics:
     height, width = sample.image.shape[:2]
     plan = plan_scaled(height, width, multiple, point.scale)
-    outputs = predictor(fit(sample.image, plan)[0], point.budget)
+    outputs = predictor(feed(sample.image, plan)[0], point.budget)
     return targets.compare(full_size(outputs, plan, point.scale))

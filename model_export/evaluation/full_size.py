@@ -16,18 +16,19 @@ from model_export.measures.measure import Array
 from model_export.networks.tasks import TASKS, Kind
 from service.model_folder.geometry import (
     Sampling,
-    depth_of_scaled,
-    normals_of_scaled,
     plan_sampling,
     resample,
+    unscale_metric,
+    unscale_vectors,
 )
-from service.model_folder.resize import Fit
+from service.model_folder.labels import resample_labels
+from service.model_folder.resize import ResizePlan
 
 Floats = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.uint8]
 
 
-def full_size(outputs: Mapping[str, Floats], plan: Fit, scale: float) -> dict[str, Array]:
+def full_size(outputs: Mapping[str, Floats], plan: ResizePlan, scale: float) -> dict[str, Array]:
     """Task -> map [H, W, ...] at the image's own size.
 
     Args:
@@ -48,31 +49,25 @@ def full_size(outputs: Mapping[str, Floats], plan: Fit, scale: float) -> dict[st
 _BY_KIND: dict[Kind, Callable[[Floats, Sampling, float], Array]] = {
     "labels": lambda logits, sampling, _: upsampled_labels(logits, sampling),
     "probability": lambda values, sampling, _: resample(values, sampling),
-    "metric": lambda values, sampling, scale: resample(depth_of_scaled(values, scale), sampling),
-    "vectors": lambda values, sampling, scale: resample(normals_of_scaled(values, scale), sampling),
+    "metric": lambda values, sampling, scale: resample(unscale_metric(values, scale), sampling),
+    "vectors": lambda values, sampling, scale: resample(unscale_vectors(values, scale), sampling),
 }
 
 
 def upsampled_labels(logits: Floats, sampling: Sampling) -> Labels:
     """Class ids uint8 [H, W] of logits float32 [h, w, K]; by the native library where it is built.
 
-    The library decides between the classes that can win, a hundred times as fast as interpolating them all.
+    Without it as the service does it; pixels where two classes are level to rounding may differ.
     """
     session = _native_session()
     if session is None:
-        return interpolated_labels(logits, sampling)
-    covered = [side * scale for side, scale in zip(sampling.target, sampling.scale, strict=True)]
+        return resample_labels(logits, sampling)
     feeds = {
         "logits": np.ascontiguousarray(logits)[None],
         "size": np.array(sampling.target, np.int64),
-        "extent": np.array(covered, np.float32),
+        "extent": np.array(sampling.covered, np.float32),
     }
     return np.asarray(session.run(["labels"], feeds)[0][0], np.uint8)
-
-
-def interpolated_labels(logits: Floats, sampling: Sampling) -> Labels:
-    """The same by OpenCV; pixels where two classes are level to rounding may differ."""
-    return np.asarray(resample(logits, sampling).argmax(-1), np.uint8)
 
 
 @cache

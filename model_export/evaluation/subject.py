@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from service.model_folder.maps import LabelsMap
 
 from model_export.common.sizes import REFERENCE_SIZE, SIZE_MULTIPLE
 from model_export.evaluation import stored
@@ -18,6 +17,7 @@ from model_export.export.exportable import ExportableParser
 from model_export.export.predictors import OnnxPredictor, Predictor, TorchPredictor
 from service.model_folder.files import load_manifest
 from service.model_folder.manifest import MODEL_NAME, ModelManifest
+from service.model_folder.maps import LabelsMap
 from service.model_folder.operating_point import operating_point
 from service.model_folder.resize import plan_scaled
 

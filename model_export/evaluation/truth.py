@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from service.model_folder.maps import LabelsMap
-
 from model_export.common.errors import FixableError
 from model_export.common.sizes import WORKING_PIXELS
 from model_export.data.classes import NYU40
@@ -16,6 +14,7 @@ from model_export.data.loader import Samples
 from model_export.data.nyuv2 import open_split
 from model_export.export.about import NYUV2
 from model_export.measures.classes import MIOU
+from service.model_folder.maps import LabelsMap
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from model_export.report.classes import worst_images
 from model_export.report.colours import Floats, Pixels
 from model_export.report.samples import Results
 from service.model_folder.files import load_manifest
-from service.model_folder.geometry import fit, plan_sampling, resample_nearest
+from service.model_folder.geometry import feed, plan_sampling, resample_nearest
 from service.model_folder.manifest import MODEL_NAME, ModelManifest
 from service.model_folder.operating_point import operating_point
 
@@ -59,9 +59,9 @@ class Painter:
     def maps(self, image: Pixels, budget: float) -> Pictured:
         """Of an image [H, W, 3], served as the service would."""
         served = operating_point(self.manifest, budget, *image.shape[:2])
-        outputs = self._predict(fit(image, served.fit)[0], served.network_budget)
-        maps = full_size(outputs, served.fit, served.scale)
-        sampling = plan_sampling(served.fit, "input", OUTPUT_STRIDE)
+        outputs = self._predict(feed(image, served.resize)[0], served.network_budget)
+        maps = full_size(outputs, served.resize, served.scale)
+        sampling = plan_sampling(served.resize, "input", OUTPUT_STRIDE)
         return Pictured(
             labels=maps["semantics"],
             depth=maps["depth"],
