@@ -1,4 +1,4 @@
-"""The page's part that sets the talk's own tables beside ours."""
+"""The page's part that sets the tables of the talk on pixel-wise attentional gating beside ours."""
 
 from __future__ import annotations
 
@@ -7,19 +7,20 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from model_export.measures.figure import Figure
 from model_export.report.front import networks_table
-from model_export.report.markdown import ALL, MAIN, NONE, Figure, heading, table
+from model_export.report.markdown import MAIN, MIOU40, NONE, PIXEL_ACCURACY, gain, heading, number, table
 from model_export.report.samples import Curve, Results, Sample
 from model_export.report.study import Kind
 
-TALK = Path(__file__).with_name("talk.json")
-SAME_TASKS = {
-    "semantics": (ALL[0], ALL[2]),
-    "depth": tuple(Figure(f"delta{k}_aligned", f"δ{k} aligned, %") for k in (1, 2, 3)),
+PUBLISHED = Path(__file__).with_name("published.json")
+FIGURES = {
+    "semantics": (MIOU40, PIXEL_ACCURACY),
+    "depth": tuple(Figure(f"delta{k}_aligned", title=f"δ{k} aligned, %") for k in (1, 2, 3)),
     "normals": (
-        Figure("normal_mean_degrees", "mean, °", 1.0, 1),
+        Figure("normal_mean_degrees", title="mean, °", factor=1.0),
         *(
-            Figure(f"normal_within_{end}", f"< {end.replace('_', '.')}°, %")
+            Figure(f"normal_within_{end}", title=f"< {end.replace('_', '.')}°, %")
             for end in ("11_25", "22_5", "30")
         ),
     ),
@@ -44,7 +45,7 @@ says something, never the distance between the two origins:
 
 def sections(results: Results) -> Iterator[str]:
     """Headings, texts and tables."""
-    talk = json.loads(TALK.read_text(encoding="utf-8"))
+    published = json.loads(PUBLISHED.read_text(encoding="utf-8"))
     multipool = results.of_kind("multipool")
     yield heading(2, "MultiPool, and one network per ratio")
     yield networks_table(multipool)
@@ -52,19 +53,19 @@ def sections(results: Results) -> Iterator[str]:
     yield table(["network", *(figure.title for figure in MAIN)], _against_first(multipool))
     yield from _ratios(results)
     yield heading(2, "The talk's tables beside ours")
-    yield f"Source: {talk['source']}.\n"
+    yield f"Source: {published['source']}.\n"
     yield PROTOCOLS
-    for name, figures in SAME_TASKS.items():
+    for name, figures in FIGURES.items():
         yield heading(3, f"MultiPool: {name}")
-        yield table(["network", *talk[name]["columns"]], _same_task(talk[name], figures, multipool))
+        yield table(["network", *published[name]["columns"]], _same_task(published[name], figures, multipool))
     yield heading(3, "Parsimony")
-    yield table(["talk", *talk["parsimony"]["columns"]], _plain_rows(talk["parsimony"]))
+    yield table(["talk", *published["parsimony"]["columns"]], _plain_rows(published["parsimony"]))
     yield from _parsimony(results)
 
 
 def _against_first(samples: list[Sample]) -> Iterator[list[str]]:
     for sample in samples[1:]:
-        gains = [figure.gain(sample.measured, samples[0].measured) for figure in MAIN]
+        gains = [gain(figure, sample.measured, samples[0].measured) for figure in MAIN]
         yield [sample.entry.title, *gains]
 
 
@@ -83,7 +84,7 @@ def _ratios(results: Results) -> Iterator[str]:
     for sample in ratios:
         one = curve.at(sample.gmacs)
         rows.append(
-            [sample.entry.title, *(NONE if one is None else f.gain(one, sample.measured) for f in MAIN)]
+            [sample.entry.title, *(NONE if one is None else gain(f, one, sample.measured) for f in MAIN)]
         )
     yield table(["than", *(figure.title for figure in MAIN)], rows)
 
@@ -97,7 +98,7 @@ def _same_task(part: dict[str, Any], figures: tuple[Figure, ...], ours: list[Sam
     for name, *values in _plain_rows(part):
         yield [f"talk: {name}", *values]
     for sample in ours:
-        values = [figure.number(sample.content["figures"][figure.name]) for figure in figures]
+        values = [number(figure, sample.content["figures"][figure.name]) for figure in figures]
         yield [f"ours: {sample.entry.title}", *values]
 
 
@@ -105,13 +106,13 @@ def _parsimony(results: Results) -> Iterator[str]:
     yield "Ours, at the share of multiply-adds of the network's own:\n"
     kinds: tuple[Kind, ...] = ("truncated", "layer_skip", "identity_skip", "gates", "budgeted")
     ours = [sample for kind in kinds for sample in results.of_kind(kind)]
-    iou, accuracy = SAME_TASKS["semantics"]
+    iou, accuracy = FIGURES["semantics"]
     rows = (
         [
             each.label,
             f"{each.gmacs:.2f}",
             f"{100 * each.share:.1f}",
-            *(figure.number(each.content["figures"][figure.name]) for figure in (iou, accuracy)),
+            *(number(figure, each.content["figures"][figure.name]) for figure in (iou, accuracy)),
         ]
         for each in ours
     )

@@ -10,12 +10,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from model_export.common.sizes import REFERENCE_SIZE
 from model_export.networks.gates import BlockGate, LayerGate
 from model_export.networks.layers import PerforatedConv2d
 from model_export.networks.parser import DenseParser
 from model_export.networks.pooling import MultiPool
-
-REFERENCE_SIZE = (480, 640)
 
 
 @dataclass(frozen=True)

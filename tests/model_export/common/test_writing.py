@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from model_export import writing
-from model_export.writing import put_back, replacing, replacing_folder, write_text
+from model_export.common import writing
+from model_export.common.writing import put_back, replacing, replacing_folder, write_text
 from service.model_folder.files import model_folders, read_model
 from tests.service.tiny_model import write_model
 

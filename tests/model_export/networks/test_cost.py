@@ -7,8 +7,8 @@ import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from model_export.evaluation.cost import LayerCost, NetworkCost, count
 from model_export.networks.build import build
+from model_export.networks.cost import LayerCost, NetworkCost, count
 from model_export.networks.parser import DenseParser
 
 

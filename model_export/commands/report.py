@@ -1,4 +1,4 @@
-"""The command `python -m model_export report`: the page, its plots and galleries."""
+"""The command `report`: the page, its plots and galleries."""
 
 from __future__ import annotations
 

@@ -11,8 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model_export.data.sample import Sample
-from model_export.evaluation.contribution import Targets
-from model_export.evaluation.metrics import figures_of, iou_per_class, merge_classes, stacked
+from model_export.evaluation.evaluate import Targets
+from model_export.evaluation.statistics import figures_of, stacked
+from model_export.measures.classes import iou_per_class, merge_classes
+from model_export.measures.probability import ProbabilityMeasure
 
 
 def sample_of(labels=None, depth=None, normals=None, *, metric=True, shape=None):
@@ -30,11 +32,12 @@ def sample_of(labels=None, depth=None, normals=None, *, metric=True, shape=None)
 
 def compare(sample, labels=None, depth=None, normals=None, classes=40):
     shape = sample.labels.shape
-    return Targets(sample, classes).compare(
-        np.zeros(shape, np.uint8) if labels is None else np.array(labels, np.uint8),
-        np.ones(shape, np.float32) if depth is None else np.array(depth, np.float32),
-        np.ones((*shape, 3), np.float32) if normals is None else np.array(normals, np.float32),
-    )
+    maps = {
+        "semantics": np.zeros(shape, np.uint8) if labels is None else np.array(labels, np.uint8),
+        "depth": np.ones(shape, np.float32) if depth is None else np.array(depth, np.float32),
+        "normals": np.ones((*shape, 3), np.float32) if normals is None else np.array(normals, np.float32),
+    }
+    return Targets(sample, classes).compare(maps)
 
 
 def compared(sample, **maps):
@@ -57,7 +60,7 @@ def test_iou_by_hand() -> None:
 def test_classes_absent_from_the_truth_are_left_out_of_the_mean_but_their_false_hits_cost() -> None:
     statistics = compare(sample_of([[0, 0]]), [[0, 2]], classes=3)
     assert figures_of(stacked([statistics]))["miou3"] == pytest.approx(0.5)
-    assert np.isnan(iou_per_class(statistics.confusion)[1:]).all()
+    assert np.isnan(iou_per_class(statistics.sums["confusion"])[1:]).all()
 
 
 def test_nothing_to_compare_with_gives_nan() -> None:
@@ -71,7 +74,7 @@ def test_ids_out_of_range_and_other_shapes_are_refused() -> None:
     with pytest.raises(ValueError, match=r"predicted label goes beyond 0\.\.1"):
         compare(sample_of([[0]]), [[2]], classes=2)
     with pytest.raises(ValueError, match=r"predicted label goes beyond 0\.\.1"):
-        Targets(sample_of([[0]]), 2).compare(np.array([[-1]]), np.ones((1, 1)), np.ones((1, 1, 3)))
+        Targets(sample_of([[0]]), 2).compare({"semantics": np.array([[-1]])})
     with pytest.raises(ValueError, match="are not"):
         compare(sample_of([[0]]), [[0, 0]])
     with pytest.raises(ValueError, match="are not"):
@@ -86,8 +89,8 @@ def test_confusion_counts_pixels_and_merging_classes_is_merging_labels(seed: int
     rng = np.random.default_rng(seed)
     mapping = np.array([1, 0, 1, 2, 0], np.uint8)
     truth, prediction = rng.integers(0, 5, (2, 5, 10), np.uint8)
-    fine = compare(sample_of(truth), prediction, classes=5).confusion
-    coarse = compare(sample_of(mapping[truth]), mapping[prediction], classes=3).confusion
+    fine = compare(sample_of(truth), prediction, classes=5).sums["confusion"]
+    coarse = compare(sample_of(mapping[truth]), mapping[prediction], classes=3).sums["confusion"]
     assert all(fine[t, p] == ((truth == t) & (prediction == p)).sum() for t, p in product(range(5), repeat=2))
     assert np.array_equal(merge_classes(fine, mapping.tolist()), coarse)
 
@@ -182,3 +185,38 @@ def test_figures_of_images_together_are_those_of_their_pixels_together(seed: int
     ]
     whole = figures_of(compared(sample_of(truth, normals=normals), labels=prediction))
     assert figures_of(stacked(parts)) == pytest.approx(whole, nan_ok=True)
+
+
+def of_probability(target, given) -> dict[str, float]:
+    measure = ProbabilityMeasure("made")
+    compare = measure.prepared(np.array(target), classes=0, metric=False)
+    return {name: float(value) for name, value in measure.values(compare(np.array(given))).items()}
+
+
+def test_probabilities_by_hand() -> None:
+    # Thresholds .9, .6 and .3 find 1 of 1, 1 of 2 and 2 of 3; the last pixel is not known.
+    result = of_probability([[1, 0, 1, -1]], [[0.905, 0.605, 0.305, 1.0]])
+    assert result["made_best_f1"] == pytest.approx(4 / 5)
+    assert result["made_average_precision"] == pytest.approx(1 / 2 + 2 / 3 / 2)
+
+
+@settings(deadline=None)
+@given(st.integers(0, 2**32 - 1))
+def test_the_best_f1_is_that_of_some_threshold(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    target, given = rng.integers(-1, 2, (8, 9)), rng.random((8, 9)).astype(np.float32)
+    target[0, :2] = 0, 1
+    scores = []
+    for threshold in range(100):
+        found, truth = (given * 100).astype(int) >= threshold, target == 1
+        hits = (found & truth).sum()
+        scores.append(2 * hits / (hits + (found & (target == 0)).sum() + truth.sum()))
+    result = of_probability(target, given)
+    assert result["made_best_f1"] == pytest.approx(max(scores))
+    assert 0 < result["made_average_precision"] <= 1
+
+
+def test_perfect_and_absent_probabilities() -> None:
+    target = np.array([[1, 0], [0, 1]])
+    assert of_probability(target, target.astype(float)) == {"made_best_f1": 1, "made_average_precision": 1}
+    assert all(math.isnan(value) for value in of_probability(-target - 1, target * 0.5).values())

@@ -1,4 +1,4 @@
-"""The command `python -m model_export evaluate`: a network's figures at budgets and points."""
+"""The command `evaluate`: a network's figures at budgets and points."""
 
 from __future__ import annotations
 
@@ -7,30 +7,26 @@ import datetime
 import hashlib
 import math
 import os
-import shlex
-import sys
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
+from model_export.common.errors import FixableError
+from model_export.common.provenance import commit, machine, portable_command_line
 from model_export.data.nyuv2 import SPLITS
-from model_export.errors import FixableError
 from model_export.evaluation import stored
 from model_export.evaluation.bootstrap import interval, resampled_figures
 from model_export.evaluation.evaluate import Evaluation, evaluate
 from model_export.evaluation.points import Point
+from model_export.evaluation.statistics import with_intervals
 from model_export.evaluation.subject import Subject, of_checkpoint, of_model
-from model_export.evaluation.truth import MIOU, Truth, nyuv2, own
+from model_export.evaluation.truth import Truth, nyuv2, own
 from model_export.export import export
 from model_export.export.budget_table import BudgetTable
-from model_export.export.history import machine
-from model_export.training.train import commit
+from model_export.networks.tasks import figures
 
 BUDGETS = (0.4, 0.5, 0.6, 0.7, 0.85, 1.0)
-PRINTED = (MIOU, "miou40", "miou13", "pixel_accuracy", "delta1", "delta1_aligned", "normal_mean_degrees")
-WITH_INTERVAL = ("delta1", "delta1_aligned")
-"""Figures whose intervals go into the manifest beside mean IoU's, as NAME_low and NAME_high."""
 PHOTOGRAPHS = "photographs"
 
 
@@ -50,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="with --model: folder of images in place of a split; --split names it",
     )
     parser.add_argument("--labels", type=Path, help="folder of NAME.png for them: class ids, 8 bits a pixel")
-    parser.add_argument("--budgets", type=float, nargs="+", help="as asked of the service")
+    parser.add_argument("--budgets", type=float, nargs="+", help="as requested from the service")
     parser.add_argument(
         "--points", type=Point.parse, nargs="+", default=[], metavar="SCALE:BUDGET",
         help="further points: the image's scale per side, and the budget that the graph is fed",
@@ -61,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Evaluates, prints a table, and writes what was asked for."""
+    """Evaluates, prints a table, and writes what the options say."""
     budgets = arguments.budgets or ([] if arguments.points else BUDGETS)
     subject = _subject(arguments)
     requests = {budget: subject.point(budget) for budget in budgets}
@@ -80,17 +76,16 @@ def run(arguments: argparse.Namespace) -> None:
         content = stored.described(evaluation, costs, about)
         print(stored.save(arguments.output, about["name"], evaluation, content))
     if arguments.model and requests and not arguments.no_native:
-        figures = {
-            budget: truth.named(with_intervals(evaluation, point)) for budget, point in requests.items()
-        }
-        export.add_metrics(arguments.model, truth.split, figures, truth.protocol)
+        measured = {budget: truth.named(_figures(evaluation, point)) for budget, point in requests.items()}
+        export.add_metrics(arguments.model, truth.split, measured, truth.protocol)
 
 
-def with_intervals(evaluation: Evaluation, point: Point) -> dict[str, float]:
-    """The point's figures, and of mean IoU and WITH_INTERVAL also NAME_low and NAME_high."""
+def _figures(evaluation: Evaluation, point: Point) -> dict[str, float]:
+    """The point's figures as a manifest has them: of some there are also NAME_low and NAME_high."""
     values = evaluation.figures(point)
-    resamples = resampled_figures(evaluation.at(point))
-    for name in (f"miou{evaluation.statistics.confusion.shape[-1]}", *WITH_INTERVAL):
+    statistics = evaluation.at(point)
+    resamples = resampled_figures(statistics)
+    for name in with_intervals(statistics):
         values[f"{name}_low"], values[f"{name}_high"] = interval(resamples[name])
     return values
 
@@ -100,7 +95,7 @@ def _truth(arguments: argparse.Namespace, subject: Subject) -> Truth:
         return nyuv2(arguments.split or "val", subject.classes)
     if not (arguments.photographs and arguments.labels and arguments.model):
         raise FixableError("--photographs, --labels and --model go together")
-    return own(arguments.photographs, arguments.labels, arguments.split or PHOTOGRAPHS, subject.semantics)
+    return own(arguments.photographs, arguments.labels, arguments.split or PHOTOGRAPHS, subject.labels)
 
 
 def _subject(arguments: argparse.Namespace) -> Subject:
@@ -122,7 +117,7 @@ def _about(arguments: argparse.Namespace, subject: Subject, truth: Truth) -> dic
         "protocol": truth.protocol,
         "classes": list(truth.classes),
         "commit": commit(),
-        "command": _command(),
+        "command": portable_command_line(),
         "machine": machine(),
         "date": datetime.datetime.now(tz=datetime.UTC).isoformat(timespec="seconds"),
     }
@@ -137,16 +132,11 @@ def _runtime(arguments: argparse.Namespace) -> str:
     return f"ONNX Runtime, native library, {precision}"
 
 
-def _command() -> str:
-    """The command as typed, with absolute paths cut to what would be below the repository's root."""
-    words = [str(Path(*Path(word).parts[-2:])) if Path(word).is_absolute() else word for word in sys.argv[1:]]
-    return shlex.join(["python", "-m", "model_export", *words])
-
-
 def _print(evaluation: Evaluation, costs: dict[Point, stored.Cost], truth: Truth) -> None:
-    figures = {point: truth.named(evaluation.figures(point)) for point in evaluation.points}
-    names = [name for name in PRINTED if any(math.isfinite(f.get(name, math.nan)) for f in figures.values())]
+    measured = {point: truth.named(evaluation.figures(point)) for point in evaluation.points}
+    names = [figure.name for figure in figures("printed")]
+    names = [name for name in names if any(math.isfinite(m.get(name, math.nan)) for m in measured.values())]
     tqdm.write(f"{'point':>16}{'share':>8}" + "".join(f"{name[:14]:>16}" for name in names))
     for point in evaluation.points:
-        row = "".join(f"{figures[point][name]:16.4f}" for name in names)
+        row = "".join(f"{measured[point][name]:16.4f}" for name in names)
         print(f"{point!s:>16}{costs[point].share:8.4f}{row}")

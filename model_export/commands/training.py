@@ -1,4 +1,4 @@
-"""The commands `train`, `pseudo-label` and `learn-gates` of python -m model_export."""
+"""The commands `train`, `pseudo-label` and `learn-gates`."""
 
 from __future__ import annotations
 
@@ -7,19 +7,20 @@ from pathlib import Path
 
 import numpy as np
 
-from model_export.config import PRESETS
 from model_export.data.class_shares import class_shares
 from model_export.data.nyuv2 import open_split
-from model_export.evaluation.evaluate import TorchPredictor, evaluate
+from model_export.evaluation.evaluate import evaluate
 from model_export.evaluation.points import Point
 from model_export.export.exportable import ExportableParser
+from model_export.export.predictors import TorchPredictor
 from model_export.networks.parser import DenseParser
+from model_export.networks.tasks import figures
 from model_export.training import gates, train
+from model_export.training.config import PRESETS
 from model_export.training.pseudo_labels import write_pseudo_labels
 from model_export.training.saved import load_network
 
 VALIDATION_BUDGETS = (0.5, 1.0)
-REPORTED = ("miou40", "pixel_accuracy", "delta1_aligned", "normal_mean_degrees")
 
 
 def add_train(parser: argparse.ArgumentParser) -> None:
@@ -65,8 +66,13 @@ def _validate(network: DenseParser) -> dict[str, float]:
     predictor = TorchPredictor(ExportableParser(network))
     points = [Point(1.0, budget) for budget in VALIDATION_BUDGETS]
     result = evaluate(predictor, open_split("val"), points, progress=False)
-    figures = {point.budget: result.figures(point) for point in points}
-    return {f"{name}@{budget:g}": figures[budget][name] for budget in figures for name in REPORTED}
+    return {
+        f"{figure.name}@{point.budget:g}": values[figure.name]
+        for point in points
+        for values in [result.figures(point)]
+        for figure in figures("validated")
+        if figure.name in values
+    }
 
 
 def _pseudo_label(arguments: argparse.Namespace) -> None:

@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from typing import Any
 
+from model_export.networks.tasks import loss_weights
+
 
 @dataclass(frozen=True)
 class View:
@@ -42,11 +44,6 @@ FEW_WHOLE_IMAGES = (
     View((320, 416), (0.55, 1.1), 2, 2),
     View((256, 320), (0.42, 0.85), 3, 3),
 )
-
-LOSS_WEIGHTS = {
-    "semantics": 1.0, "depth": 0.5, "normals": 0.5, "gates": 0.01,
-    "distil_semantics": 0.5, "distil_depth": 0.5, "distil_normals": 0.5,
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -94,7 +91,7 @@ class TrainingConfig:
     frozen_depthwise: bool = False
     ratio_floor: float = 0.25
     fixed_ratio: float | None = None
-    loss_weights: Mapping[str, float] = field(default_factory=lambda: dict(LOSS_WEIGHTS))
+    loss_weights: Mapping[str, float] = field(default_factory=loss_weights)
     average_decay: float = 0.995
     freeze_all_statistics: bool = False
     seed: int = 777
@@ -113,7 +110,7 @@ def lite0_dense() -> TrainingConfig:
     """Stage 1: every pixel computed, MultiPool as a weighted average."""
     return TrainingConfig(
         steps=5400, frozen_stages=2, frozen_depthwise=True, views=WHOLE_IMAGES, class_balance=0.4,
-        average_decay=0.998, loss_weights=LOSS_WEIGHTS | {"depth": 0.8, "normals": 0.6},
+        average_decay=0.998, loss_weights=loss_weights(depth=0.8, normals=0.6),
     )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""The comparison behind the report: every network of it is trained, exported and evaluated by one command.
+"""The command `study`: trains, exports and evaluates every network of the comparison behind the report.
 
 `python -m model_export study --dense runs/dense/checkpoint.pt --root runs/study` goes on where it stopped.
 """
@@ -25,8 +25,8 @@ class Contender:
         name: of its folder and files.
         preset: its second stage.
         points: (scale, budget) at which it is evaluated; a budget given to a network without gates is 1.
-        served: it is the network of the knob: its budget is allocated to its gates, the image's scale at each
-            budget is chosen on val, and it is evaluated at SERVED_BUDGETS too.
+        served: it is the budgeted network of the report: its budget is allocated to its gates, the image's
+            scale at each budget is chosen on val, and it is evaluated at SERVED_BUDGETS too.
     """
 
     name: str
