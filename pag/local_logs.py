@@ -9,6 +9,8 @@ from typing import Any
 
 import structlog
 
+from service.telemetry.logs import StderrHandler
+
 
 def only_troubles() -> None:
     """Send the service's warnings and errors to standard error; leave logs alone that are set up."""
@@ -23,7 +25,7 @@ def only_troubles() -> None:
     logger = logging.getLogger("service")
     logger.setLevel(logging.WARNING)
     logger.propagate = False
-    logger.handlers = [logging.StreamHandler(sys.stderr)]
+    logger.handlers = [StderrHandler()]
     # A failure at the start becomes one exception here; uvicorn would print its whole traceback too.
     logging.getLogger("uvicorn").setLevel(logging.CRITICAL)
 
