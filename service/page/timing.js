@@ -1,4 +1,4 @@
-/** What an answer took: time per stage, the share of multiply-adds, and the budget with its reason. */
+/** The card with what an answer took: time per stage, the share of multiply-adds, and the budget with its reason. */
 
 import { budgetText, byId, duration, make, percent } from "./elements.js";
 
@@ -18,14 +18,14 @@ export function mountTiming(state) {
 
 /** Why the budget used is what it is, in a sentence; `steps` are shares that the model is known to spend. */
 export function reasonText({ requested, used, share, reason }, { deadline_ms: deadline } = {}, steps = []) {
-  const [asked, got] = [budgetText(requested), budgetText(used)];
+  const [wanted, got] = [budgetText(requested), budgetText(used)];
   const sentences = {
-    client: `As asked: ${asked}.`,
+    client: `As asked: ${wanted}.`,
     default: `${got}, the default: none was asked for.`,
-    floor: `Raised from ${asked} to ${got}, the least that this model serves for this image.`,
+    floor: `Raised from ${wanted} to ${got}, the least that this model serves for this image.`,
     brownout:
-      `Lowered from ${asked} to ${got}: many ask at once, so each gets less (brown-out). A least budget opts out.`,
-    deadline: `Lowered from ${asked} to ${got} to meet the deadline of ${deadline} ms.`,
+      `Lowered from ${wanted} to ${got}: many ask at once, so each gets less (brown-out). A least budget opts out.`,
+    deadline: `Lowered from ${wanted} to ${got} to meet the deadline of ${deadline} ms.`,
   };
   const said = sentences[reason] ?? `${got} (${reason}).`;
   if (share >= used - STEP) return said;

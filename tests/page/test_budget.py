@@ -1,4 +1,4 @@
-"""The knob: what the slider asks for, what was spent and why, and where that is on the model's curve."""
+"""The budget: what the slider requests, what was spent and why, and where that is on the model's curve."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from tests.service.tiny_model import write_model
 
 def test_the_answer_is_accounted_for(page: Page, server: httpx.Client) -> None:
     visit(page, server)
-    with page.expect_response(lambda response: "budget=0.5&" in response.url) as caught:
-        choose_budget(page, "0.5")
+    with page.expect_response(lambda response: "budget=0.6&" in response.url) as caught:
+        choose_budget(page, "0.6")
     headers = caught.value.headers
-    expect(page.locator("#budget-value")).to_have_text("0.50")
+    expect(page.locator("#budget-value")).to_have_text("0.60")
     expect(page.locator("#share")).to_have_text(f"{100 * float(headers['pag-share']):.0f} %")
     expect(page.locator("#reason")).to_contain_text("As asked")
     stages = dict(part.split(";dur=") for part in headers["server-timing"].split(", "))
@@ -57,7 +57,7 @@ def take_hold(page: Page) -> tuple[Locator, Callable[[float], None]]:
 def test_a_slider_that_is_dragged_aborts_what_is_stale_and_slow_and_ends_on_its_last_value(
     page: Page, slow: httpx.Client
 ) -> None:
-    visit(page, slow)
+    visit(page, slow, budget="1")
     slider, move = take_hold(page)
     with crowded(slow):
         for step in range(16):
@@ -90,7 +90,7 @@ def test_values_passed_over_quickly_are_never_asked_for(page: Page, server: http
 
 
 def test_maps_follow_a_slider_that_is_dragged_one_request_at_a_time(page: Page, server: httpx.Client) -> None:
-    visit(page, server)
+    visit(page, server, budget="1")
     slider, move = take_hold(page)
     budgets = set()
     for step in range(30):
@@ -116,7 +116,7 @@ def test_a_deadline_is_passed_on_and_one_too_short_explained(page: Page, server:
 
 
 def test_the_curve_shows_every_row_and_where_this_answer_stands(page: Page, server: httpx.Client) -> None:
-    visit(page, server)
+    visit(page, server, budget="1")
     rows = default_model(server)["metrics"]["splits"]["test"]
     curve = page.locator("#curve")
     assert curve.locator("circle[data-budget]").count() == len(rows)
@@ -130,11 +130,10 @@ def test_the_curve_shows_every_row_and_where_this_answer_stands(page: Page, serv
     assert f"{row[metric]:.3g}" in (curve.text_content() or "")
 
 
-def test_the_curve_can_show_other_metrics(page: Page, server: httpx.Client) -> None:
-    visit(page, server)
-    curve = page.locator("#curve")
-    for metric, title, tick in (("delta1_aligned", "Depth", "0."), ("normal_mean_degrees", "Normals", "°")):
-        page.locator("#curve-metric").select_option(metric)
+def test_the_curve_can_show_other_metrics(shown: Page) -> None:
+    curve = shown.locator("#curve")
+    for metric, title, tick in (("delta1_aligned", "Distances", "0."), ("normal_mean_degrees", "Angles", "°")):
+        shown.locator("#curve-metric").select_option(metric)
         expect(curve.locator("title").first).to_contain_text(title)
         assert tick in (curve.text_content() or "")
 

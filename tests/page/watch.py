@@ -27,6 +27,11 @@ class Watch:
         context.on("requestfailed", self._failed)
         context.on("response", self._response)
 
+    def assert_clean(self) -> None:
+        """Nothing was complained of, and no other host asked."""
+        assert self.complaints == []
+        assert self.hosts() <= {"127.0.0.1"}
+
     def hosts(self) -> set[str | None]:
         """Every host that was asked for anything; that of blobs is none."""
         return {urlsplit(request.url).hostname for request in self.requests} - {None}
