@@ -41,7 +41,7 @@ def draw_shares(axes: Axes, manifest: ModelManifest) -> None:
     points = [operating_point(manifest, budget, *manifest.multiply_adds.reference_size) for budget in CURVE]
     whole = manifest.multiply_adds
     always = whole.always / whole.total / math.prod(whole.reference_size)
-    floors = np.array([always * math.prod(point.fit.padded) for point in points])
+    floors = np.array([always * math.prod(point.resize.padded) for point in points])
     shares = np.array([point.share for point in points])
     axes.fill_between(CURVE, 0, floors, color="0.35", label="always computed")
     axes.fill_between(CURVE, floors, shares, color="#d98c21", label="computed where gates chose")

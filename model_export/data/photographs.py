@@ -11,7 +11,7 @@ import numpy.typing as npt
 from model_export.data.sample import VOID, Sample
 from model_export.errors import FixableError
 from model_export.networks.parser import SIZE_MULTIPLE
-from service.model_folder.resize import plan_fit
+from service.model_folder.resize import plan_resize
 
 WORKING_PIXELS = 480 * 640
 
@@ -69,7 +69,7 @@ def read_image(path: Path) -> Image:
 
 def working_size(height: int, width: int) -> tuple[int, int]:
     """Height and width at which an image is worked on; neither below SIZE_MULTIPLE."""
-    fed = plan_fit(height, width, WORKING_PIXELS, SIZE_MULTIPLE).fed
+    fed = plan_resize(height, width, WORKING_PIXELS, SIZE_MULTIPLE).fed
     grown = max(1.0, SIZE_MULTIPLE / min(fed))
     return round(fed[0] * grown), round(fed[1] * grown)
 

@@ -46,14 +46,14 @@ class Point:
 
 
 @dataclass(frozen=True)
-class Fit(resize.Fit):
+class Fit(resize.ResizePlan):
     """Sizes (height, width) of an image: its own, as fed, and as fed with padding."""
 
     @classmethod
     def of(cls, source: tuple[int, int], scale: float, multiple: int) -> Fit:
         """At `scale` of its size per side, padded to multiples."""
         working_pixels = multiple * max(source) ** 2  # so many that the image's own size is its working size
-        plan = resize.plan_fit(*source, working_pixels, multiple, scale)
+        plan = resize.plan_resize(*source, working_pixels, multiple, scale)
         return cls(plan.source, plan.fed, plan.padded)
 
     def feed(self, image: Image) -> Image:

@@ -17,7 +17,8 @@ from model_export.export.budget_table import BudgetTable
 from model_export.export.exportable import ExportableParser
 from model_export.networks.parser import SIZE_MULTIPLE
 from service.model_folder.files import load_manifest
-from service.model_folder.manifest import MODEL_NAME, ModelManifest, SemanticsTask
+from service.model_folder.manifest import MODEL_NAME, ModelManifest
+from service.model_folder.maps import LabelsMap
 from service.model_folder.operating_point import operating_point
 
 
@@ -41,14 +42,15 @@ class Subject:
     point: Callable[[float], Point]
     cost: Callable[[Point], stored.Cost]
     classes: int
-    semantics: SemanticsTask | None = None
+    semantics: LabelsMap | None = None
 
 
 def of_model(folder: Path, *, native: bool) -> Subject:
     """An exported model, in ONNX Runtime."""
     manifest = load_manifest(folder)
     predictor = OnnxPredictor(folder / MODEL_NAME, native=native)
-    multiple, semantics = manifest.input.size_multiple, manifest.tasks.semantics
+    multiple = manifest.input.size_multiple
+    semantics = next((entry for entry in manifest.maps if isinstance(entry, LabelsMap)), None)
     return Subject(
         manifest.name, folder / MODEL_NAME, predictor, multiple,
         lambda budget: _served_at(manifest, budget), lambda point: _manifest_cost(manifest, point),

@@ -13,7 +13,7 @@ from model_export.data.nyuv2 import open_split
 from model_export.data.photographs import WORKING_PIXELS
 from model_export.errors import FixableError
 from model_export.export.about import NYUV2
-from service.model_folder.manifest import SemanticsTask
+from service.model_folder.maps import LabelsMap
 
 MIOU = "miou"
 """Of own classes, however many: miou40 and miou13 are those of NYUv2."""
@@ -64,7 +64,7 @@ def nyuv2(split: str, classes: int) -> Truth:
     return Truth(open_split(split), split, NYU40, NYUV2.protocol)
 
 
-def own(photographs: Path, labels: Path, split: str, task: SemanticsTask | None) -> Truth:
+def own(photographs: Path, labels: Path, split: str, task: LabelsMap | None) -> Truth:
     """Photographs and labels of a model's own classes.
 
     Raises:

@@ -42,7 +42,7 @@ def _facts(manifest: ModelManifest) -> list[str]:
     ]  # fmt: skip
     trained = ", ".join(part for part in known if part) or "elsewhere: no log came with the checkpoint"
     return [
-        f"Tasks: {', '.join(manifest.tasks.names())}",
+        f"Maps: {', '.join(manifest.default_map_names())}",
         f"Multiply-adds at {height}x{width}: {cost.total / 1e9:.2f} G, {cost.always / 1e9:.2f} G of them "
         f"always spent; budget floor {manifest.budget.floor:.3f}",
         f"Training {trained}",

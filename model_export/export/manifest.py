@@ -41,7 +41,7 @@ def document(
     """The manifest as plain values; files are those of the folder that it vouches for."""
     height, width = REFERENCE_SIZE
     return {
-        "schema_version": 1,
+        "schema_version": 2,
         "name": identity.name,
         "version": identity.version,
         "description": identity.description or about.description or described(exportable.network),
@@ -59,8 +59,10 @@ def document(
             "total": exportable.cost.total,
             "always": exportable.cost.always,
         },
-        "tasks": {task: _task(task, about) for task in exportable.network.heads.tasks},
-        "computed_output": "computed",
+        "maps": [
+            *(_map(task, about) for task in exportable.network.heads.tasks),
+            {"name": "computed", "kind": "share", "output": "computed", "stride": OUTPUT_STRIDE},
+        ],
         "metrics": {"protocol": about.protocol, "splits": {}},
         "training": training,
         "licence": {"weights": about.licence, "data_terms": about.data_terms},
@@ -87,12 +89,13 @@ def _budget(exportable: ExportableParser, scales: Sequence[tuple[float, float]])
     }
 
 
-def _task(task: str, about: About) -> dict[str, Any]:
+def _map(task: str, about: About) -> dict[str, Any]:
     says: dict[str, dict[str, Any]] = {
         "semantics": {
-            "classes": about.entries(), "void": about.void, "labels_model": LABELS_MODEL_NAME,
+            "kind": "labels", "classes": about.entries(), "void": about.void,
+            "labels_model": LABELS_MODEL_NAME,
         },
-        "depth": {"unit": "metre", "kind": "metric", "range": list(DEPTH_RANGE_METRES)},
-        "normals": {"frame": "x right, y down, z towards the camera"},
+        "depth": {"kind": "metric", "unit": "metre", "range": list(DEPTH_RANGE_METRES)},
+        "normals": {"kind": "vectors", "frame": "x right, y down, z towards the camera"},
     }  # fmt: skip
-    return {"output": TASK_OUTPUTS[task], "stride": OUTPUT_STRIDE, **says[task]}
+    return {"name": task, "output": TASK_OUTPUTS[task], "stride": OUTPUT_STRIDE, **says[task]}

@@ -57,7 +57,8 @@ class Painter:
     def maps(self, image: Pixels, budget: float) -> Maps:
         """Of an image [H, W, 3], served as the service would."""
         served = operating_point(self.manifest, budget, *image.shape[:2])
-        fit = Fit(served.fit.source, served.fit.fed, served.fit.padded)
+        resized = served.resize
+        fit = Fit(resized.source, resized.fed, resized.padded)
         values = self._predict(fit.feed(image), served.network_budget)
         depth, normals = of_scaled_camera(values["depth"], values["normals"], served.scale)
         return Maps(

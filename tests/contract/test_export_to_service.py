@@ -133,11 +133,11 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_network_of_own_classes_and_one_task_is_served_as_such(own: Path) -> None:
     with serving(weights=own / "weights", threads=1) as client:
-        tasks = client.get("/models").json()["models"][0]["tasks"]
-        assert [entry["name"] for entry in tasks["semantics"]["classes"]] == list(NAMES)
-        assert not tasks.get("depth") and not tasks.get("normals")
+        maps = client.get("/models").json()["models"][0]["maps"]
+        assert [entry["name"] for entry in maps[0]["classes"]] == list(NAMES)
+        assert [entry["name"] for entry in maps] == ["semantics", "computed"]
         answer = parse(client, 1.0)
-        refused = client.post("/parse", content=encoded(PHOTO), params={"tasks": "depth"})
+        refused = client.post("/parse", content=encoded(PHOTO), params={"maps": "depth"})
         meta = client.post("/parse", content=encoded(PHOTO), params={"budget": 0.6}).json()
         overlay = client.post(
             "/parse", content=encoded(PHOTO), params={"output": "overlay"}, headers={"Accept": "image/png"}

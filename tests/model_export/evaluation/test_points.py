@@ -11,6 +11,7 @@ from model_export.evaluation.evaluate import of_scaled_camera
 from model_export.evaluation.labels import interpolated_labels, upsampled_labels
 from model_export.evaluation.points import Fit, Point
 from service.model_folder import geometry
+from service.model_folder.resize import ResizePlan
 
 sides = st.integers(8, 90)
 scales = st.floats(0.2, 1)
@@ -40,8 +41,8 @@ def test_images_and_maps_go_the_way_that_they_go_in_the_service(height, width, s
     rng = np.random.default_rng(seed)
     image = rng.integers(0, 256, (height, width, 3), np.uint8)
     fit = Fit.of((height, width), scale, 32)
-    plan = geometry.Fit(fit.source, fit.fed, fit.padded)
-    assert np.array_equal(fit.feed(image)[None], geometry.fit(image, plan))
+    plan = ResizePlan(fit.source, fit.fed, fit.padded)
+    assert np.array_equal(fit.feed(image)[None], geometry.feed(image, plan))
     output = rng.normal(size=(fit.padded[0] // 8, fit.padded[1] // 8, 3)).astype(np.float32)
     sampling = geometry.plan_sampling(plan, "input", 8)
     # The same scale comes from a quotient and from its inverse, which differ in the last bit.
