@@ -84,7 +84,7 @@ def _shown(browser: Browser, server: httpx.Client) -> Iterator[Page]:
 
 @pytest.fixture
 def shown(_shown: Page) -> Iterator[Page]:
-    """A page with its first maps, opened once: for tests that look, choose views and point, and ask for nothing."""
+    """A page with its first maps, opened once: for tests that only look, point and choose views."""
     yield _shown
     watch_of(_shown).assert_clean()
     _shown.emulate_media(color_scheme="null", reduced_motion="null")

@@ -68,7 +68,11 @@ def test_hovering_reads_what_was_answered(shown: Page, server: httpx.Client, map
     page = shown
     names = class_names(server)
     height, width = maps["depth"].shape
-    for canvas, x, y in (("map-semantics", 17, 33), ("map-depth", width - 1, 40), ("photograph", 250, height - 2)):
+    for canvas, x, y in (
+        ("map-semantics", 17, 33),
+        ("map-depth", width - 1, 40),
+        ("photograph", 250, height - 2),
+    ):
         point_at(page.locator(f"#{canvas}"), x, y)
         said = readout(page)
         facts = expected(maps, names, x, y)
