@@ -75,7 +75,7 @@ async function refresh({ force = false } = {}) {
   const query = { ...queryOf(photo, wanted), size: wanted.size };
   const answer = await inTurn((request) => parse(server, photo, query, request));
   if (!answer || answer === SUPERSEDED) return;
-  // At a high budget the network sees the photograph at its own size: nothing is left to ask for.
+  // At a high budget the network sees the photograph at its own size: larger maps would hold no more.
   const full = answer.height === photo.height && answer.width === photo.width;
   state.set({ answer, requested: full ? { ...wanted, size: "input" } : wanted });
 }
@@ -94,7 +94,7 @@ async function inTurn(work) {
   return outcome;
 }
 
-/** The same for the comparison; what it superseded is asked for again. */
+/** The same for the comparison; what it superseded is requested again. */
 async function compared(work) {
   const outcome = await inTurn(work);
   refresh();
@@ -108,7 +108,7 @@ function stop() {
 
 function onWait(seconds, attempt, tries) {
   latest.postpone(1000 * seconds);
-  const status = `The server is busy and asks to wait ${seconds} s: try ${attempt} of ${tries} follows.`;
+  const status = `The server is busy; try ${attempt} of ${tries} follows in ${seconds} s.`;
   state.set({ waiting: true, status });
 }
 

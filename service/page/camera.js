@@ -1,4 +1,4 @@
-/** The camera: its pictures go out as frames over the WebSocket /stream, maps come back, until it is stopped. */
+/** The camera: frames go out over the WebSocket /stream and maps come back, until it is stopped. */
 
 import { byId } from "./elements.js";
 import { queryOf, readAnswer } from "./parsing.js";

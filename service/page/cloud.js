@@ -46,7 +46,8 @@ export function mountCloud(state) {
 
 function offerCloud({ name, maps }) {
   const distances = withDistances(maps);
-  byId("cloud-missing").textContent = distances ? "" : `No 3-D view: it needs a map of distances, and ${name} has none.`;
+  const missing = `No 3-D view: it needs a map of distances, and ${name} has none.`;
+  byId("cloud-missing").textContent = distances ? "" : missing;
   for (const part of byId("panel-cloud").children) part.hidden = (part.id === "cloud-missing") === Boolean(distances);
   offer(byId("cloud-colour"), withClasses(maps), make("option", { value: "", textContent: "Photograph" }));
 }

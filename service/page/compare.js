@@ -1,11 +1,11 @@
-/** The view that compares two budgets on the photograph: two requests, one after the other, under a slider. */
+/** The comparison of two budgets on the photograph: their maps, one upon the other under a slider. */
 
 import { budgetText, byId, duration, percent } from "./elements.js";
 import { KINDS, draw } from "./kinds.js";
 import { parse, queryOf } from "./parsing.js";
 import { SUPERSEDED } from "./requests.js";
 
-/** Let the view ask for both budgets while it is open; `inTurn(work)` runs requests in the page's one turn. */
+/** Request both budgets while the view is open; `inTurn(work)` runs requests one at a time. */
 export function mountComparison(state, server, inTurn) {
   const compare = new Compare(byId("compare"), { label: "Divide between left and right budget" });
   const answers = new Map();

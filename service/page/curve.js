@@ -1,4 +1,4 @@
-/** The card with the model's accuracy at each share of multiply-adds, as measured, and where the last answer stands. */
+/** The accuracy curve: the model's accuracy at each share of multiply-adds, as measured, and where an answer stands. */
 
 import { byId, make } from "./elements.js";
 
@@ -22,8 +22,9 @@ const METRICS = {
   normal_within_11_25: ["Angles within 11.25°", ""],
 };
 
-// What a row says beside metrics, and kin of those above that would make the list long.
-const NOT_OFFERED = /^(budget|share|scale|delta[23]|abs_rel|rmse_aligned|normal_median|normal_within_[23])|_(low|high)$/;
+// Members of a row that are no metrics, and variants of those above that would make the list long.
+const NOT_OFFERED =
+  /^(budget|share|scale)$|_(low|high)$|^(delta[23]|abs_rel|rmse_aligned|normal_median|normal_within_[23])/;
 
 /** Draw the curve of the model, and again with each answer. */
 export function mountCurve(state) {
@@ -69,7 +70,7 @@ function metricTitle(metric) {
 
 /**
  * Draws the rows of GET /models (metrics.splits.*) into `svg`, in place of what it held.
- * `budget` is the share asked for at most, `share` what was spent; either may be null.
+ * `budget` is the share requested at most, `share` what was spent; either may be null.
  */
 function drawCurve(svg, rows, { metric, budget = null, share = null }) {
   svg.replaceChildren();
@@ -171,7 +172,7 @@ function drawRows(svg, points, metric, unit, place) {
 function drawBudget(svg, share, place) {
   const dashes = line(svg, place.x(share), PLOT.top, place.x(share), PLOT.bottom, 0.7);
   dashes.setAttribute("stroke-dasharray", "3 3");
-  add(dashes, "title").textContent = "the budget asked for";
+  add(dashes, "title").textContent = "the budget requested";
 }
 
 /** Where the answer stands; beside what was measured, no accuracy is claimed for it. */

@@ -1,4 +1,4 @@
-/** The files to take along, fetched from the server at the photograph's size, and the request as a command line. */
+/** Downloads: files of the maps, fetched from the server at the photograph's size, and the request for curl. */
 
 import { byId, make, save } from "./elements.js";
 import { withClasses } from "./kinds.js";
@@ -86,7 +86,7 @@ function quoted(text) {
 }
 
 /**
- * Command of curl that asks for the same: {address, photo} of an answer; the key stands as $PAG_KEY, never itself.
+ * Command of curl for the same request: {address, photo} of an answer; the key stands as $PAG_KEY, never itself.
  * A sample is fetched first; a camera's frame is taken to be saved as frame.jpg.
  */
 function curlOf(address, photo, hasKey) {

@@ -1,4 +1,4 @@
-/** Photographs from the file chooser, a drop, the clipboard or the samples; budget, deadline and model. */
+/** The inputs: photographs from the file chooser, a drop, the clipboard or the samples; budget, deadline and model. */
 
 import { budgetText, byId, make } from "./elements.js";
 
@@ -31,7 +31,8 @@ export async function openSample(state, server, file = SAMPLES[0].file) {
 }
 
 /**
- * Photograph of a file, {name, blob, image, width, height, address}; `image` is null where this browser cannot show it: the server may still read it.
+ * Photograph of a file: {name, blob, image, width, height, address}.
+ * `image` is null where this browser cannot show it: the server may still read it.
  * @param {Blob} blob the encoded image, sent as it is
  */
 async function photographOf(blob, name, address = null) {
@@ -77,19 +78,19 @@ function mountSamples(state, server, guarded) {
 /** `dragging` is true while a pointer moves the slider, until it rests or is let go. */
 function mountBudget(state) {
   const slider = byId("budget");
-  let [held, timer] = [false, 0];
+  let [pressed, timer] = [false, 0];
   const rest = () => state.set({ dragging: false });
-  slider.addEventListener("pointerdown", () => (held = true));
+  slider.addEventListener("pointerdown", () => (pressed = true));
   for (const kind of ["pointerup", "pointercancel", "change"]) {
     slider.addEventListener(kind, () => {
-      held = false;
+      pressed = false;
       rest();
     });
   }
   slider.addEventListener("input", () => {
     clearTimeout(timer);
     timer = setTimeout(rest, RESTED_MS);
-    state.set({ budget: Number(slider.value), dragging: held });
+    state.set({ budget: Number(slider.value), dragging: pressed });
   });
 }
 
@@ -107,7 +108,7 @@ function mountNumbers(state) {
   state.on(["budget"], check);
 }
 
-/** What the field says, null where it says nothing; what cannot be is told below it and not asked for. */
+/** Value of the field, null where it is empty; a value that cannot be used is explained below it and not sent. */
 function leastBudget(budget) {
   const [field, problem] = [byId("min-budget"), byId("min-budget-problem")];
   const value = numberIn(field);

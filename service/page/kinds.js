@@ -19,7 +19,11 @@ import { DISTANCES, INVALID, PROBABILITIES, SHARES, css, gradient, pack, paint }
 
 // A share of the multiply-adds from which on nothing was left out.
 const ALL = 0.995;
-const GREY = 0.82;
+const EVERYTHING = "everything, everywhere. Lower the budget to see where the work goes first.";
+const PARTLY = "how much of the optional work was done at each pixel; the rest was left out to save time.";
+// How far a class fades that is not the one pointed at.
+const FADE = 0.82;
+// Of a map's values, to find their range.
 const SAMPLES = 4096;
 const UNITS = { metre: { symbol: "m", spoken: "metres" } };
 
@@ -93,10 +97,7 @@ export const KINDS = {
     about: "Share of the gated multiply-adds done at each pixel",
     topic: "where the compute went",
     key: () => scale(SHARES, "none", "all"),
-    note({ name }, share) {
-      if (share >= ALL) return `${titleOf(name)}: everything, everywhere. Lower the budget to see where the work goes first.`;
-      return `${titleOf(name)}: how much of the optional work was done at each pixel; the rest was left out to save time.`;
-    },
+    note: ({ name }, share) => `${titleOf(name)}: ${share >= ALL ? EVERYTHING : PARTLY}`,
   },
 };
 
@@ -194,5 +195,5 @@ function classColours(classes, highlight) {
 
 function fade([red, green, blue]) {
   const grey = 60 + 0.35 * (0.3 * red + 0.6 * green + 0.1 * blue);
-  return [red, green, blue].map((part) => Math.round(part * (1 - GREY) + grey * GREY));
+  return [red, green, blue].map((part) => Math.round(part * (1 - FADE) + grey * FADE));
 }

@@ -1,4 +1,4 @@
-/** Classes of the answer by area; one under the pointer or the focus stands out in the map. */
+/** The legend: classes of the answer by area; one under the pointer or the focus stands out in the map. */
 
 import { byId, make, percent, swatch } from "./elements.js";
 import { withClasses } from "./kinds.js";

@@ -1,4 +1,4 @@
-/** Notices of the page on its work: progress of slow answers, waits, problems, and the question for a key. */
+/** The notices: progress of slow answers, waits, problems, and the question for a key. */
 
 import { splitOf } from "./curve.js";
 import { budgetText, byId, duration, make, percent } from "./elements.js";
@@ -27,7 +27,7 @@ const REFUSALS = {
   "undecodable-image": (name) => [`${name} is damaged`, "It begins like a picture but cannot be read to its end."],
 };
 
-/** Show `busy`, `status` and `problem` as they change; `retry()` is asked for by a button, or once a key is given. */
+/** Show `busy`, `status` and `problem` as they change; a button, or a key that was given, calls `retry()`. */
 export function mountNotices(state, server, retry) {
   let timer = 0;
   state.on(["busy"], ({ busy, answer, problem }) => {

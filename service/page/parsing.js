@@ -1,6 +1,6 @@
 /** A parsing: what POST /parse makes of a photograph, requested by a query and read from its npz archive. */
 
-// Up to about this many pixels maps are asked for at the photograph's size; beyond, at the network's.
+// Up to about this many pixels maps are requested at the photograph's size; beyond, at the network's.
 const FULL_SIZE_PIXELS = 1_200_000;
 const END_OF_DIRECTORY = 0x06054b50;
 const END_LENGTH = 22;

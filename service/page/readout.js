@@ -51,7 +51,7 @@ function move(state, event) {
   const from = cursor ?? { x: 0.5, y: 0.5 };
   const to = { x: along(from.x, step[0], answer.width), y: along(from.y, step[1], answer.height) };
   state.set({ cursor: to });
-  // Only where the cursor rests: a voice cannot keep up with a key held down.
+  // Only where the cursor rests: a voice cannot keep up with a key that repeats.
   clearTimeout(speaking);
   speaking = setTimeout(() => (byId("spoken").textContent = sentence(answer, to)), SPEAK_AFTER_MS);
 }

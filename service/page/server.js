@@ -36,7 +36,7 @@ export class Server {
 
   /**
    * Response to a request that succeeded; a Problem for any other. `onTry()` before each try, and
-   * `onWait(seconds, try, tries)` before the pause that the server asks for.
+   * `onWait(seconds, try, tries)` before the pause that the server wishes.
    */
   async request(address, { signal, onWait = () => {}, onTry = () => {}, headers = {}, ...options } = {}) {
     const key = this.key ? { Authorization: `Bearer ${this.key}` } : {};

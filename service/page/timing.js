@@ -1,4 +1,4 @@
-/** The card with what an answer took: time per stage, the share of multiply-adds, and the budget with its reason. */
+/** The cost of an answer: time per stage, the share of multiply-adds, and the budget with its reason. */
 
 import { budgetText, byId, duration, make, percent } from "./elements.js";
 
@@ -20,16 +20,17 @@ export function mountTiming(state) {
 export function reasonText({ requested, used, share, reason }, { deadline_ms: deadline } = {}, steps = []) {
   const [wanted, got] = [budgetText(requested), budgetText(used)];
   const sentences = {
-    client: `As asked: ${wanted}.`,
-    default: `${got}, the default: none was asked for.`,
+    client: `As requested: ${wanted}.`,
+    default: `${got}, the default: the request named none.`,
     floor: `Raised from ${wanted} to ${got}, the least that this model serves for this image.`,
     brownout:
-      `Lowered from ${wanted} to ${got}: many ask at once, so each gets less (brown-out). A least budget opts out.`,
+      `Lowered from ${wanted} to ${got}: many requests come at once, so each gets less (brown-out). ` +
+      "A least budget opts out.",
     deadline: `Lowered from ${wanted} to ${got} to meet the deadline of ${deadline} ms.`,
   };
   const said = sentences[reason] ?? `${got} (${reason}).`;
   if (share >= used - STEP) return said;
-  return `${reason === "client" ? `At most ${got} was asked` : said.slice(0, -1)}; ${gap({ used, share }, steps)}`;
+  return `${reason === "client" ? `At most ${got} was requested` : said.slice(0, -1)}; ${gap({ used, share }, steps)}`;
 }
 
 /** Why less was spent than might have been. */
@@ -43,7 +44,7 @@ function short(share) {
   return String(Number(share.toFixed(2)));
 }
 
-/** Whether the budget used is another than the one asked for. */
+/** Whether the budget used differs from the one requested. */
 export function isChanged({ reason }) {
   return reason !== "client" && reason !== "default";
 }

@@ -68,7 +68,7 @@ def opened(browser: Browser) -> Iterator[Page]:
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
-    """A page of a new visitor; at the end nothing may have been complained of, and no other host asked."""
+    """A page of a new visitor; at the end nothing may have been complained of, and no other host reached."""
     with opened(browser) as page:
         watch = watch_of(page)
         yield page
@@ -103,7 +103,7 @@ def server() -> Iterator[httpx.Client]:
 
 @pytest.fixture(scope="package")
 def slow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    """Client of a server whose network takes its time, in a process of its own: crowds ask from this one."""
+    """Client of a server whose network takes its time, in a process of its own: crowds send from this one."""
     root = tmp_path_factory.mktemp("slow")
     write_model(root, slow_nodes=SLOW_NODES)
     # One thread: the browser has to go on beside it.
@@ -115,7 +115,7 @@ def slow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
 
 @pytest.fixture(scope="package")
 def guarded(tiny_weights: Path) -> Iterator[httpx.Client]:
-    """Client of a server that asks for a key, of which `secret` is one."""
+    """Client of a server that requires a key, of which `secret` is one."""
     with hosting(weights=tiny_weights, api_keys="other,secret", **ALONE) as client:
         yield client
 

@@ -25,7 +25,7 @@ def test_the_answer_is_accounted_for(page: Page, server: httpx.Client) -> None:
     headers = caught.value.headers
     expect(page.locator("#budget-value")).to_have_text("0.60")
     expect(page.locator("#share")).to_have_text(f"{100 * float(headers['pag-share']):.0f} %")
-    expect(page.locator("#reason")).to_contain_text("As asked")
+    expect(page.locator("#reason")).to_contain_text("As requested")
     stages = dict(part.split(";dur=") for part in headers["server-timing"].split(", "))
     for stage, milliseconds in stages.items():
         row = page.locator(f"#timing [data-stage={stage}]")
@@ -166,7 +166,7 @@ def test_a_budget_between_two_steps_says_what_was_spent(page: Page, server: http
     choose_budget(page, "0.92")
     expect(page.locator("#share")).to_have_text("64 %")
     expect(page.locator("#reason")).to_have_text(
-        "At most 0.92 was asked; this model has no step between 0.64 and 1, so 64 % was spent."
+        "At most 0.92 was requested; this model has no step between 0.64 and 1, so 64 % was spent."
     )
 
 

@@ -156,10 +156,10 @@ def test_a_problem_goes_with_its_cause(page: Page, server: httpx.Client) -> None
     page.locator("summary").first.click()
     page.locator("#deadline").fill("1")
     expect(page.locator("#problem")).to_be_visible()
-    asked = len(watch_of(page).parses())
+    before = len(watch_of(page).parses())
     page.locator("#deadline").fill("")
     expect(page.locator("#problem")).to_be_hidden()
-    assert len(watch_of(page).parses()) == asked
+    assert len(watch_of(page).parses()) == before
 
 
 def test_a_least_budget_above_the_budget_is_told_below_its_field(page: Page, server: httpx.Client) -> None:

@@ -91,7 +91,7 @@ def colours_of(seen: NDArray[np.uint8]) -> int:
 
 
 def seen(cloud: Locator) -> NDArray[np.uint8]:
-    """The cloud after what was asked of it is drawn."""
+    """The cloud, once it is drawn."""
     cloud.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
     return picture_of(cloud)
 

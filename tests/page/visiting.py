@@ -1,4 +1,4 @@
-"""What a visitor of the page does and sees, in words of the page."""
+"""A visitor of the page: what one does and sees, in words of the page."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.service.ops.harness import PHOTO
 ROOM = FOLDER / "samples/room.jpg"
 COFFEE = FOLDER / "samples/coffee.jpg"
 MAPS = "semantics,depth,normals,computed"
-# What the page asks for by itself.
+# The budget of a page's first maps.
 FIRST_BUDGET = "0.5"
 # Only against hanging for ever: the machine may be very busy.
 GUARD_SECONDS = 60
@@ -42,7 +42,7 @@ def visit(page: Page, server: httpx.Client, budget: str = FIRST_BUDGET) -> None:
 
 
 def answered(page: Page, **query: str) -> None:
-    """Wait until maps are shown that were asked for with `query`: the command line tells."""
+    """Wait until maps are shown that were requested with `query`: the command line tells."""
     wanted = [re.compile(rf"[?&]{name}={re.escape(value)}(&|'|\s|$)") for name, value in query.items()]
     until(page, lambda: all(part.search(command_line(page)) for part in wanted or [re.compile("/parse\\?")]))
 
@@ -74,16 +74,16 @@ def open_view(page: Page, view: str) -> None:
 
 @contextmanager
 def crowded(server: httpx.Client) -> Iterator[None]:
-    """Meanwhile others ask the server, without a pause."""
+    """Within: others send requests to the server, without a pause."""
     left = threading.Event()
 
-    def ask() -> None:
+    def send() -> None:
         while not left.is_set():
             server.post("/parse", content=PHOTO)
 
     with ThreadPoolExecutor(CROWD) as pool:
         for _ in range(CROWD):
-            pool.submit(ask)
+            pool.submit(send)
         try:
             yield
         finally:
