@@ -155,6 +155,7 @@ class FrameStream {
   #dropped = 0;
   #head = null;
   #opened = false;
+  #changed = false;
   #stopped = false;
 
   /** Open a stream with the options of POST /parse in `query`. */
@@ -186,9 +187,10 @@ class FrameStream {
     this.#socket.send(photo.blob);
   }
 
-  /** Use other options from the next frame on. */
+  /** Use other options from the next frame on, or from the first one if it is not open yet. */
   change(query) {
     this.#query = query;
+    this.#changed = !this.#opened;
     if (this.#opened) this.#socket.send(JSON.stringify(query));
   }
 
@@ -201,6 +203,7 @@ class FrameStream {
   #open() {
     this.#opened = true;
     if (this.#stopped) this.#socket.close(1000);
+    else if (this.#changed) this.change(this.#query);
   }
 
   #receive(data) {

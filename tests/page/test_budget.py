@@ -5,17 +5,13 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Callable
-from pathlib import Path
 
 import httpx
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.page.conftest import ALONE
 from tests.page.visiting import answered, choose_budget, command_line, crowded, default_model, until, visit
 from tests.page.watch import watch_of
-from tests.service.ops.harness import hosting
-from tests.service.tiny_model import write_model
 
 
 def test_the_answer_is_accounted_for(page: Page, server: httpx.Client) -> None:
@@ -147,18 +143,6 @@ def test_the_curve_can_show_other_metrics(shown: Page) -> None:
         shown.locator("#curve-metric").select_option(metric)
         expect(curve.locator("title").first).to_contain_text(title)
         assert tick in (curve.text_content() or "")
-
-
-def test_another_model_can_be_chosen(page: Page, tmp_path: Path) -> None:
-    for name in ("tiny", "other"):
-        write_model(tmp_path, name=name)
-    with hosting(weights=tmp_path, model="tiny", **ALONE) as both:
-        visit(page, both)
-        expect(page.locator("#model")).to_have_value("tiny")
-        page.locator("#model").select_option("other")
-        answered(page, model="other")
-        # Its table has one row.
-        expect(page.locator("#curve circle[data-budget]")).to_have_count(1)
 
 
 def test_a_budget_between_two_steps_says_what_was_spent(page: Page, server: httpx.Client) -> None:

@@ -65,20 +65,32 @@ def test_a_key_opens_the_stream_too(page: Page, guarded: httpx.Client) -> None:
     until(page, lambda: rate(page) > 0)
 
 
+def while_connecting(action: str) -> str:
+    """A script that does `action` between the call that opens a stream and its answer."""
+    return f"""window.sockets = [];
+    window.WebSocket = class extends WebSocket {{
+      constructor(...all) {{
+        super(...all);
+        sockets.push(this);
+        queueMicrotask(() => {{ {action}; }});
+      }}
+    }};"""
+
+
+def test_a_budget_chosen_before_the_stream_is_open_counts(page: Page, server: httpx.Client) -> None:
+    slider = """const slider = document.querySelector("#budget");
+      slider.value = 0.2;
+      slider.dispatchEvent(new Event("input"))"""
+    page.add_init_script(while_connecting(slider))
+    visit(page, server)
+    page.locator("#camera").click()
+    until(page, lambda: page.locator("#used").inner_text() == "0.20")
+
+
 def test_a_stream_that_is_stopped_before_it_is_open_is_closed_once_it_is(
     page: Page, server: httpx.Client
 ) -> None:
-    # Between the call that begins to connect and the answer, whatever either takes.
-    page.add_init_script(
-        """window.sockets = [];
-        window.WebSocket = class extends WebSocket {
-          constructor(...all) {
-            super(...all);
-            sockets.push(this);
-            queueMicrotask(() => document.querySelector("#camera").click());
-          }
-        };"""
-    )
+    page.add_init_script(while_connecting("""document.querySelector("#camera").click()"""))
     visit(page, server)
     page.locator("#camera").click()
     until(page, lambda: bool(page.evaluate("sockets.some(one => one.readyState === WebSocket.CLOSED)")))

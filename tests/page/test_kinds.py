@@ -84,6 +84,16 @@ def test_a_map_of_any_name_is_shown_read_out_and_saved(
     np.testing.assert_allclose(stored / 255, values, atol=0.5 / 255)
 
 
+def test_another_model_can_be_chosen(page: Page, models: httpx.Client) -> None:
+    visit(page, models)
+    expect(page.locator("#model")).to_have_value("four")
+    page.locator("#model").select_option("far")
+    answered(page, model="far", maps="depth")
+    assert titles(page) == ["Photograph", "Depth"]
+    # Its table has one row.
+    expect(page.locator("#curve circle[data-budget]")).to_have_count(1)
+
+
 def test_a_map_of_any_name_is_overlaid_and_compared(page: Page, models: httpx.Client) -> None:
     visit(page, models)
     open_view(page, "overlay")
