@@ -1,15 +1,21 @@
-// Draws coloured points by WebGL; knows nothing of who turns them.
+/** Points in space: from a map of distances to coloured points before a camera, and their drawing by WebGL. */
 
-import { FIELD_OF_VIEW_DEGREES } from "./cloud_points.js";
+// Nobody has measured the camera's field of view, from left to right.
+export const FIELD_OF_VIEW_DEGREES = 60;
+// More than any screen shows, and what a telephone still turns smoothly.
+const MOST_POINTS = 1_000_000;
+const SAMPLES = 5000;
+// Of an edge between near and far, where there is no surface to close.
+const STEEPEST = 7;
 
 const VERTEX = `#version 300 es
 in vec3 position;
 in vec4 colour;
 in float slope;
 uniform vec4 turn;      // cosine and sine of yaw, cosine and sine of pitch
-uniform vec2 pivot;     // its depth, and its distance from the eye
+uniform vec2 pivot;     // its distance from the camera, and from the eye
 uniform vec2 focal;     // to clip space, from left to right and from top to bottom
-uniform float size;     // of a point one metre deep, seen from one metre, in pixels
+uniform float size;     // of a point one metre away, seen from one metre, in pixels
 uniform float turned;   // sine of the angle from where the photograph was taken
 out vec4 paint;
 void main() {
@@ -29,6 +35,66 @@ in vec4 paint;
 out vec4 shown;
 void main() { shown = paint; }`;
 
+/** Focal length in pixels of a picture `width` pixels wide. */
+function focalLength(width) {
+  return width / 2 / Math.tan((FIELD_OF_VIEW_DEGREES / 2) * (Math.PI / 180));
+}
+
+/**
+ * Positions in metres (x right, y down, z away from the camera), colours and slopes of all pixels with a distance.
+ * `spacing` is the angle, as a tangent, between neighbouring points; a slope is how far a point's neighbours are
+ * behind or before it, in distances beside it.
+ */
+export function pointsOf({ distances, width, height, colours }) {
+  const step = Math.ceil(Math.sqrt((width * height) / MOST_POINTS));
+  const focal = focalLength(width);
+  const most = Math.ceil(width / step) * Math.ceil(height / step);
+  const positions = new Float32Array(3 * most);
+  const paint = new Uint32Array(most);
+  const slopes = new Float32Array(most);
+  const rgba = new Uint32Array(colours.buffer, colours.byteOffset, width * height);
+  let count = 0;
+  for (let row = 0; row < height; row += step) {
+    for (let column = 0; column < width; column += step) {
+      const index = row * width + column;
+      const z = distances[index];
+      // Not `z <= 0`: a pixel without a distance is NaN, of which that says no.
+      if (!(z > 0 && z < Infinity)) continue;
+      positions[3 * count] = ((column + 0.5 - width / 2) / focal) * z;
+      positions[3 * count + 1] = ((row + 0.5 - height / 2) / focal) * z;
+      positions[3 * count + 2] = z;
+      const right = column + step < width ? distances[index + step] : z;
+      slopes[count] = Math.min((steepest(z, right, distances[index + step * width]) / z) * (focal / step), STEEPEST);
+      paint[count++] = rgba[index];
+    }
+  }
+  return {
+    count,
+    positions: positions.subarray(0, 3 * count),
+    colours: paint.subarray(0, count),
+    slopes: slopes.subarray(0, count),
+    spacing: step / focal,
+    aspect: width / height,
+    middle: middleOf(positions, count),
+  };
+}
+
+/** The larger distance of two neighbours, which may have no distance or not exist, from `z`. */
+function steepest(z, right, below) {
+  const [beside, under] = [Math.abs(right - z), Math.abs(below - z)];
+  return Math.max(beside >= 0 ? beside : 0, under >= 0 ? under : 0);
+}
+
+/** The median distance of some of the points: what the view turns about. */
+function middleOf(positions, count) {
+  const step = Math.max(1, Math.floor(count / SAMPLES));
+  const distances = [];
+  for (let index = 0; index < count; index += step) distances.push(positions[3 * index + 2]);
+  distances.sort((first, second) => first - second);
+  return distances[distances.length >> 1] ?? 1;
+}
+
+/** Draws coloured points; knows nothing of who turns them. */
 export class PointDrawing {
   #gl;
   #places;

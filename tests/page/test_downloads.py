@@ -1,4 +1,4 @@
-"""What is taken along from the page is what a client of the service gets."""
+"""Downloads and the command line: the same that a client of the service gets."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.page.visiting import ROOM, TASKS, answered, asked_directly, choose_budget, command_line, visit
+from tests.page.visiting import MAPS, ROOM, answered, choose_budget, command_line, parsed_directly, visit
 from tests.service.conftest import encoded, picture
 
 needs_curl = pytest.mark.skipif(
@@ -23,10 +23,10 @@ needs_curl = pytest.mark.skipif(
 )
 
 
-def fetched(page: Page, name: str, folder: Path) -> tuple[str, bytes]:
+def fetched(page: Page, file: str, folder: Path) -> tuple[str, bytes]:
     """Name and content of what the link saves."""
     with page.expect_download() as caught:
-        page.locator(f"#downloads [data-map={name}]").click()
+        page.locator(f"#downloads [data-file='{file}']").click()
     path = folder / caught.value.suggested_filename
     caught.value.save_as(path)
     return path.name, path.read_bytes()
@@ -39,35 +39,34 @@ def decoded(content: bytes) -> np.ndarray:
     return image
 
 
-def test_each_download_is_the_servers_file(page: Page, server: httpx.Client, tmp_path: Path) -> None:
-    visit(page, server)
-    choose_budget(page, "0.5")
-    maps = asked_directly(server, ROOM.read_bytes(), budget="0.5")
+def test_each_download_is_the_servers_file(shown: Page, server: httpx.Client, tmp_path: Path) -> None:
+    page = shown
+    maps = parsed_directly(server, ROOM.read_bytes())
     for name in ("semantics", "depth", "normals", "computed"):
-        file, content = fetched(page, name, tmp_path)
+        file, content = fetched(page, f"{name}.png", tmp_path)
         direct = server.post(
             "/parse",
-            params={"budget": "0.5", "tasks": name},
+            params={"budget": "0.5", "maps": name},
             content=ROOM.read_bytes(),
             headers={"Accept": "image/png"},
         )
         assert file == f"room-{name}.png"
         assert content == direct.content
     assert (decoded((tmp_path / "room-semantics.png").read_bytes()) == maps["semantics"]).all()
-    _, overlay = fetched(page, "overlay", tmp_path)
+    _, overlay = fetched(page, "overlay.png", tmp_path)
     assert decoded(overlay).shape == (*maps["semantics"].shape, 3)
 
 
-def test_all_maps_can_be_taken_in_one_file(page: Page, server: httpx.Client, tmp_path: Path) -> None:
-    visit(page, server)
-    _, archive = fetched(page, "npz", tmp_path)
-    maps = asked_directly(server, ROOM.read_bytes(), budget="1")
+def test_all_maps_can_be_taken_in_one_file(shown: Page, server: httpx.Client, tmp_path: Path) -> None:
+    page = shown
+    _, archive = fetched(page, "maps.npz", tmp_path)
+    maps = parsed_directly(server, ROOM.read_bytes())
     with np.load(io.BytesIO(archive)) as arrays:
-        for name in TASKS.split(","):
+        for name in MAPS.split(","):
             np.testing.assert_array_equal(arrays[name], maps[name])
-    _, archive = fetched(page, "zip", tmp_path)
+    _, archive = fetched(page, "maps.zip", tmp_path)
     with zipfile.ZipFile(io.BytesIO(archive)) as files:
-        assert set(files.namelist()) == {f"{name}.png" for name in TASKS.split(",")} | {"meta.json"}
+        assert set(files.namelist()) == {f"{name}.png" for name in MAPS.split(",")} | {"meta.json"}
 
 
 def run(command: str, folder: Path, **environment: str) -> None:
@@ -92,9 +91,9 @@ def test_the_copied_line_gives_the_same_maps(page: Page, server: httpx.Client, t
     copied = page.evaluate("navigator.clipboard.readText()")
     assert copied == command_line(page)
     run(copied, tmp_path)
-    maps = asked_directly(server, ROOM.read_bytes(), budget="0.35")
+    maps = parsed_directly(server, ROOM.read_bytes(), budget="0.35")
     with np.load(tmp_path / "maps.npz") as arrays:
-        for name in TASKS.split(","):
+        for name in MAPS.split(","):
             np.testing.assert_array_equal(arrays[name], maps[name])
 
 

@@ -1,17 +1,20 @@
-/** Colour tables made by formula: lightness rises evenly in OKLab, so equal steps look equal, in grey too. */
+/** Colours as image data holds them, tables of them, and painting on a canvas of an answer's size. */
 
 const STEPS = 256;
 
-/** Depth: near is light yellow, far is dark violet. */
-export const DEPTH = table((t) => ({ lightness: 0.93 - 0.72 * t, chroma: 0.13 + 0.04 * t, hue: 105 + 185 * t }));
+/** From near to far: light yellow to dark violet. */
+export const DISTANCES = table((t) => ({ lightness: 0.93 - 0.72 * t, chroma: 0.13 + 0.04 * t, hue: 105 + 185 * t }));
 
-/** Share of the work: none is nearly black, all of it is light orange. */
-export const SHARE = table((t) => ({ lightness: 0.2 + 0.66 * t, chroma: 0.02 + 0.13 * t, hue: 40 + 40 * t }));
+/** From no work to all of it: nearly black to light orange. */
+export const SHARES = table((t) => ({ lightness: 0.2 + 0.66 * t, chroma: 0.02 + 0.13 * t, hue: 40 + 40 * t }));
+
+/** From impossible to certain: nearly black to light green. */
+export const PROBABILITIES = table((t) => ({ lightness: 0.18 + 0.74 * t, chroma: 0.03 + 0.1 * t, hue: 250 - 90 * t }));
 
 /** Where a map has no value; packed as the tables are. */
 export const INVALID = pack([118, 118, 118]);
 
-/** One colour as the number that four bytes of image data make: 0xAABBGGRR. */
+/** One colour [red, green, blue] in 0..255 as the number that four bytes of image data make: 0xAABBGGRR. */
 export function pack([red, green, blue]) {
   return ((255 << 24) | (blue << 16) | (green << 8) | red) >>> 0;
 }
@@ -28,6 +31,32 @@ export function gradient(colours) {
   return `linear-gradient(to right, ${parts.join(", ")})`;
 }
 
+/** Make the canvas width x height and let `fill(pixels)` set its packed colours, row by row. */
+export function paint(canvas, { width, height }, fill) {
+  resize(canvas, { width, height });
+  const image = new ImageData(width, height);
+  fill(new Uint32Array(image.data.buffer));
+  canvas.getContext("2d").putImageData(image, 0, 0);
+}
+
+/** Draw the answer's photograph at the size of its maps; nothing where this browser cannot read it. */
+export function paintPhotograph(canvas, { photo: { image }, width, height }) {
+  resize(canvas, { width, height });
+  const context = canvas.getContext("2d");
+  context.clearRect(0, 0, width, height);
+  if (!image) return;
+  // The server lays what is transparent over white.
+  context.fillStyle = "#fff";
+  context.fillRect(0, 0, width, height);
+  context.drawImage(image, 0, 0, width, height);
+}
+
+function resize(canvas, { width, height }) {
+  if (canvas.width !== width) canvas.width = width;
+  if (canvas.height !== height) canvas.height = height;
+}
+
+/** Packed colours by formula: lightness changes evenly in OKLab, so equal steps look equal, in grey too. */
 function table(colourAt) {
   return Uint32Array.from({ length: STEPS }, (_, i) => pack(displayed(colourAt(i / (STEPS - 1)))));
 }

@@ -1,13 +1,15 @@
-"""What goes wrong is said, what was there stays, and what passes is tried again."""
+"""Problems: each is explained, the former maps stay, and what passes is tried again."""
 
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.page.conftest import ALONE
@@ -53,12 +55,12 @@ def test_a_broken_photograph_is_explained(page: Page, server: httpx.Client) -> N
 def test_a_slow_answer_shows_that_it_is_on_its_way(page: Page, slow: httpx.Client) -> None:
     visit(page, slow)
     with crowded(slow):
-        page.locator("#budget").fill("0.5")
+        page.locator("#budget").fill("0.6")
         until(page, lambda: page.locator("#progress").is_visible())
         assert "Computing" in page.locator("#status").inner_text()
-    answered(page, budget="0.5")
+    answered(page, budget="0.6")
     expect(page.locator("#progress")).to_be_hidden()
-    expect(page.locator("#status")).to_contain_text("Budget 0.50")
+    expect(page.locator("#status")).to_contain_text("Budget 0.60")
 
 
 def test_a_slow_comparison_ends_with_the_status_of_before(page: Page, slow: httpx.Client) -> None:
@@ -68,7 +70,14 @@ def test_a_slow_comparison_ends_with_the_status_of_before(page: Page, slow: http
         until(page, lambda: page.locator("#progress").is_visible())
     expect(page.locator("#compare")).to_contain_text("Budget 0.25")
     expect(page.locator("#progress")).to_be_hidden()
-    expect(page.locator("#status")).to_contain_text("Budget 1.00")
+    expect(page.locator("#status")).to_contain_text("Budget 0.50")
+
+
+@pytest.fixture(scope="module")
+def small(tiny_weights: Path) -> Iterator[httpx.Client]:
+    """Client of a server that takes one request at a time."""
+    with hosting(weights=tiny_weights, max_pending=1, **ALONE) as client:
+        yield client
 
 
 @contextmanager
@@ -79,59 +88,59 @@ def occupied(server: httpx.Client) -> Iterator[None]:
             b"POST /parse HTTP/1.1\r\nHost: server\r\nContent-Length: 100000\r\n\r\nhalf a photograph"
         )
         while "pag_inflight_requests 1.0" not in server.get("/metrics").text:
-            pass
+            time.sleep(0.01)
         yield
 
 
-def test_an_overloaded_server_is_asked_again_when_it_said_so(page: Page, tiny_weights: Path) -> None:
-    with hosting(weights=tiny_weights, max_pending=1, **ALONE) as small:
-        visit(page, small)
-        with occupied(small):
-            page.locator("#budget").fill("0.5")
-            expect(page.locator("#status")).to_contain_text("busy")
-        answered(page, budget="0.5")
-        expect(page.locator("#problem")).to_be_hidden()
-        assert [response.status for response in statuses(page)][-2:] == [429, 200]
+def statuses(page: Page) -> list[int]:
+    """The statuses of the answers to requests for maps so far."""
+    return [response.status for request in watch_of(page).parses() if (response := request.response())]
 
 
-def statuses(page: Page) -> list:
-    """The answers to requests for maps so far."""
-    return [response for request in watch_of(page).parses() if (response := request.response())]
+def test_an_overloaded_server_is_tried_again_when_it_said_so(page: Page, small: httpx.Client) -> None:
+    visit(page, small)
+    with occupied(small):
+        page.locator("#budget").fill("0.6")
+        expect(page.locator("#status")).to_contain_text("busy")
+    answered(page, budget="0.6")
+    expect(page.locator("#problem")).to_be_hidden()
+    assert statuses(page)[-2:] == [429, 200]
 
 
-def test_a_server_that_stays_overloaded_is_said_to_be(page: Page, tiny_weights: Path) -> None:
-    with hosting(weights=tiny_weights, max_pending=1, **ALONE) as small:
-        visit(page, small)
-        with occupied(small):
-            page.locator("#budget").fill("0.5")
-            expect(page.locator("#problem")).to_be_visible()
-            tries = [response.status for response in statuses(page)]
-            assert tries.count(429) > 1
-        page.locator("#problem").get_by_role("button", name="Try again").click()
-        answered(page, budget="0.5")
-        expect(page.locator("#problem")).to_be_hidden()
-
-
-@contextmanager
-def gone_and_back(page: Page, weights: Path) -> Iterator[None]:
-    """Within: a server that was gone when budget 0.5 was asked for, which the page said, is there again."""
-    with hosting(weights=weights, **ALONE) as first:
-        visit(page, first)
-        port = first.base_url.port
-    page.locator("#budget").fill("0.5")
-    expect(page.locator("#problem")).to_contain_text("does not answer")
-    with hosting(weights=weights, port=port, **ALONE):
-        yield
+def test_a_server_that_stays_overloaded_is_said_to_be(page: Page, small: httpx.Client) -> None:
+    visit(page, small)
+    with occupied(small):
+        page.locator("#budget").fill("0.6")
+        expect(page.locator("#problem")).to_be_visible()
+        assert statuses(page).count(429) > 1
+    page.locator("#problem").get_by_role("button", name="Try again").click()
+    answered(page, budget="0.6")
+    expect(page.locator("#problem")).to_be_hidden()
 
 
 def test_a_server_that_has_gone_is_missed_and_found_again(page: Page, tiny_weights: Path) -> None:
-    with gone_and_back(page, tiny_weights):
+    with hosting(weights=tiny_weights, **ALONE) as first:
+        visit(page, first)
+        port = first.base_url.port
+    page.locator("#budget").fill("0.6")
+    expect(page.locator("#problem")).to_contain_text("does not answer")
+    with hosting(weights=tiny_weights, port=port, **ALONE):
         page.locator("#problem").get_by_role("button", name="Try again").click()
-        answered(page, budget="0.5")
+        answered(page, budget="0.6")
         expect(page.locator("#problem")).to_be_hidden()
 
 
-def test_a_key_is_asked_for_and_told_to_nobody_else(page: Page, guarded: httpx.Client) -> None:
+def test_maps_are_requested_again_once_the_network_is_back(page: Page, server: httpx.Client) -> None:
+    visit(page, server)
+    page.context.set_offline(True)
+    page.locator("#budget").fill("0.6")
+    expect(page.locator("#problem")).to_contain_text("does not answer")
+    page.context.set_offline(False)
+    answered(page, budget="0.6")
+    expect(page.locator("#problem")).to_be_hidden()
+
+
+def test_a_key_is_requested_and_told_to_nobody_else(page: Page, guarded: httpx.Client) -> None:
     page.goto(str(guarded.base_url))
     field = page.locator("#key")
     expect(field).to_be_visible()
@@ -143,7 +152,7 @@ def test_a_key_is_asked_for_and_told_to_nobody_else(page: Page, guarded: httpx.C
     field.press("Enter")
     answered(page)
     expect(field).to_be_hidden()
-    choose_budget(page, "0.5")
+    choose_budget(page, "0.6")
     assert "secret" not in page.content() + command_line(page)
     assert "$PAG_KEY" in command_line(page)
     assert not any("secret" in request.url for request in watch_of(page).requests)
@@ -156,10 +165,10 @@ def test_a_problem_goes_with_its_cause(page: Page, server: httpx.Client) -> None
     page.locator("summary").first.click()
     page.locator("#deadline").fill("1")
     expect(page.locator("#problem")).to_be_visible()
-    asked = len(watch_of(page).parses())
+    before = len(watch_of(page).parses())
     page.locator("#deadline").fill("")
     expect(page.locator("#problem")).to_be_hidden()
-    assert len(watch_of(page).parses()) == asked
+    assert len(watch_of(page).parses()) == before
 
 
 def test_a_least_budget_above_the_budget_is_told_below_its_field(page: Page, server: httpx.Client) -> None:
@@ -173,11 +182,4 @@ def test_a_least_budget_above_the_budget_is_told_below_its_field(page: Page, ser
     expect(page.locator("#problem")).to_be_hidden()
     page.locator("#budget").fill("0.6")
     expect(field).to_have_attribute("aria-invalid", "false")
-    answered(page, budget="0.6", min_budget="0.5")
-
-
-def test_a_server_that_came_back_is_asked_once_the_network_is_there(page: Page, tiny_weights: Path) -> None:
-    with gone_and_back(page, tiny_weights):
-        page.evaluate("dispatchEvent(new Event('online'))")
-        answered(page, budget="0.5")
-        expect(page.locator("#problem")).to_be_hidden()
+    answered(page, budget="0.6", min_budget="0.6")
