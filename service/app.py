@@ -17,7 +17,7 @@ from service.engine.reload import watching
 from service.middleware import keys, origins
 from service.middleware.observation import ObservedRequests
 from service.middleware.stopping import RefusedWhenStopping, Stopping
-from service.routes import health, metrics, models, page, parse, stream, v2
+from service.routes import health, metrics, models, page, parse, representations, stream, v2
 from service.settings import Settings
 from service.telemetry import tracing
 from service.telemetry.metrics import Metrics
@@ -45,7 +45,7 @@ def create_app(settings: Settings) -> FastAPI:
             stream.build_router(engine, settings, counters, stopping.listeners),
         ):
             app.include_router(router)
-        warm_up = asyncio.create_task(engine.warm_up(parse.answers()))
+        warm_up = asyncio.create_task(engine.warm_up(representations.warmed_up()))
         try:
             async with watching(settings, engine, counters):
                 yield
@@ -74,7 +74,6 @@ def create_app(settings: Settings) -> FastAPI:
     if allowed_origins:
         origins.install(app, allowed_origins)
     app.add_middleware(ObservedRequests, metrics=counters, spans=spans, stopping=stopping)
-    app.add_middleware(v2.ErrorsBelowV2)
     problems.install(app, counters, keys.describe if accepted_keys else None)
     app.include_router(metrics.build_router(counters))
     if settings.page:

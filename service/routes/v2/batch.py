@@ -16,7 +16,7 @@ from service.engine.engine import Engine
 from service.engine.job import Options, Parsed
 from service.engine.threads import batch_of, workers_of
 from service.errors import DeadlineExceeded, InvalidParameter, Overloaded
-from service.routes.disconnect import cancelled_on_disconnect
+from service.routes.request import cancelled_on_disconnect
 from service.routes.v2.outputs import Rendered
 from service.routes.v2.tensors import Source
 from service.settings import Settings

@@ -7,7 +7,7 @@ from service.engine.session import ModelSession
 from service.maps import kind_of
 from service.model_folder.manifest import ModelManifest
 from service.model_folder.maps import MapEntry
-from service.routes.answers import describe_map
+from service.routes.representations import describe_map
 from service.routes.v2.message import IMAGE
 from service.schemas.v2 import ModelMetadata, RepositoryEntry, RepositoryState, TensorMetadata
 
