@@ -32,7 +32,7 @@ class AsyncClient:
 
     `url`: http://HOST:PORT, https://…, or unix:/PATH of a socket. `key`: one of the server's API keys.
     `timeout`: seconds for a whole call with all its attempts; None for no limit. `retries`: further attempts
-    where there is no connection, or the server is busy (429, 502, 503), after the pause that it asks for. A
+    where there is no connection, or the server is busy (429, 502, 503), after the pause that it names. A
     call with `deadline_ms` also ends `transfer_seconds` after its deadline: time to transfer image and
     answer. `verify`: as in httpx, for https. `trust_env`: whether proxies and certificates named by the
     environment are used; by default for servers on other machines only. `transport`: of httpx, for requests.

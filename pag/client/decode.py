@@ -108,7 +108,7 @@ def _parsing(arrays: dict[str, NDArray[Any]], meta: dict[str, Any], headers: Map
         maps={name: _checked(arrays[name], name, entry, size) for name, entry in meta["maps"].items()},
         map_info={name: _map_info(name, entry) for name, entry in meta["maps"].items()},
         budget=Budget(**{name: meta["budget"][name] for name in Budget.__dataclass_fields__}),
-        # Some stages end after the body is made: only headers tell those.
+        # Some stages end after the body is made: only headers have those.
         milliseconds={**meta["milliseconds"], **read_timing(headers)},
         model=meta["model"]["name"],
         model_version=meta["model"]["version"],

@@ -1,6 +1,6 @@
 """The results of a client: maps as arrays with their units, what they cost, and the server's models.
 
-A map is told by its name; its kind says what the array holds:
+A map is identified by its name; its kind says what the array holds:
 
 labels       uint8 [H,W]: class ids; `MapInfo.void` where there is no class
 probability  float32 [H,W] in 0..1
@@ -144,7 +144,7 @@ class Parsing:
     def points(self, horizontal_degrees: float = 60.0, name: str | None = None) -> NDArray[np.float32]:
         """float32 [H,W,3]: each pixel's position in metres; x right, y down, z away from the camera.
 
-        For a pinhole camera with this field of view, which a photograph alone does not tell. `name`: the
+        For a pinhole camera with this field of view, which a photograph alone does not show. `name`: the
         metric map; may be left out where there is one alone. ValueError if there is none.
         """
         z = self.maps[self._info("metric", name).name]
