@@ -56,7 +56,7 @@ Files in the folder OUT, for NAME.jpg:
   --format json     NAME.json           the same as png, maps within as base64
   videos            NAME.VIEW.mp4       at the frame rate of the video (extra video)
 Folders below an INPUT folder are kept below OUT. Where two inputs would share a name
-they keep their endings (a.jpg.depth.png, a.png.depth.png), or else their folders: so
+they keep their endings (a.jpg.npz, a.png.npz), or else their folders: so
 names depend on what else is parsed at the same time; --json and --dry-run tell them.
 OUT may also be one file (.npz .json, .png for one map or an overlay, .mp4 for a video)
 or - for standard output. Files appear when they are whole; inputs are never overwritten.
