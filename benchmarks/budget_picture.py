@@ -17,7 +17,7 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from benchmarks.running_service import running_service
-from model_export.writing import replacing
+from model_export.common.writing import replacing
 from pag import Client, Parsing
 from service.model_folder.files import load_manifest
 from service.model_folder.manifest import ModelManifest

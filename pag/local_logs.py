@@ -9,16 +9,15 @@ from typing import Any
 
 import structlog
 
+from service.telemetry.logs import StderrHandler
 
-class StandardErrorHandler(logging.Handler):
-    """Writes to the standard error of the moment: tests and notebooks replace it and close the former."""
 
-    def emit(self, record: logging.LogRecord) -> None:
-        """Write the message alone: its line names the cause of an exception, and no traceback follows."""
-        try:
-            print(record.getMessage(), file=sys.stderr, flush=True)
-        except Exception:
-            self.handleError(record)
+class MessageFormatter(logging.Formatter):
+    """The message alone: its line names the cause of an exception, and no traceback follows."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One line."""
+        return record.getMessage()
 
 
 def log_warnings_only() -> None:
@@ -34,7 +33,9 @@ def log_warnings_only() -> None:
     logger = logging.getLogger("service")
     logger.setLevel(logging.WARNING)
     logger.propagate = False
-    logger.handlers = [StandardErrorHandler()]
+    handler = StderrHandler()
+    handler.setFormatter(MessageFormatter())
+    logger.handlers = [handler]
     # A failure at the start becomes one exception here; uvicorn would print its whole traceback too.
     logging.getLogger("uvicorn").setLevel(logging.CRITICAL)
 

@@ -8,12 +8,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from model_export.common.errors import FixableError
+from model_export.common.sizes import SIZE_MULTIPLE, WORKING_PIXELS
 from model_export.data.sample import VOID, Sample
-from model_export.errors import FixableError
-from model_export.networks.parser import SIZE_MULTIPLE
 from service.model_folder.resize import plan_resize
-
-WORKING_PIXELS = 480 * 640
 
 Image = npt.NDArray[np.uint8]
 

@@ -22,6 +22,11 @@ class Sampling:
     target: tuple[int, int]
     scale: tuple[float, float]
 
+    @property
+    def covered(self) -> tuple[float, float]:
+        """Rows and columns of the output that the map covers; what lies beyond saw only padding."""
+        return self.target[0] * self.scale[0], self.target[1] * self.scale[1]
+
 
 def feed(pixels: NDArray[np.uint8], plan: ResizePlan) -> NDArray[np.uint8]:
     """uint8 [H,W,3] to the padded uint8 [1,h,w,3]: area-averaged down, bottom and right edge replicated."""
@@ -41,9 +46,7 @@ def plan_sampling(plan: ResizePlan, size: Size, stride: int) -> Sampling:
 
 def crop_to_needed(values: NDArray[np.float32], sampling: Sampling) -> NDArray[np.float32]:
     """Part of an output [h,w,...] that the map samples: not the rows and columns that saw only padding."""
-    rows, columns = (
-        int(np.ceil(side * scale)) + 1 for side, scale in zip(sampling.target, sampling.scale, strict=True)
-    )
+    rows, columns = (int(np.ceil(length)) + 1 for length in sampling.covered)
     return values[:rows, :columns]
 
 

@@ -37,9 +37,18 @@ def plan_resize(
     """
     longest = max(working_pixels // multiple, multiple)
     fitting = min(1.0, (working_pixels / (height * width)) ** 0.5, longest / max(height, width))
-    fed_height, fed_width = (max(1, round(side * fitting * scale)) for side in (height, width))
+    return _plan((height, width), (height * fitting, width * fitting), multiple, scale)
+
+
+def plan_scaled(height: int, width: int, multiple: int, scale: float) -> ResizePlan:
+    """The same of a photograph whose working size is its own, however large that is."""
+    return _plan((height, width), (height, width), multiple, scale)
+
+
+def _plan(source: tuple[int, int], working: tuple[float, float], multiple: int, scale: float) -> ResizePlan:
+    fed_height, fed_width = (max(1, round(side * scale)) for side in working)
     padded = (_round_up(fed_height, multiple), _round_up(fed_width, multiple))
-    return ResizePlan((height, width), (fed_height, fed_width), padded)
+    return ResizePlan(source, (fed_height, fed_width), padded)
 
 
 def _round_up(side: int, multiple: int) -> int:

@@ -13,12 +13,12 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from model_export.config import TrainingConfig
-from model_export.evaluation.evaluate import TorchPredictor
 from model_export.export.about import About
 from model_export.export.export import Identity, export, load_exportable
+from model_export.export.predictors import TorchPredictor
 from model_export.networks.build import build
 from model_export.training import checkpoint
+from model_export.training.config import TrainingConfig
 from model_export.training.log import TrainingLog
 from model_export.training.saved import save_network
 from model_export.training.train import make_network, make_optimizer

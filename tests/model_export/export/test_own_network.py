@@ -10,12 +10,12 @@ import onnx
 import pytest
 import torch
 
-from model_export.errors import FixableError
+from model_export.common.errors import FixableError
 from model_export.export.about import NYUV2, About, described
 from model_export.export.export import Identity, export, load_exportable
-from model_export.export.exportable import TASK_OUTPUTS
 from model_export.export.verify import verify
 from model_export.networks.build import build
+from model_export.networks.tasks import TASKS
 from model_export.training.saved import save_network
 from service.model_folder.files import load_manifest, read_files
 from service.model_folder.manifest import MODEL_NAME
@@ -62,7 +62,7 @@ def test_manifest_graph_and_all_forms_follow_classes_and_tasks(
     read_files(folder, manifest)
     assert manifest.default_map_names() == heads.tasks
     outputs = {value.name: value for value in onnx.load(folder / MODEL_NAME).graph.output}
-    assert list(outputs) == [*(TASK_OUTPUTS[task] for task in heads.tasks), "computed"]
+    assert list(outputs) == [*(TASKS[task].output for task in heads.tasks), "computed"]
     if "semantics" not in heads.tasks:
         assert not (folder / "labels.onnx").exists()
     else:
