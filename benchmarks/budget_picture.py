@@ -90,7 +90,7 @@ def main() -> None:
     with running_service(MODEL.parent) as server, Client(server.url) as client:
         parsings = [
             client.parse(
-                photograph, budget=budget, min_budget=budget, tasks=["semantics", "computed"], size="input"
+                photograph, budget=budget, min_budget=budget, maps=["semantics", "computed"], size="input"
             )
             for budget in BUDGETS
         ]
