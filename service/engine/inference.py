@@ -144,7 +144,7 @@ def _alike(first: Job, other: Job) -> bool:
     return (
         first.options.session is other.options.session
         and first.options.tasks == other.options.tasks
-        and first.point.fit.padded == other.point.fit.padded
+        and first.point.resize.padded == other.point.resize.padded
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Executor
 from typing import Any
 
@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from service.engine.cancellation import Stoppable, Together
 from service.engine.job import Job, Options, Parsed, timed
 from service.imaging import decode as decoding
+from service.maps import kind_of
 from service.model_folder import geometry
-from service.model_folder.manifest import COMPUTED
-from service.model_folder.resize import Fit, Size
+from service.model_folder.resize import ResizePlan, Size
 
 Maps = dict[str, NDArray[np.float32]]
 
@@ -56,7 +56,7 @@ def finish(job: Job, raw: Maps, pool: Executor) -> tuple[Parsed, Any]:
     assert point is not None and photograph is not None
     with timed(job.seconds, "postprocess"):
         maps = _bring_back(job, raw, pool)
-        kept = _at_size(photograph.pixels, point.fit, options.size) if options.photograph else None
+        kept = _at_size(photograph.pixels, point.resize, options.size) if options.photograph else None
     parsed = Parsed(
         options.session.manifest,
         maps,
@@ -79,7 +79,7 @@ def outputs_of(options: Options) -> list[str]:
 def _fit(job: Job) -> NDArray[np.uint8]:
     assert job.photograph is not None and job.point is not None
     with timed(job.seconds, "preprocess"):
-        return geometry.fit(job.photograph.pixels, job.point.fit)
+        return geometry.feed(job.photograph.pixels, job.point.resize)
 
 
 def _bring_back(job: Job, raw: Maps, pool: Executor) -> dict[str, NDArray[Any]]:
@@ -96,26 +96,13 @@ def _map(job: Job, name: str, values: NDArray[np.float32]) -> NDArray[Any]:
     """The map `name` at the size asked for, of the output of the graph behind it."""
     options, point = job.options, job.point
     assert point is not None
-    sampling = geometry.plan_sampling(point.fit, options.size, point.fit.padded[0] // len(values))
-    if name == "semantics":
-        return options.session.labels(values, sampling, job.cancellation)
-    if name == COMPUTED:
-        # A sum of the gates' shares, which rounding may carry past 1.
-        return geometry.resample_nearest(np.clip(values, 0, 1), sampling)
-    return RESAMPLE[name](OF_SCALED[name](values, point.scale), sampling)
+    sampling = geometry.plan_sampling(point.resize, options.size, point.resize.padded[0] // len(values))
+    entry = options.session.manifest.map(name)
+    whole = kind_of(entry).unscale(values, point.scale)
+    return options.session.resample(entry, whole, sampling, job.cancellation)
 
 
-OF_SCALED: dict[str, Callable[[NDArray[np.float32], float], NDArray[np.float32]]] = {
-    "depth": geometry.depth_of_scaled,
-    "normals": geometry.normals_of_scaled,
-}
-RESAMPLE: dict[str, Callable[[NDArray[np.float32], geometry.Sampling], NDArray[Any]]] = {
-    "depth": geometry.resample,
-    "normals": geometry.resample_normals,
-}
-
-
-def _at_size(pixels: NDArray[np.uint8], plan: Fit, size: Size) -> NDArray[np.uint8]:
+def _at_size(pixels: NDArray[np.uint8], plan: ResizePlan, size: Size) -> NDArray[np.uint8]:
     height, width = plan.target(size)
     if pixels.shape[:2] == (height, width):
         return pixels

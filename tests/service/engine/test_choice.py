@@ -41,7 +41,7 @@ budgets = st.floats(FLOOR, 1.0)
 
 
 def job(budget: float = 1.0, least: float | None = None, deadline: float | None = None) -> Job:
-    options = Options(SESSION, MANIFEST.tasks.names(), budget, "model", least=least, deadline=deadline)
+    options = Options(SESSION, MANIFEST.default_map_names(), budget, "model", least=least, deadline=deadline)
     nobody = cast("asyncio.Future[Any]", None)
     return Job(b"", options, lambda *_: None, Cancellation(), "JPEG", 480, 640, 0.0, 0.0, nobody)
 
