@@ -46,12 +46,12 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(
         default=32 * 2**20, ge=1024, description="Largest request body, counted as it arrives."
     )
-    body_timeout: float = Field(
+    body_timeout_seconds: float = Field(
         default=30.0,
         gt=0,
         description="Seconds within which a request's head, and then its body, must have arrived.",
     )
-    timeout: float = Field(
+    timeout_seconds: float = Field(
         default=30.0, gt=0, description="Seconds within which any request is answered, else 504."
     )
     max_pending: int = Field(
@@ -65,14 +65,14 @@ class Settings(BaseSettings):
         ge=1,
         description="Streams (WebSocket /stream) open at a time; one more is refused with 429.",
     )
-    max_wait: float = Field(
+    max_wait_seconds: float = Field(
         default=0.3,
         gt=0,
         description="Longest predicted wait for the engine, in seconds; a request that would wait longer is "
         "refused with 429.",
     )
     brownout: bool = Field(default=True, description="Lower budgets when requests wait, before refusing any.")
-    brownout_wait: float = Field(
+    brownout_wait_seconds: float = Field(
         default=0.1, gt=0, description="Wait for the engine, in seconds, that the brown-out keeps to."
     )
     brownout_floor: float = Field(
@@ -115,7 +115,7 @@ class Settings(BaseSettings):
         default="off",
         description="otlp: spans go where OTEL_EXPORTER_OTLP_ENDPOINT says; needs the extra 'tracing'.",
     )
-    send_timeout: float = Field(
+    send_timeout_seconds: float = Field(
         default=30.0, gt=0, description="Seconds that a client may take to accept more of an answer."
     )
     native_operator: Literal["auto", "off", "require"] = Field(

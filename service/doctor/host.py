@@ -16,8 +16,8 @@ import onnxruntime
 import perforated_conv
 
 from service.doctor.finding import FAIL, OK, WARN, Finding
+from service.engine.resources import CGROUP, resolve_resources, usable_cpus
 from service.engine.session import PROVIDERS
-from service.engine.threads import CGROUP, codecs_of, threads_of, usable_cpus, workers_of
 from service.settings import Settings
 
 CPU_INFO = Path("/proc/cpuinfo")
@@ -46,14 +46,14 @@ def versions(settings: Settings) -> Iterator[Finding]:
 
 def cpus(settings: Settings) -> Iterator[Finding]:
     """Threads and workers that the settings come to on the CPUs that may be used."""
-    usable, threads = usable_cpus(), threads_of(settings)
+    usable, resources = usable_cpus(), resolve_resources(settings)
     affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     quota = "a smaller quota" if usable < (affinity or usable) else "no smaller quota"
     detail = (
         f"{os.cpu_count()} on the host, {affinity} by affinity, {quota} of the group: {usable} usable; "
-        f"{threads} threads, {workers_of(settings)} workers, {codecs_of(settings)} codec threads"
+        f"{resources.threads} threads, {resources.workers} workers, {resources.codec_threads} codec threads"
     )
-    if threads > usable:
+    if resources.threads > usable:
         fix = "unset PAG_THREADS, or grant as many CPUs: more threads than CPUs wait for each other"
         yield Finding("cpus", WARN, detail, fix)
     else:
@@ -110,7 +110,7 @@ def runtime(settings: Settings) -> Iterator[Finding]:
 def memory(settings: Settings) -> Iterator[Finding]:
     """The bodies of all requests that are admitted fit in memory with room for the work on them."""
     limit, held = memory_limit(), settings.max_pending * settings.max_body_bytes
-    pixels = 3 * settings.max_pixels * (settings.codec_threads or usable_cpus())
+    pixels = 3 * settings.max_pixels * resolve_resources(settings).codec_threads
     detail = (
         f"limit {limit // MEBIBYTE} MiB; bodies take at most {held // MEBIBYTE} MiB (PAG_MAX_PENDING x "
         f"PAG_MAX_BODY_BYTES), decoded photographs {pixels // MEBIBYTE} MiB at a time"

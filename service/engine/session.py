@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import onnxruntime
@@ -14,8 +15,7 @@ import perforated_conv
 import structlog
 from numpy.typing import NDArray
 
-from service.engine.cancellation import Stoppable
-from service.engine.threads import threads_of, workers_of
+from service.engine.resources import Resources
 from service.errors import InferenceFailed, StartupError
 from service.imaging.labels import resample_labels
 from service.model_folder.geometry import Sampling
@@ -39,6 +39,16 @@ class Runtime:
     precision: str | None
     threads: int
     shared_threads: int
+
+
+class Stop(Protocol):
+    """Tells a run that nobody waits for its result any more."""
+
+    def check(self) -> None:
+        """Raise a ServiceError if nobody waits any more."""
+
+    def listening(self, listener: Callable[[], object]) -> AbstractContextManager[None]:
+        """Call `listener` from any thread if that happens within the context; raise as `check` if it has."""
 
 
 class ModelSession:
@@ -74,22 +84,20 @@ class ModelSession:
         images: NDArray[np.uint8],
         budgets: Sequence[float],
         outputs: Sequence[str],
-        cancellation: Stoppable,
+        stop: Stop,
         *,
         shared: bool = False,
     ) -> list[dict[str, NDArray[np.float32]]]:
         """Named outputs of each image of uint8 [N,H,W,3], which has a budget of its own.
 
-        Raises Cancelled if `cancellation` is used meanwhile. `shared` leaves threads to other inferences.
+        Raises Cancelled if `stop` is given meanwhile. `shared` leaves threads to other inferences.
         """
         spec = self.manifest.input
         feeds: dict[str, NDArray[Any]] = {spec.image: images, spec.budget: np.array(budgets, np.float32)}
-        values = self._run(self._shared if shared else self._alone, outputs, feeds, cancellation)
+        values = self._run(self._shared if shared else self._alone, outputs, feeds, stop)
         return [dict(zip(outputs, each, strict=True)) for each in zip(*values, strict=True)]
 
-    def labels(
-        self, logits: NDArray[np.float32], sampling: Sampling, cancellation: Stoppable
-    ) -> NDArray[np.uint8]:
+    def labels(self, logits: NDArray[np.float32], sampling: Sampling, stop: Stop) -> NDArray[np.uint8]:
         """Label map uint8 [H,W] of logits float32 [h,w,C]; Cancelled if the caller left."""
         if self._labels is None:
             return resample_labels(logits, sampling)
@@ -99,7 +107,7 @@ class ModelSession:
             "size": np.array(sampling.target, np.int64),
             "extent": np.array(covered, np.float32),
         }
-        labels: NDArray[np.uint8] = self._run(self._labels, ["labels"], feeds, cancellation)[0][0]
+        labels: NDArray[np.uint8] = self._run(self._labels, ["labels"], feeds, stop)[0][0]
         return labels
 
     def _run(
@@ -107,33 +115,40 @@ class ModelSession:
         session: onnxruntime.InferenceSession,
         outputs: Sequence[str],
         feeds: dict[str, NDArray[Any]],
-        cancellation: Stoppable,
+        stop: Stop,
     ) -> list[NDArray[Any]]:
-        with cancellation.run_options() as options:
+        # Terminated options stay terminated, so each run gets its own.
+        options = onnxruntime.RunOptions()
+        # Heads of maps that nobody requested are not run.
+        options.only_execute_path_to_fetches = True
+        with stop.listening(partial(setattr, options, "terminate", True)):
             try:
                 values: list[NDArray[Any]] = session.run(list(outputs), feeds, options)
             # The runtime's exceptions share no base of their own below Exception.
             except Exception as error:
-                cancellation.check()
+                stop.check()
                 log.exception("inference_failed", model=self.manifest.name)
                 raise InferenceFailed(f"The network {self.manifest.name} could not be run.") from error
         return values
 
 
 def load_session(
-    folder: Path, manifest: ModelManifest, contents: Mapping[str, bytes], settings: Settings
+    folder: Path,
+    manifest: ModelManifest,
+    contents: Mapping[str, bytes],
+    settings: Settings,
+    resources: Resources,
 ) -> ModelSession:
     """Session of the `contents` of the files in `folder`; StartupError names the folder and the fix."""
     _check_provider(settings.provider)
     library = _native_library(settings)
-    threads, workers = threads_of(settings), workers_of(settings)
     runtime = Runtime(
         settings.provider,
         library is not None,
         settings.max_isa,
         settings.precision,
-        threads,
-        max(1, threads // workers),
+        resources.threads,
+        resources.shared_threads,
     )
     opening = partial(_open_network, folder, contents[MODEL_NAME])
     try:

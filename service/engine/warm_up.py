@@ -1,4 +1,4 @@
-"""Runs a model at several budgets, so that no request pays for first-time work and costs are known."""
+"""The warm-up: runs a model at several budgets: costs are known then, and no request pays for first runs."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from functools import partial
 import cv2
 import numpy as np
 
-from service.engine.cancellation import Cancellation
 from service.engine.costs import Costs
-from service.engine.job import Options
+from service.engine.job import Cancellation, Options
 from service.engine.stages import outputs_of
 from service.model_folder import geometry
 from service.model_folder.operating_point import OperatingPoint
