@@ -1,6 +1,6 @@
 #include "perforated_conv/cpu_features.h"
 
-#include <cstdlib>
+#include <algorithm>
 #include <cstring>
 
 #if PERFORATED_CONV_X86
@@ -80,29 +80,29 @@ Isa DetectIsa() {
 #endif
 }
 
-Isa CapIsa(Isa have, const char* cap) {
-  if (cap == nullptr) return have;
+std::optional<Isa> IsaNamed(const char* name) {
   for (const Isa isa : kLevels) {
-    if (isa < have && std::strcmp(cap, IsaName(isa)) == 0) return isa;
+    if (name != nullptr && std::strcmp(name, IsaName(isa)) == 0) return isa;
   }
-  return have;
+  return std::nullopt;
 }
 
-Isa UsableIsa() {
-  static const Isa usable = CapIsa(DetectIsa(), std::getenv("PERFORATED_CONV_MAX_ISA"));
-  return usable;
+Isa CapIsa(Isa have, const char* cap) { return std::min(have, IsaNamed(cap).value_or(have)); }
+
+const char* PrecisionName(Precision precision) {
+  return precision == Precision::kF32 ? "f32" : "bf16";
+}
+
+std::optional<Precision> PrecisionNamed(const char* name) {
+  for (const Precision precision : {Precision::kF32, Precision::kBf16}) {
+    if (name != nullptr && std::strcmp(name, PrecisionName(precision)) == 0) return precision;
+  }
+  return std::nullopt;
 }
 
 Precision ChoosePrecision(Isa usable, const char* wish) {
-  if (wish != nullptr && std::strcmp(wish, "f32") == 0) return Precision::kF32;
-  if (wish != nullptr && std::strcmp(wish, "bf16") == 0) return Precision::kBf16;
-  return usable >= Isa::kAvx512Bf16 ? Precision::kBf16 : Precision::kF32;
-}
-
-Precision UsablePrecision() {
-  static const Precision precision =
-      ChoosePrecision(UsableIsa(), std::getenv("PERFORATED_CONV_PRECISION"));
-  return precision;
+  return PrecisionNamed(wish).value_or(usable >= Isa::kAvx512Bf16 ? Precision::kBf16
+                                                                  : Precision::kF32);
 }
 
 }  // namespace perforated_conv

@@ -10,7 +10,7 @@ namespace perforated_conv {
 constexpr Isa kEveryIsa[] = {Isa::kPortable, Isa::kAvx2, Isa::kAvx512, Isa::kAvx512Bf16, Isa::kAmx};
 
 inline std::string LevelName(Isa isa, Precision precision) {
-  return std::string(IsaName(isa)) + (precision == Precision::kF32 ? "_f32" : "_bf16");
+  return std::string(IsaName(isa)) + "_" + PrecisionName(precision);
 }
 
 }  // namespace perforated_conv

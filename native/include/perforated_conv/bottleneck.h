@@ -18,6 +18,7 @@
 
 #include "perforated_conv/cpu_features.h"
 #include "perforated_conv/executor.h"
+#include "perforated_conv/kernel_choice.h"
 #include "perforated_conv/perforated_conv.h"
 
 namespace perforated_conv {

@@ -7,6 +7,7 @@
 #include "perforated_conv/budget_mask.h"
 #include "perforated_conv/cpu_features.h"
 #include "perforated_conv/executor.h"
+#include "perforated_conv/kernel_choice.h"
 
 namespace perforated_conv {
 

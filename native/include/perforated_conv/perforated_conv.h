@@ -14,6 +14,7 @@
 
 #include "perforated_conv/cpu_features.h"
 #include "perforated_conv/executor.h"
+#include "perforated_conv/kernel_choice.h"
 
 namespace perforated_conv {
 
