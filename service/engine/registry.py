@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+import perforated_conv
 import structlog
 
+from service.engine.kernels import request_kernels, unmet_requests, uses_native_operators
 from service.engine.resources import Resources
 from service.engine.session import ModelSession, load_session
 from service.errors import InvalidParameter, NotReady, StartupError, UnknownModel
@@ -87,10 +89,27 @@ def find_models(settings: Settings) -> dict[Path, ModelManifest]:
 
 def load_models(settings: Settings, resources: Resources) -> dict[Path, ModelSession]:
     """All models below `settings.weights` by their folders, loaded but not warmed up."""
-    sessions = {folder: _load(folder, settings, resources) for folder in find_models(settings)}
+    manifests = find_models(settings)
+    _settle_kernels(settings)
+    sessions = {folder: _load(folder, settings, resources) for folder in manifests}
     # The folders may have changed since they were checked.
     _check_names([session.manifest.name for session in sessions.values()], settings)
     return sessions
+
+
+def _settle_kernels(settings: Settings) -> None:
+    """Hand the requested kernels to the library before its first session; warn of what it does not use."""
+    if not uses_native_operators(settings):
+        return
+    try:
+        request_kernels(settings)
+        used = perforated_conv.kernels_in_use()
+    except OSError as error:
+        # Loading the models tells whether they can do without, or must not.
+        log.warning("native_library_unusable", error=str(error))
+        return
+    for sentence in unmet_requests(settings, used) if used is not None else ():
+        log.warning("kernels_not_as_requested", detail=sentence)
 
 
 def _load(folder: Path, settings: Settings, resources: Resources) -> ModelSession:
@@ -101,6 +120,8 @@ def _load(folder: Path, settings: Settings, resources: Resources) -> ModelSessio
         model=manifest.name,
         version=manifest.version,
         folder=str(folder),
+        kernels=session.runtime.kernels,
+        precision=session.runtime.precision,
         native_labels=session.native_labels,
     )
     return session

@@ -15,6 +15,7 @@ import perforated_conv
 import structlog
 from numpy.typing import NDArray
 
+from service.engine.kernels import uses_native_operators
 from service.engine.resources import Resources
 from service.errors import InferenceFailed, StartupError
 from service.imaging.labels import resample_labels
@@ -31,14 +32,22 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class Runtime:
-    """How the session computes, for readiness and logs."""
+    """How the session computes, for readiness and logs.
+
+    `kernels` is the instruction set of the native operators, `precision` that of their products; None where
+    the model runs by its function bodies.
+    """
 
     provider: str
-    native_operator: bool
-    max_isa: str | None
+    kernels: str | None
     precision: str | None
     threads: int
     shared_threads: int
+
+    @property
+    def native_operator(self) -> bool:
+        """Whether the native operators are used."""
+        return self.kernels is not None
 
 
 class Stop(Protocol):
@@ -142,25 +151,21 @@ def load_session(
     """Session of the `contents` of the files in `folder`; StartupError names the folder and the fix."""
     _check_provider(settings.provider)
     library = _native_library(settings)
-    runtime = Runtime(
-        settings.provider,
-        library is not None,
-        settings.max_isa,
-        settings.precision,
-        resources.threads,
-        resources.shared_threads,
-    )
-    opening = partial(_open_network, folder, contents[MODEL_NAME])
+    runtime = Runtime(settings.provider, None, None, resources.threads, resources.shared_threads)
+    opening = partial(_open_network, folder, contents[MODEL_NAME], runtime)
     try:
-        alone, shared = opening(runtime, library)
+        alone, shared = opening(library)
     except StartupError as error:
         if library is None or settings.native_operator == "require":
             raise
         log.warning("native_operator_unusable", library=str(library), error=str(error))
-        library, runtime = None, replace(runtime, native_operator=False)
-        alone, shared = opening(runtime, None)
+        library = None
+        alone, shared = opening(None)
     _check_graph(folder, manifest, alone)
     labels = _open_labels(folder, manifest, contents, runtime, library)
+    used = perforated_conv.kernels_in_use() if library is not None else None
+    if used is not None:
+        runtime = replace(runtime, kernels=used.isa, precision=used.precision)
     return ModelSession(manifest, alone, shared, runtime, labels)
 
 
@@ -194,8 +199,7 @@ def _open_labels(
 
 
 def _native_library(settings: Settings) -> Path | None:
-    # The native kernels compute on the CPU: on a GPU the function bodies keep the maps where they are.
-    if settings.native_operator == "off" or settings.provider != "cpu":
+    if not uses_native_operators(settings):
         return None
     library = perforated_conv.library_path()
     if library is None and settings.native_operator == "require":
