@@ -17,7 +17,7 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from benchmarks.running_service import running_service
-from model_export.writing import replacing
+from model_export.common.writing import replacing
 from pag import Client, Parsing
 from service.model_folder.files import load_manifest
 from service.model_folder.manifest import ModelManifest
@@ -41,7 +41,7 @@ def draw_shares(axes: Axes, manifest: ModelManifest) -> None:
     points = [operating_point(manifest, budget, *manifest.multiply_adds.reference_size) for budget in CURVE]
     whole = manifest.multiply_adds
     always = whole.always / whole.total / math.prod(whole.reference_size)
-    floors = np.array([always * math.prod(point.fit.padded) for point in points])
+    floors = np.array([always * math.prod(point.resize.padded) for point in points])
     shares = np.array([point.share for point in points])
     axes.fill_between(CURVE, 0, floors, color="0.35", label="always computed")
     axes.fill_between(CURVE, floors, shares, color="#d98c21", label="computed where gates chose")
@@ -90,7 +90,7 @@ def main() -> None:
     with running_service(MODEL.parent) as server, Client(server.url) as client:
         parsings = [
             client.parse(
-                photograph, budget=budget, min_budget=budget, tasks=["semantics", "computed"], size="input"
+                photograph, budget=budget, min_budget=budget, maps=["semantics", "computed"], size="input"
             )
             for budget in BUDGETS
         ]

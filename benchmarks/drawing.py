@@ -14,7 +14,7 @@ mpl.use("Agg")
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
-from model_export.writing import replacing
+from model_export.common.writing import replacing
 
 STYLE: Any = {"font.size": 8, "axes.titlesize": 9, "axes.grid": True, "grid.alpha": 0.3, "savefig.dpi": 100}
 COLOURS = {"f32": "C1", "bf16": "C0"}

@@ -23,11 +23,13 @@ from benchmarks.common import RESULTS, conditions, cores
 from benchmarks.photograph import photograph
 from benchmarks.runtimes import LEVELS, Level, NativeLibrary
 from benchmarks.timing import Bystanders, Run, Timings, measure
-from model_export.evaluation.points import Fit, Point
+from model_export.common.writing import write_text
+from model_export.evaluation.points import Point
 from model_export.report.study import ReportError, Study, check_files, read_content, read_study
-from model_export.writing import write_text
 from service.model_folder.files import load_manifest
+from service.model_folder.geometry import feed
 from service.model_folder.manifest import MODEL_NAME
+from service.model_folder.resize import plan_scaled
 
 SIZE = (480, 640)
 
@@ -73,7 +75,7 @@ def runs(chosen: list[Case], library: NativeLibrary, level: Level, threads: int)
     return {
         case.name: _run(
             sessions[case.folder],
-            Fit.of(SIZE, case.point.scale, folders[case.folder]).feed(image),
+            feed(image, plan_scaled(*SIZE, folders[case.folder], case.point.scale)),
             case.point.budget,
         )
         for case in chosen
@@ -81,7 +83,7 @@ def runs(chosen: list[Case], library: NativeLibrary, level: Level, threads: int)
 
 
 def _run(session: onnxruntime.InferenceSession, image: np.ndarray[Any, Any], budget: float) -> Run:
-    feeds = {"image": image[None], "budget": np.array([budget], np.float32)}
+    feeds = {"image": image, "budget": np.array([budget], np.float32)}
     return lambda: session.run(None, feeds)
 
 

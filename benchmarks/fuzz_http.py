@@ -64,7 +64,7 @@ def _send(tally: Tally, client: httpx.Client) -> None:
 
 
 def _parse(client: httpx.Client, data: bytes) -> httpx.Response:
-    return client.post("/parse?size=model&tasks=depth", content=data)
+    return client.post("/parse?size=model&maps=depth", content=data)
 
 
 def _form(client: httpx.Client, data: bytes) -> httpx.Response:

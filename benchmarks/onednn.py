@@ -78,7 +78,7 @@ def onednn_network(network: DenseParser, image: Tensor, threads: int) -> Run:
     @torch.inference_mode()
     def run() -> Any:
         maps = converted(normalise(image).to(torch.bfloat16))
-        return maps.present()["semantic_logits"].permute(0, 2, 3, 1).float().numpy()
+        return maps["semantics"].permute(0, 2, 3, 1).float().numpy()
 
     return run
 

@@ -28,9 +28,9 @@ REPRESENTATIONS: dict[str, tuple[str, dict[str, str]]] = {
     "json": ("application/json", {}),
     "zip": ("application/zip", {}),
     "npz": ("application/x-npz", {}),
-    "png semantics": ("image/png", {"tasks": "semantics"}),
-    "png depth": ("image/png", {"tasks": "depth"}),
-    "png normals": ("image/png", {"tasks": "normals"}),
+    "png semantics": ("image/png", {"maps": "semantics"}),
+    "png depth": ("image/png", {"maps": "depth"}),
+    "png normals": ("image/png", {"maps": "normals"}),
     "overlay": ("image/png", {"output": "overlay"}),
 }
 

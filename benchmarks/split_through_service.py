@@ -26,6 +26,7 @@ from benchmarks.running_service import running_service
 from model_export.data.nyuv2 import data_root, open_split
 from model_export.evaluation.evaluate import SplitMetrics
 
+MAPS = ("semantics", "depth", "normals")
 FIGURES = ("miou40", "miou13", "pixel_accuracy", "delta1", "delta1_aligned", "normal_mean_degrees")
 
 
@@ -52,7 +53,7 @@ def run(url: str, split: str, budgets: Sequence[float]) -> dict[str, dict[str, A
             for budget in budgets:
                 meta, maps = parse(client, photograph, budget)
                 metas[budget].append(meta)
-                metrics[budget].update_full(maps["semantics"], maps["depth"], maps["normals"], sample)
+                metrics[budget].update_full({name: maps[name] for name in MAPS}, sample)
     return {f"{budget:g}": _summary(metas[budget], metrics[budget]) for budget in budgets}
 
 

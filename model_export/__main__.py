@@ -6,13 +6,9 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 
-from model_export import study
-from model_export.errors import FixableError
-from model_export.evaluation import command as evaluation
-from model_export.export import command as export
+from model_export.commands import budget, evaluate, export, report, study, training
+from model_export.common.errors import FixableError
 from model_export.export.verify import VerificationError
-from model_export.report import command as report
-from model_export.training import command as training
 from service.model_folder.files import ManifestError
 
 Add = Callable[[argparse.ArgumentParser], None]
@@ -20,12 +16,13 @@ COMMANDS: dict[str, tuple[Add, str]] = {
     "train": (training.add_train, "train a preset on NYUv2; run again to resume"),
     "learn-gates": (training.add_learn_gates, "gates of your own network, from photographs without labels"),
     "pseudo-label": (training.add_pseudo_label, "labels for the unlabelled images of NYUv2"),
-    "allocate": (export.add_allocate, "budget table by the damage that each gate does"),
-    "choose-scales": (export.add_choose_scales, "scale of the image at each budget"),
+    "allocate": (budget.add_allocate, "budget table by the damage that each gate does"),
+    "choose-scales": (budget.add_choose_scales, "scale of the image at each budget"),
     "about": (export.add_about, "print an about.json to fill in: class names, licence, data terms"),
     "export": (export.add_export, "checkpoint to weights/<name>/"),
+    "upgrade": (export.add_upgrade, "a model folder of schema_version 1 to version 2, in place"),
     "verify": (export.add_verify, "torch = reference = function bodies = native library"),
-    "evaluate": (evaluation.add_arguments, "figures at several budgets, into the model folder too"),
+    "evaluate": (evaluate.add_arguments, "figures at several budgets, into the model folder too"),
     "study": (study.add_arguments, "train, export and evaluate the compared networks"),
     "report": (report.add_arguments, "page of the stored evaluations and times"),
 }

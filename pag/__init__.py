@@ -3,12 +3,13 @@
     from pag import Client
 
     with Client("http://127.0.0.1:8000") as client:
-        parsing = client.parse("photo.jpg", budget=0.5, tasks=["semantics", "depth"])
-        print(parsing.class_shares(), parsing.require("depth").shape, parsing.budget)
+        parsing = client.parse("photo.jpg", budget=0.5)
+        for name, array in parsing.maps.items():
+            print(name, parsing.kind(name), array.shape, array.dtype, parsing.map_info[name].unit)
 
-`Client` and `AsyncClient` ask a server for maps of photographs and of streams of frames; a `Parsing` holds
-them as numpy arrays with units. Errors are one family: PagError. `pag.local.LocalServer` is a server of
-one's own.
+`Client` and `AsyncClient` request maps of photographs and of streams of frames from a server; a `Parsing`
+holds them as numpy arrays with units. Errors are one family: PagError. `pag.local.LocalServer` is a server
+in this process; it needs the extra `serve`.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
         Client,
         DeadlineMissed,
         Frame,
+        MapInfo,
         Model,
         PagError,
         Parsing,
@@ -42,7 +44,7 @@ else:
     def __getattr__(name: str) -> object:
         # On demand: a shell's completion of `pag` must not wait for arrays, HTTP and pictures.
         if name == "__version__":
-            from pag.client.version import VERSION  # noqa: PLC0415
+            from pag.client.settings import VERSION  # noqa: PLC0415
 
             return VERSION
         if name not in __all__:
@@ -64,6 +66,7 @@ __all__ = [
     "Client",
     "DeadlineMissed",
     "Frame",
+    "MapInfo",
     "Model",
     "PagError",
     "Parsing",

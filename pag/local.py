@@ -1,4 +1,4 @@
-"""The real service in a thread of this process, for whoever wants maps and no server to look after."""
+"""The service in a thread of this process, for programs that want maps without a server to operate."""
 
 from __future__ import annotations
 
@@ -12,18 +12,26 @@ from pathlib import Path
 from typing import Any, Self
 
 import httpx
-from fastapi import FastAPI
 
 from pag.client import Client, PagError
-from pag.local_logs import only_troubles
-from service.app import checked_app
-from service.engine.resources import resolve_resources
-from service.errors import StartupError
-from service.settings import read_settings
-from service.transport.server import Server
+
+try:
+    from fastapi import FastAPI
+
+    from pag.local_logs import log_warnings_only
+    from service.app import checked_app
+    from service.engine.resources import resolve_resources
+    from service.errors import StartupError
+    from service.settings import read_settings
+    from service.transport.server import Server
+except ModuleNotFoundError as error:
+    if error.name is None or error.name.partition(".")[0] in ("pag", "service"):
+        raise
+    fix = f"{error.name} is not installed: pip install 'pag-parse[serve]' (on an NVIDIA GPU: [serve-gpu])"
+    raise ModuleNotFoundError(f"pag.local runs the service, and {fix}", name=error.name) from error
 
 POLL_SECONDS = 0.01
-# The server looks ten times a second whether it shall end.
+# The server checks ten times a second whether it shall end.
 END_SECONDS = 5.0
 
 # One user, whose own work it is: nothing is lowered or refused because others wait, nobody needs a key.
@@ -46,10 +54,14 @@ class CannotStart(PagError):
 
 
 class LocalServer:
-    """The service on a private Unix socket, warmed up inside a `with` block; settings as in `Settings`."""
+    """The service on a private Unix socket, warmed up inside a `with` block.
+
+    `settings`: as in `service.settings.Settings`. CannotStart, here or at the block's start, names what keeps
+    the service from starting.
+    """
 
     def __init__(self, **settings: Any) -> None:
-        only_troubles()
+        log_warnings_only()
         try:
             self.settings = read_settings(**{**ALONE, **settings})
             app = checked_app(self.settings)
@@ -63,21 +75,21 @@ class LocalServer:
 
     @property
     def url(self) -> str:
-        """Where it is, in the form that clients take."""
+        """Its address, in the form that clients take."""
         return f"unix:{self._socket}"
 
     @property
     def jobs(self) -> int:
-        """Requests under way at a time that keep its threads busy."""
+        """Number of requests in flight that keeps its threads busy."""
         resources = resolve_resources(self.settings)
         return resources.workers + resources.codec_threads
 
     def client(self, **options: Any) -> Client:
-        """A client of it, with the options of `Client`."""
+        """A client of it, with the arguments of `Client`."""
         return Client(self.url, **options)
 
     def start(self) -> None:
-        """Return once it is warmed up; CannotStart if it cannot."""
+        """Start the thread and return once the service is warmed up; CannotStart if it cannot."""
         # Only this user may enter the folder, so only this user may connect.
         self._folder = Path(tempfile.mkdtemp(prefix="pag-"))
         self._server.config.uds = str(self._socket)
@@ -89,7 +101,7 @@ class LocalServer:
             raise
 
     def close(self) -> None:
-        """End it; what runs is not waited for."""
+        """End the service; running requests are not waited for."""
         self._server.should_exit = True
         if self._thread.is_alive():
             self._thread.join(END_SECONDS)
@@ -113,11 +125,11 @@ class LocalServer:
         try:
             self._server.run()
         except SystemExit:
-            # uvicorn's way to say that the application failed; why is in _failure.
+            # uvicorn exits so when the application failed; the cause is in _failure.
             return
 
     def _watched(self, inner: Callable[[Any], AbstractAsyncContextManager[Any]]) -> Any:
-        """The application's lifespan, which keeps what goes wrong in it: uvicorn only logs that."""
+        """The application's lifespan, whose exception is kept: uvicorn only logs it."""
 
         @asynccontextmanager
         async def watched(app: FastAPI) -> AsyncIterator[Any]:

@@ -124,16 +124,24 @@ class InvalidParameter(ServiceError):
     title = "A parameter is not valid"
 
 
-class UnknownTask(ServiceError):
-    """A task the model does not have."""
+class UnknownMap(ServiceError):
+    """A map the model does not have."""
 
-    slug = "unknown-task"
-    title = "The model has no such task"
+    slug = "unknown-map"
+    title = "The model has no such map"
 
     def __init__(self, unknown: Sequence[str], available: Sequence[str]) -> None:
         names = ", ".join(repr(name) for name in unknown)
-        detail = f"No task {names}; the model has {', '.join(available)}."
+        detail = f"No map {names}; the model has {', '.join(available)}."
         super().__init__(detail, available=list(available))
+
+
+class NothingToPaint(UnknownMap):
+    """An overlay of a model without a map of kind labels; `kinds` lists those that it has."""
+
+    def __init__(self, model: str, kinds: Sequence[str], available: Sequence[str]) -> None:
+        detail = f"An overlay paints a map of kind labels; those of {model} are of kind {', '.join(kinds)}."
+        ServiceError.__init__(self, detail, available=list(available), kinds=list(kinds))
 
 
 class UnknownModel(ServiceError):
@@ -251,7 +259,7 @@ STATUS: dict[type[ServiceError], int] = {
     ImageTooSmall: 422,
     InvalidParameter: 422,
     UndecodableImage: 422,
-    UnknownTask: 422,
+    UnknownMap: 422,
     UpgradeRequired: 426,
     Overloaded: 429,
     Cancelled: 499,

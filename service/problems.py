@@ -15,6 +15,7 @@ from starlette.requests import ClientDisconnect, HTTPConnection
 from starlette.responses import Response
 
 from service.errors import Cancelled, InvalidParameter, ServiceError, Unavailable, status_of
+from service.schemas.parse import RENAMED
 from service.schemas.problem import MEDIA_TYPE, FieldProblem, Problem
 from service.telemetry.metrics import Metrics
 
@@ -64,11 +65,18 @@ def internal_error() -> ServiceError:
 def invalid_parameter(errors: Iterable[Mapping[str, Any]], *place: str) -> InvalidParameter:
     """What pydantic found wrong, at `place` and below."""
     found = [
-        FieldProblem(location=".".join(map(str, (*place, *item["loc"]))), detail=item["msg"])
+        FieldProblem(location=".".join(map(str, (*place, *item["loc"]))), detail=_in_words(item))
         for item in errors
     ]
     detail = "; ".join(f"{item.location}: {item.detail}" for item in found)
     return InvalidParameter(detail, errors=[item.model_dump() for item in found])
+
+
+def _in_words(item: Mapping[str, Any]) -> str:
+    name = item["loc"][-1] if item["loc"] else None
+    if item["type"] == "extra_forbidden" and name in RENAMED:
+        return f"{name} is called {RENAMED[name]} now"
+    return str(item["msg"])
 
 
 def install(app: FastAPI, metrics: Metrics, describe: Callable[[dict[str, Any]], None] | None = None) -> None:

@@ -194,7 +194,9 @@ def _is_service_link(name: str, value: str) -> bool:
 
 def _unknown(name: str, known: list[str]) -> str:
     longer = [each for each in known if each.startswith(f"{name}_")]
-    nearest = longer or get_close_matches(name, known, n=1)
+    # Without the prefix, by which all names are a little alike.
+    endings = {each.removeprefix(PREFIX): each for each in known}
+    nearest = longer or [endings[each] for each in get_close_matches(name.removeprefix(PREFIX), endings, n=1)]
     hint = f"did you mean {nearest[0]}?" if nearest else "pag serve --settings lists them"
     return f"{name} is not a setting: {hint}"
 

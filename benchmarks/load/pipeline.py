@@ -21,16 +21,15 @@ import perforated_conv
 from numpy.typing import NDArray
 
 from service.imaging.decode import decode
-from service.imaging.encode import depth_metres, depth_png, labels_png, normals_png
-from service.imaging.labels import resample_labels
+from service.maps import Kind, kind_of
 from service.model_folder import geometry
 from service.model_folder.manifest import MANIFEST_NAME, MODEL_NAME, ModelManifest
-from service.model_folder.resize import Fit, Size
+from service.model_folder.maps import LabelsMap
+from service.model_folder.resize import ResizePlan, Size
 
 NPZ, ZIP = "application/x-npz", "application/zip"
 MAX_PIXELS = 32_000_000
 LIBRARY_VARIABLE = "BENCH_NATIVE_LIBRARY"
-ENCODERS: dict[str, Any] = {"semantics": labels_png, "depth": depth_png, "normals": normals_png}
 
 
 class Pipeline:
@@ -40,19 +39,22 @@ class Pipeline:
         self._manifest = read_manifest(folder)
         library = native_library()
         self._network = _session(folder / MODEL_NAME, threads, library)
-        semantics = self._manifest.tasks.semantics
-        labels = semantics.labels_model if semantics is not None and library is not None else None
-        self._labels = _session(folder / labels, threads, library, spinning=False) if labels else None
-        self._names = self._manifest.tasks.names()
+        labels = {entry.name: entry.labels_model for entry in label_maps(self._manifest) if library}
+        self._labels = {
+            name: _session(folder / file, threads, library, spinning=False)
+            for name, file in labels.items()
+            if file is not None
+        }
+        self._names = self._manifest.default_map_names()
         self._meta = describe(self._manifest)
         self._maps = ThreadPoolExecutor(threads)
 
     def answer(self, data: bytes, size: Size, media_type: str) -> bytes:
         """The maps of an encoded photograph as npz or zip."""
         photograph = decode(data, MAX_PIXELS, math.ceil(self._manifest.input.working_pixels))
-        plan = self._manifest.fit(photograph.height, photograph.width)
+        plan = self._manifest.plan_resize(photograph.height, photograph.width)
         feeds = {
-            self._manifest.input.image: geometry.fit(photograph.pixels, plan),
+            self._manifest.input.image: geometry.feed(photograph.pixels, plan),
             self._manifest.input.budget: np.ones(1, np.float32),
         }
         outputs = self._manifest.outputs(self._names)
@@ -60,43 +62,50 @@ class Pipeline:
         return self._encode(self._bring_back(raw, plan, size), media_type)
 
     def _bring_back(
-        self, raw: dict[str, NDArray[np.float32]], plan: Fit, size: Size
+        self, raw: dict[str, NDArray[np.float32]], plan: ResizePlan, size: Size
     ) -> dict[str, NDArray[Any]]:
         def one(name: str) -> NDArray[Any]:
-            task = getattr(self._manifest.tasks, name)
-            sampling = geometry.plan_sampling(plan, size, task.stride)
-            if name == "semantics":
-                return self._label_map(raw[name][0], sampling)
-            resample = geometry.resample if name == "depth" else geometry.resample_normals
-            return resample(raw[name][0], sampling)
+            entry = self._manifest.map(name)
+            sampling = geometry.plan_sampling(plan, size, entry.stride)
+            if name in self._labels:
+                return _label_map(self._labels[name], raw[name][0], sampling)
+            return kind_of(entry).resample(raw[name][0], sampling)
 
         return dict(zip(self._names, self._maps.map(one, self._names), strict=True))
-
-    def _label_map(self, logits: NDArray[np.float32], sampling: geometry.Sampling) -> NDArray[np.uint8]:
-        if self._labels is None:
-            return resample_labels(logits, sampling)
-        covered = [side * scale for side, scale in zip(sampling.target, sampling.scale, strict=True)]
-        feeds = {
-            "logits": logits[None],
-            "size": np.array(sampling.target, np.int64),
-            "extent": np.array(covered, np.float32),
-        }
-        labels: NDArray[np.uint8] = self._labels.run(["labels"], feeds)[0][0]
-        return labels
 
     def _encode(self, maps: dict[str, NDArray[Any]], media_type: str) -> bytes:
         buffer = io.BytesIO()
         if media_type == NPZ:
-            if "depth" in maps:
-                maps["depth"] = depth_metres(maps["depth"])
-            np.savez(buffer, meta=np.array(json.dumps(self._meta)), **maps)  # type: ignore[arg-type]
+            arrays = {name: self._kind(name).canonical(values) for name, values in maps.items()}
+            np.savez(buffer, meta=np.array(json.dumps(self._meta)), **arrays)  # type: ignore[arg-type]
             return buffer.getvalue()
-        encoded = self._maps.map(lambda item: (item[0], ENCODERS[item[0]](item[1])), maps.items())
+        encoded = self._maps.map(lambda item: (item[0], self._kind(item[0]).encode(item[1])), maps.items())
         with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
             for name, data in encoded:
                 archive.writestr(zipfile.ZipInfo(f"{name}.png"), data)
             archive.writestr(zipfile.ZipInfo("meta.json"), json.dumps(self._meta))
         return buffer.getvalue()
+
+    def _kind(self, name: str) -> Kind:
+        return kind_of(self._manifest.map(name))
+
+
+def _label_map(
+    session: onnxruntime.InferenceSession, logits: NDArray[np.float32], sampling: geometry.Sampling
+) -> NDArray[np.uint8]:
+    covered = [side * scale for side, scale in zip(sampling.target, sampling.scale, strict=True)]
+    feeds = {
+        "logits": logits[None],
+        "size": np.array(sampling.target, np.int64),
+        "extent": np.array(covered, np.float32),
+    }
+    labels: NDArray[np.uint8] = session.run(["labels"], feeds)[0][0]
+    return labels
+
+
+def label_maps(manifest: ModelManifest) -> list[LabelsMap]:
+    """The maps of class ids that the model gives."""
+    return [entry for entry in manifest.maps if isinstance(entry, LabelsMap)]
 
 
 def read_manifest(folder: Path) -> ModelManifest:
@@ -106,8 +115,7 @@ def read_manifest(folder: Path) -> ModelManifest:
 
 def describe(manifest: ModelManifest) -> dict[str, Any]:
     """About as much as the service says beside the maps: the model's name and its classes."""
-    semantics = manifest.tasks.semantics
-    classes = [entry.model_dump() for entry in semantics.classes] if semantics is not None else []
+    classes = [each.model_dump() for entry in label_maps(manifest) for each in entry.classes]
     return {"model": {"name": manifest.name, "version": manifest.version}, "classes": classes}
 
 

@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from model_export.common.errors import FixableError
 from model_export.data.photographs import Photographs, at_working_size, read_image, without_targets
 from model_export.data.sample import VOID, Sample
-from model_export.errors import FixableError
 
 INDEXED = ("L", "P")
 

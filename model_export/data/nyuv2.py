@@ -21,9 +21,9 @@ import numpy.typing as npt
 from PIL import Image
 from tqdm import tqdm
 
+from model_export.common.writing import write_text
 from model_export.data.normals import FRAME, normals_from_depth8
 from model_export.data.sample import VOID, Sample, decode_normals, encode_normals
-from model_export.writing import write_text
 
 SPLITS = ("train", "val", "test", "train_unlabelled")
 HEIGHT, WIDTH = 480, 640

@@ -8,12 +8,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from model_export.common.errors import FixableError
+from model_export.common.sizes import SIZE_MULTIPLE, WORKING_PIXELS
 from model_export.data.sample import VOID, Sample
-from model_export.errors import FixableError
-from model_export.networks.parser import SIZE_MULTIPLE
-from service.model_folder.resize import plan_fit
-
-WORKING_PIXELS = 480 * 640
+from service.model_folder.resize import plan_resize
 
 Image = npt.NDArray[np.uint8]
 
@@ -69,7 +67,7 @@ def read_image(path: Path) -> Image:
 
 def working_size(height: int, width: int) -> tuple[int, int]:
     """Height and width at which an image is worked on; neither below SIZE_MULTIPLE."""
-    fed = plan_fit(height, width, WORKING_PIXELS, SIZE_MULTIPLE).fed
+    fed = plan_resize(height, width, WORKING_PIXELS, SIZE_MULTIPLE).fed
     grown = max(1.0, SIZE_MULTIPLE / min(fed))
     return round(fed[0] * grown), round(fed[1] * grown)
 

@@ -11,7 +11,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from model_export.evaluation.metrics import Doubles, Statistics, figures
+from model_export.evaluation.statistics import Statistics, figures
+from model_export.measures.measure import Doubles
 
 RESAMPLES = 1000
 SEED = 20180503
@@ -22,7 +23,7 @@ Interval = tuple[float, float]
 
 def resampled_figures(statistics: Statistics) -> dict[str, Doubles]:
     """Figure -> its value in each resample [RESAMPLES], of statistics with the leading axis [images]."""
-    return figures(statistics.resampled(_weights(len(statistics.confusion))))
+    return figures(statistics.resampled(_weights(len(statistics))))
 
 
 def interval(values: Doubles) -> Interval:

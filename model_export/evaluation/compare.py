@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from model_export.evaluation import bootstrap
 from model_export.evaluation.evaluate import Evaluation
-from model_export.evaluation.metrics import Doubles, figures_of
 from model_export.evaluation.points import Point
+from model_export.evaluation.statistics import figures_of
+from model_export.measures.measure import Doubles
 
 
 @dataclass(frozen=True)

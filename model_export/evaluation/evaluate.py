@@ -2,78 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
-import onnxruntime
-import perforated_conv
-import torch
 from tqdm import tqdm
 
+from model_export.common.sizes import SIZE_MULTIPLE
 from model_export.data.classes import NYU40
-from model_export.data.loader import Samples
+from model_export.data.loader import Samples, collate
 from model_export.data.sample import Sample
-from model_export.evaluation.contribution import Targets
-from model_export.evaluation.labels import upsampled_labels
-from model_export.evaluation.metrics import Statistics, figures_of, stacked
-from model_export.evaluation.points import Fit, Point
-from model_export.export.exportable import ExportableParser
-from model_export.networks.parser import SIZE_MULTIPLE
-
-Floats = npt.NDArray[np.float32]
-Maps = dict[str, Floats]
-
-
-class Predictor(Protocol):
-    """A network: image uint8 [H, W, 3] and budget -> its exportable.OUTPUTS at stride 8, no batch axis."""
-
-    def __call__(self, image: npt.NDArray[np.uint8], budget: float, /) -> Maps: ...
-
-
-class TorchPredictor:
-    """An ExportableParser in torch."""
-
-    def __init__(self, exportable: ExportableParser) -> None:
-        self._exportable = exportable.eval()
-
-    @torch.no_grad()
-    def __call__(self, image: npt.NDArray[np.uint8], budget: float, /) -> Maps:
-        outputs = self._exportable(torch.from_numpy(image)[None], torch.tensor([budget]))
-        return {name: value[0].numpy() for name, value in outputs.items()}
-
-
-class OnnxPredictor:
-    """An exported model in ONNX Runtime.
-
-    Args:
-        path: of the .onnx file.
-        native: register the native library (it must be built), else run the function bodies.
-        threads: intra-op.
-
-    Raises:
-        FileNotFoundError: native, and the library is not built.
-    """
-
-    def __init__(self, path: Path, *, native: bool = True, threads: int = 2) -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.log_severity_level = 3
-        if native:
-            library = perforated_conv.library_path()
-            if library is None:
-                raise FileNotFoundError("the native library is not built: run make setup")
-            options.register_custom_ops_library(str(library))
-        self.session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-        self._outputs = [output.name for output in self.session.get_outputs()]
-
-    def __call__(self, image: npt.NDArray[np.uint8], budget: float, /) -> Maps:
-        feeds = {"image": image[None], "budget": np.array([budget], np.float32)}
-        values = self.session.run(self._outputs, feeds)
-        return {name: value[0] for name, value in zip(self._outputs, values, strict=True)}
+from model_export.evaluation.full_size import full_size
+from model_export.evaluation.points import Point
+from model_export.evaluation.statistics import Statistics, figures_of, stacked
+from model_export.export.predictors import Predictor
+from model_export.measures.measure import Array, Compare
+from model_export.networks.tasks import TASKS
+from service.model_folder.geometry import feed
+from service.model_folder.resize import plan_scaled
 
 
 @dataclass(frozen=True)
@@ -81,7 +27,7 @@ class Evaluation:
     """What the images contributed at each point.
 
     Attributes:
-        points: in the order asked for.
+        points: in the order given.
         images: ids.
         statistics: leading axes [points, images].
     """
@@ -97,8 +43,37 @@ class Evaluation:
         return self.statistics[self.points.index(point)]
 
     def figures(self, point: Point) -> dict[str, float]:
-        """Every figure of metrics.figures over all images."""
+        """Every figure over all images."""
         return figures_of(self.at(point))
+
+
+class Targets:
+    """A sample's targets, each prepared once to be compared with the maps of many points.
+
+    Pixels that are void, without depth or without a normal count nowhere, not as false positives either.
+    """
+
+    def __init__(self, sample: Sample, classes: int = len(NYU40)) -> None:
+        self._sample, self._classes = sample, classes
+        self._prepared: dict[str, Compare] = {}
+
+    def compare(self, maps: Mapping[str, Array]) -> Statistics:
+        """Of maps [H, W, ...] by task, at the targets' size, without leading axes.
+
+        Raises:
+            ValueError: a map has another size than the targets, or a label is not a class.
+        """
+        parts = [self._of(name)(values) for name, values in maps.items()]
+        return Statistics({name: array for part in parts for name, array in part.items()})
+
+    def _of(self, name: str) -> Compare:
+        if name not in self._prepared:
+            task, sample = TASKS[name], self._sample
+            target = task.target(collate([sample]))[0].numpy()
+            self._prepared[name] = task.measure.prepared(
+                target, classes=self._classes, metric=sample.depth_metric
+            )
+        return self._prepared[name]
 
 
 class SplitMetrics:
@@ -107,15 +82,9 @@ class SplitMetrics:
     def __init__(self) -> None:
         self._parts: list[Statistics] = []
 
-    def update_full(
-        self,
-        labels: npt.NDArray[np.integer],
-        depth: npt.NDArray[np.float32],
-        normals: npt.NDArray[np.float32],
-        sample: Sample,
-    ) -> None:
-        """One image's maps [H, W], [H, W], [H, W, 3] at the targets' resolution."""
-        self._parts.append(Targets(sample).compare(labels, depth, normals))
+    def update_full(self, maps: Mapping[str, Array], sample: Sample) -> None:
+        """One image's maps [H, W, ...] by task, at the targets' resolution."""
+        self._parts.append(Targets(sample).compare(maps))
 
     def result(self) -> dict[str, float]:
         """Every figure by name."""
@@ -141,36 +110,14 @@ def evaluate(
         targets = Targets(sample, classes)
         rows.append(stacked([_contribution(predictor, sample, targets, point, multiple) for point in points]))
     images = getattr(samples, "ids", None) or [str(position) for position in range(len(samples))]
-    by_point = Statistics(**{name: np.swapaxes(a, 0, 1) for name, a in stacked(rows).arrays().items()})
-    return Evaluation(tuple(points), tuple(images), by_point)
-
-
-def of_scaled_camera(depth: Floats, normals: Floats, scale: float) -> tuple[Floats, Floats]:
-    """Depth [h, w] and normals [h, w, 3] (of any length) of an image that was fed at `scale` of its size.
-
-    A network knows one camera. By it a smaller image shows the scene farther away, its z stretched by
-    1 / scale, and a plane's normal (a, b, c) as (a, b, scale c): as transforms.warp taught it, undone here.
-    """
-    return _depth_of_scaled(depth, scale), _normals_of_scaled(normals, scale)
-
-
-def _depth_of_scaled(depth: Floats, scale: float) -> Floats:
-    return depth if scale == 1 else depth * np.float32(scale)
-
-
-def _normals_of_scaled(normals: Floats, scale: float) -> Floats:
-    return normals if scale == 1 else normals * np.array([scale, scale, 1], np.float32)
+    by_point = {name: np.swapaxes(array, 0, 1) for name, array in stacked(rows).sums.items()}
+    return Evaluation(tuple(points), tuple(images), Statistics(by_point))
 
 
 def _contribution(
     predictor: Predictor, sample: Sample, targets: Targets, point: Point, multiple: int
 ) -> Statistics:
     height, width = sample.image.shape[:2]
-    fit = Fit.of((height, width), point.scale, multiple)
-    maps = predictor(fit.feed(sample.image), point.budget)
-    labels = upsampled_labels(maps["semantic_logits"], fit) if "semantic_logits" in maps else None
-    unscaled = {"depth": _depth_of_scaled, "normals": _normals_of_scaled}
-    geometry = {
-        name: fit.resample(undo(maps[name], point.scale)) for name, undo in unscaled.items() if name in maps
-    }
-    return targets.compare(labels, **geometry)
+    plan = plan_scaled(height, width, multiple, point.scale)
+    outputs = predictor(feed(sample.image, plan)[0], point.budget)
+    return targets.compare(full_size(outputs, plan, point.scale))

@@ -14,12 +14,13 @@ from typing import Any
 
 import numpy as np
 
+from model_export.common.writing import replacing, write_text
 from model_export.data.classes import NYU40
 from model_export.evaluation import bootstrap
 from model_export.evaluation.evaluate import Evaluation
-from model_export.evaluation.metrics import Statistics, figures_of, iou_per_class
 from model_export.evaluation.points import Point
-from model_export.writing import replacing, write_text
+from model_export.evaluation.statistics import Statistics, figures_of
+from model_export.measures.classes import iou_per_class
 
 FORM = 1
 
@@ -57,6 +58,8 @@ def described(
 
 def _point(statistics: Statistics, point: Point, cost: Cost) -> dict[str, Any]:
     resamples = bootstrap.resampled_figures(statistics)
+    confusion = statistics.sums.get("confusion")
+    iou = {} if confusion is None else {"iou": iou_per_class(confusion.sum(0)).tolist()}
     return {
         "scale": point.scale,
         "budget": point.budget,
@@ -64,7 +67,7 @@ def _point(statistics: Statistics, point: Point, cost: Cost) -> dict[str, Any]:
         "multiply_adds": cost.multiply_adds,
         "figures": figures_of(statistics),
         "intervals": {name: list(bootstrap.interval(values)) for name, values in resamples.items()},
-        "iou": iou_per_class(statistics.confusion.sum(0)).tolist(),
+        **iou,
     }
 
 
@@ -90,7 +93,7 @@ def save(folder: Path, name: str, evaluation: Evaluation, content: Mapping[str, 
 def _packed(evaluation: Evaluation) -> bytes:
     points = np.array([[point.scale, point.budget] for point in evaluation.points])
     arrays: dict[str, Any] = {"points": points, "images": np.array(evaluation.images)}
-    arrays |= evaluation.statistics.arrays()
+    arrays |= evaluation.statistics.sums
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)
     return buffer.getvalue()
@@ -125,8 +128,8 @@ def load(path: Path) -> tuple[dict[str, Any], Evaluation]:
         raise ValueError(f"{path} was written with another .npz: evaluate again")
     with np.load(io.BytesIO(packed)) as arrays:
         points = tuple(Point(*map(float, row)) for row in arrays["points"])
-        parts = {name: arrays[name] for name in Statistics.__dataclass_fields__}
-        evaluation = Evaluation(points, tuple(arrays["images"].tolist()), Statistics(**parts))
+        sums = {name: arrays[name] for name in arrays.files if name not in ("points", "images")}
+        evaluation = Evaluation(points, tuple(arrays["images"].tolist()), Statistics(sums))
     if [(each["scale"], each["budget"]) for each in content["points"]] != [
         (p.scale, p.budget) for p in points
     ]:

@@ -8,17 +8,18 @@ from pathlib import Path
 
 import torch
 
+from model_export.common.sizes import REFERENCE_SIZE, SIZE_MULTIPLE
 from model_export.evaluation import stored
-from model_export.evaluation.cost import REFERENCE_SIZE
-from model_export.evaluation.evaluate import OnnxPredictor, Predictor, TorchPredictor
-from model_export.evaluation.points import Fit, Point
+from model_export.evaluation.points import Point
 from model_export.export import export
 from model_export.export.budget_table import BudgetTable
 from model_export.export.exportable import ExportableParser
-from model_export.networks.parser import SIZE_MULTIPLE
+from model_export.export.predictors import OnnxPredictor, Predictor, TorchPredictor
 from service.model_folder.files import load_manifest
-from service.model_folder.manifest import MODEL_NAME, ModelManifest, SemanticsTask
+from service.model_folder.manifest import MODEL_NAME, ModelManifest
+from service.model_folder.maps import LabelsMap
 from service.model_folder.operating_point import operating_point
+from service.model_folder.resize import plan_scaled
 
 
 @dataclass(frozen=True)
@@ -30,8 +31,8 @@ class Subject:
         file: whose digest names the weights.
         point: requested budget -> the point at which it is served.
         cost: multiply-adds of a point, at the reference size.
-        classes: how many; 0 without semantics.
-        semantics: what a manifest says of them.
+        classes: how many; 0 without a map of labels.
+        labels: what a manifest says of that map.
     """
 
     name: str
@@ -41,18 +42,19 @@ class Subject:
     point: Callable[[float], Point]
     cost: Callable[[Point], stored.Cost]
     classes: int
-    semantics: SemanticsTask | None = None
+    labels: LabelsMap | None = None
 
 
 def of_model(folder: Path, *, native: bool) -> Subject:
     """An exported model, in ONNX Runtime."""
     manifest = load_manifest(folder)
     predictor = OnnxPredictor(folder / MODEL_NAME, native=native)
-    multiple, semantics = manifest.input.size_multiple, manifest.tasks.semantics
+    multiple = manifest.input.size_multiple
+    labels = next((entry for entry in manifest.maps if isinstance(entry, LabelsMap)), None)
     return Subject(
         manifest.name, folder / MODEL_NAME, predictor, multiple,
         lambda budget: _served_at(manifest, budget), lambda point: _manifest_cost(manifest, point),
-        len(semantics.classes) if semantics else 0, semantics,
+        len(labels.classes) if labels else 0, labels,
     )  # fmt: skip
 
 
@@ -72,13 +74,14 @@ def of_checkpoint(path: Path, table: BudgetTable | None) -> Subject:
 
 
 def _manifest_cost(manifest: ModelManifest, point: Point) -> stored.Cost:
-    size = Fit.of(manifest.multiply_adds.reference_size, point.scale, manifest.input.size_multiple).padded
-    multiply_adds = manifest.multiply_adds_at(point.budget, *size)
+    size = manifest.multiply_adds.reference_size
+    plan = plan_scaled(*size, manifest.input.size_multiple, point.scale)
+    multiply_adds = manifest.multiply_adds_at(point.budget, *plan.padded)
     return stored.Cost(multiply_adds, multiply_adds / manifest.multiply_adds.total)
 
 
 def _torch_cost(exportable: ExportableParser, point: Point) -> stored.Cost:
-    height, width = Fit.of(REFERENCE_SIZE, point.scale, SIZE_MULTIPLE).padded
+    height, width = plan_scaled(*REFERENCE_SIZE, SIZE_MULTIPLE, point.scale).padded
     ratios = exportable.table.lookup(torch.tensor([point.budget]))
     share = exportable.cost.share({name: float(ratio[0]) for name, ratio in ratios.items()})
     share *= height * width / (REFERENCE_SIZE[0] * REFERENCE_SIZE[1])

@@ -6,17 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from model_export.common.errors import FixableError
+from model_export.common.sizes import WORKING_PIXELS
 from model_export.data.classes import NYU40
 from model_export.data.labelled_photographs import LabelledPhotographs
 from model_export.data.loader import Samples
 from model_export.data.nyuv2 import open_split
-from model_export.data.photographs import WORKING_PIXELS
-from model_export.errors import FixableError
 from model_export.export.about import NYUV2
-from service.model_folder.manifest import SemanticsTask
-
-MIOU = "miou"
-"""Of own classes, however many: miou40 and miou13 are those of NYUv2."""
+from model_export.measures.classes import MIOU
+from service.model_folder.maps import LabelsMap
 
 
 @dataclass(frozen=True)
@@ -51,7 +49,7 @@ class Truth:
 
 
 def nyuv2(split: str, classes: int) -> Truth:
-    """A split of NYUv2 for a network of so many classes; 0: without semantics.
+    """A split of NYUv2 for a network of so many classes; 0: without a map of labels.
 
     Raises:
         FixableError: the network has other classes than NYUv2.
@@ -64,16 +62,16 @@ def nyuv2(split: str, classes: int) -> Truth:
     return Truth(open_split(split), split, NYU40, NYUV2.protocol)
 
 
-def own(photographs: Path, labels: Path, split: str, task: SemanticsTask | None) -> Truth:
+def own(photographs: Path, labels: Path, split: str, labels_map: LabelsMap | None) -> Truth:
     """Photographs and labels of a model's own classes.
 
     Raises:
-        FixableError: the model has no semantics, or no photograph has labels.
+        FixableError: the model has no map of labels, or no photograph has labels.
     """
-    if task is None:
-        raise FixableError("this model has no semantics, so labels say nothing of it")
-    names = tuple(entry.name for entry in task.classes)
-    samples = LabelledPhotographs(photographs, labels, classes=len(names), void=task.void)
+    if labels_map is None:
+        raise FixableError("this model has no map of labels, so labels say nothing of it")
+    names = tuple(entry.name for entry in labels_map.classes)
+    samples = LabelledPhotographs(photographs, labels, classes=len(names), void=labels_map.void)
     protocol = (
         f"{len(samples)} photographs with labels of the model's owner, of {WORKING_PIXELS} pixels at most. "
         "Mean IoU over the classes present in the labels."

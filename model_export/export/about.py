@@ -10,9 +10,10 @@ from typing import Annotated, Any
 
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from model_export.common.errors import FixableError
 from model_export.data.classes import NYU40, palette
-from model_export.errors import FixableError
 from model_export.networks.parser import DenseParser
+from model_export.networks.tasks import TASKS
 
 Byte = Annotated[int, Field(ge=0, le=255)]
 LICENCE_WANTED = "who may use the weights, and for what"
@@ -130,12 +131,8 @@ def _json(content: dict[str, Any]) -> str:
 
 def described(network: DenseParser) -> str:
     """One sentence of the tasks."""
-    says = {
-        "semantics": f"semantics ({network.heads.classes} classes)",
-        "depth": "metric depth",
-        "normals": "surface normals",
-    }
-    *first, last = [says[task] for task in network.heads.tasks]
+    heads = network.heads
+    *first, last = [TASKS[task].phrase.format(classes=heads.classes) for task in heads.tasks]
     text = " and ".join([", ".join(first), last] if first else [last])
     return f"{text[0].upper()}{text[1:]} at a compute budget chosen per request."
 

@@ -17,11 +17,11 @@ import torch
 from tqdm import tqdm
 
 from model_export.data.loader import Samples
-from model_export.evaluation.cost import NetworkCost, count
 from model_export.export.budget_table import BudgetTable
-from model_export.losses import distillation_terms
+from model_export.networks.cost import NetworkCost, count
 from model_export.networks.parser import DenseParser
 from model_export.networks.pixels import normalise
+from model_export.networks.tasks import distillation_terms
 
 LEVELS = (1.0, 0.75, 0.5, 0.25, 0.0)
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from model_export.evaluation.cost import NetworkCost
+from model_export.networks.cost import NetworkCost
 
 Floats = npt.NDArray[np.float64]
 # Ratios are lowered by this factor inside the graph, so that rounding in float32 never spends a pixel more

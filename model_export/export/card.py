@@ -5,20 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from model_export.writing import write_text
+from model_export.common.writing import write_text
+from model_export.networks.tasks import figures
 from service.model_folder.manifest import MetricsRow, ModelManifest
 
 CARD_NAME = "card.md"
-FIGURES = {
-    "miou": "mIoU",
-    "miou40": "mIoU 40",
-    "miou13": "mIoU 13",
-    "pixel_accuracy": "pixel acc.",
-    "delta1": "delta1 (est. scale)",
-    "delta1_aligned": "delta1 (aligned)",
-    "normal_mean_degrees": "normals mean °",
-    "normal_within_11_25": "< 11.25°",
-}
 
 
 def render(manifest: ModelManifest, notes: str = "") -> str:
@@ -42,7 +33,7 @@ def _facts(manifest: ModelManifest) -> list[str]:
     ]  # fmt: skip
     trained = ", ".join(part for part in known if part) or "elsewhere: no log came with the checkpoint"
     return [
-        f"Tasks: {', '.join(manifest.tasks.names())}",
+        f"Maps: {', '.join(manifest.default_map_names())}",
         f"Multiply-adds at {height}x{width}: {cost.total / 1e9:.2f} G, {cost.always / 1e9:.2f} G of them "
         f"always spent; budget floor {manifest.budget.floor:.3f}",
         f"Training {trained}",
@@ -60,20 +51,20 @@ def _measured(manifest: ModelManifest) -> str:
 
 def _table(manifest: ModelManifest, split: str) -> list[str]:
     rows = manifest.metrics.splits[split]
-    figures = _figures(rows)
-    head = ["budget", "share", "scale", *figures.values()]
+    headings = _headings(rows)
+    head = ["budget", "share", "scale", *headings.values()]
     lines = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
     for row in rows:
-        values = [_number(row, name) for name in figures]
+        values = [_number(row, name) for name in headings]
         scale = getattr(row, "scale", None) or 1.0
         lines.append(f"| {' | '.join([f'{row.budget:.3g}', f'{row.share:.3f}', f'{scale:g}', *values])} |")
     return lines
 
 
-def _figures(rows: Sequence[MetricsRow]) -> dict[str, str]:
-    """Name -> heading of those FIGURES that the rows have."""
+def _headings(rows: Sequence[MetricsRow]) -> dict[str, str]:
+    """Name -> heading of the card's figures that the rows have."""
     given = {name for row in rows for name, value in row.model_dump().items() if value is not None}
-    return {name: heading for name, heading in FIGURES.items() if name in given}
+    return {figure.name: figure.heading for figure in figures("card") if figure.name in given}
 
 
 def _number(row: MetricsRow, name: str) -> str:

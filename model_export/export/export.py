@@ -10,6 +10,7 @@ from pathlib import Path
 
 import onnx
 
+from model_export.common.writing import replacing_folder, write_text
 from model_export.export import card
 from model_export.export.about import NYUV2, About, refusal
 from model_export.export.budget_table import BudgetTable
@@ -20,7 +21,6 @@ from model_export.export.labels_model import labels_model
 from model_export.export.manifest import Identity, document
 from model_export.export.onnx_model import to_onnx
 from model_export.training.saved import StoredNetwork, load_network
-from model_export.writing import replacing_folder, write_text
 from service.model_folder.files import load_manifest
 from service.model_folder.manifest import LABELS_MODEL_NAME, MANIFEST_NAME, MODEL_NAME, ModelManifest
 from service.model_folder.operating_point import operating_point

@@ -10,15 +10,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from model_export.evaluation.cost import NetworkCost, count
+from model_export.common.sizes import OUTPUT_STRIDE
 from model_export.export.budget_table import BudgetTable, equal_ratios
+from model_export.networks.cost import NetworkCost, count
 from model_export.networks.layers import PerforatedConv2d
-from model_export.networks.parser import OUTPUT_STRIDE, DenseParser
+from model_export.networks.parser import DenseParser
 from model_export.networks.pixels import normalise
+from model_export.networks.tasks import TASKS
 
-TASK_OUTPUTS = {"semantics": "semantic_logits", "depth": "depth", "normals": "normals"}
-OUTPUTS = (*TASK_OUTPUTS.values(), "computed")
-"""semantic_logits [N, h, w, K]; depth [N, h, w] metres; normals [N, h, w, 3] unit; computed [N, h, w]."""
+COMPUTED = "computed"
+"""Name of the map and of the graph's output that tell where the gated work of an image went."""
 
 
 class ExportableParser(nn.Module):
@@ -41,7 +42,7 @@ class ExportableParser(nn.Module):
         self.strides = gate_strides(network)
 
     def forward(self, image: Tensor, budget: Tensor) -> dict[str, Tensor]:
-        """Those of OUTPUTS that the network has by name, float32 at stride 8.
+        """Outputs of the graph by name, float32 at stride 8: of each task, and `computed` [N, h, w].
 
         Args:
             image: uint8 [N, H, W, 3], sides multiples of SIZE_MULTIPLE.
@@ -49,15 +50,9 @@ class ExportableParser(nn.Module):
         """
         with _recorded_masks(self.network) as masks:
             maps = self.network(normalise(image), self.table.lookup(budget))
-        outputs = {}
-        if maps.semantic_logits is not None:
-            outputs["semantic_logits"] = maps.semantic_logits.permute(0, 2, 3, 1)
-        if maps.log_depth is not None:
-            outputs["depth"] = maps.log_depth[:, 0].exp()
-        if maps.normals is not None:
-            outputs["normals"] = maps.normals.permute(0, 2, 3, 1)
+        outputs = {TASKS[task].output: TASKS[task].served(value) for task, value in maps.items()}
         height, width = (side // OUTPUT_STRIDE for side in image.shape[1:3])
-        return outputs | {"computed": self._computed(masks, height, width, image.shape[0])}
+        return outputs | {COMPUTED: self._computed(masks, height, width, image.shape[0])}
 
     def _computed(self, masks: dict[str, Tensor], height: int, width: int, images: int) -> Tensor:
         total = torch.zeros(images, 1, height, width) if masks else torch.ones(images, 1, height, width)

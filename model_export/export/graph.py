@@ -31,6 +31,10 @@ class GraphBuilder:
             self._initializers[name] = numpy_helper.from_array(np.asarray(value, order="C"), name)
         return name
 
+    def scalar(self, value: float) -> str:
+        """A float32 initializer without axes."""
+        return self.constant(f"scalar_{value}", np.array(value, np.float32))
+
     def node(self, op_type: str, inputs: Sequence[str], name: str, **attributes: Any) -> str:
         """A node of the standard domain with one output named as the node."""
         return self._add(op_type, inputs, name, "", attributes)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import datetime
-import platform
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from model_export.common.provenance import machine
 from model_export.training.log import read_log
 
 
@@ -39,11 +39,3 @@ def _portable(command: str, checkpoints: Sequence[Path]) -> str:
             command = command.replace(str(path.parent), f"runs/{path.parent.name}")
     words = command.split(" ")
     return " ".join(f"runs/{Path(word).name}" if word.startswith("/") else word for word in words)
-
-
-def machine() -> str:
-    """Processor's name as the system tells it."""
-    path = Path("/proc/cpuinfo")
-    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return f"{len(names)} cores of {names[0]}" if names else platform.processor() or platform.machine()

@@ -1,7 +1,7 @@
 """Lowering: the traced network, layer by layer, to the operators of domain pag and standard ones.
 
 torch.fx gives the order of the layers from DenseParser.forward itself, so the architecture is written once;
-each kind of layer and function has one lowering here, by LAYERS and FUNCTIONS.
+each kind of layer and function has one lowering, by LAYERS and FUNCTIONS.
 """
 
 from __future__ import annotations
@@ -15,13 +15,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
-from model_export.export import routing
+from model_export.export import gate_nodes
 from model_export.export.graph import GraphBuilder
+from model_export.export.layer_nodes import LayerWriter
 from model_export.networks.blocks import MaskSelect
 from model_export.networks.gates import Gate, LayerGate
 from model_export.networks.layers import PerforatedConv2d
 from model_export.networks.parser import DenseParser
 from model_export.networks.pooling import MultiPool
+from model_export.networks.tasks import Maps
 
 
 class _RatioColumns(nn.Module):
@@ -32,9 +34,10 @@ class _RatioColumns(nn.Module):
         self.network = network
         self.names = list(network.gates())
 
-    def forward(self, image: Tensor, ratios: Tensor) -> tuple[Tensor, ...]:
+    def forward(self, image: Tensor, ratios: Tensor) -> Maps:
         columns = {name: ratios[:, index] for index, name in enumerate(self.names)}
-        return tuple(self.network(image, columns))
+        maps: Maps = self.network(image, columns)
+        return maps
 
 
 class _Tracer(fx.Tracer):
@@ -43,28 +46,27 @@ class _Tracer(fx.Tracer):
 
 
 class Lowering:
-    """Lowers one network; `tensors` maps each traced value to the name of its N,H,W,C tensor."""
+    """Lowers one network; every traced value becomes a tensor in N,H,W,C order."""
 
     def __init__(self, network: DenseParser, graph: GraphBuilder) -> None:
-        self.graph = graph
-        self.root = _RatioColumns(network)
-        self.masks: dict[str, str] = {}
+        self.writer = LayerWriter(graph)
+        self._root = _RatioColumns(network)
         self._tensors: dict[fx.Node, str] = {}
 
-    def run(self, image: str, ratios: str) -> tuple[str, ...]:
-        """Names of (semantic logits, log depth, normals), all N,h,w,C, "" for a task that the network lacks.
+    def run(self, image: str, ratios: str) -> dict[str, str]:
+        """Task -> name of its map as trained, N,h,w,C.
 
         Args:
             image: name of a float N,H,W,3.
             ratios: name of a float [N, G].
         """
-        traced = _Tracer().trace(self.root)
+        traced = _Tracer().trace(self._root)
         inputs = iter((image, ratios))
         for node in traced.nodes:
             if node.op == "placeholder":
                 self._tensors[node] = next(inputs)
             elif node.op == "output":
-                return tuple(self.tensor(value) for value in node.args[0])
+                return {str(task): self.tensor(value) for task, value in node.args[0].items()}
             else:
                 self._tensors[node] = self._lower(node)
         raise AssertionError("a traced graph ends with its output")
@@ -75,56 +77,30 @@ class Lowering:
             return ""
         if isinstance(value, fx.Node):
             return self._tensors[value]
-        return self.graph.constant(f"scalar_{value}", np.array(value, np.float32))
+        return self.writer.graph.scalar(value)
 
     def _lower(self, node: fx.Node) -> str:
         if node.op == "call_module":
-            module = self.root.get_submodule(str(node.target))
+            module = self._root.get_submodule(str(node.target))
             name = str(node.target).removeprefix("network.")
-            return LAYERS[type(module)](self, module, name, [self.tensor(value) for value in node.args])
+            return LAYERS[type(module)](
+                self.writer, module, name, [self.tensor(value) for value in node.args]
+            )
         target = node.target
         if target not in FUNCTIONS:
             raise NotImplementedError(f"no lowering for {target} at {node.name}; add it to FUNCTIONS")
         return FUNCTIONS[target](self, node)
 
-    def conv(
-        self, layer: PerforatedConv2d, name: str, x: str, mask: str = "", residual: str = "", **changes: str
-    ) -> str:
-        """One PerforatedConv node with the batch norm folded into its weights."""
-        weight, bias = layer.folded()
-        attributes: dict[str, Any] = {
-            "strides": [layer.stride] * 2,
-            "dilations": [layer.dilation] * 2,
-            "pads": list(layer.pads),
-            "group": layer.groups,
-            "activation": layer.activation,
-            "fill": "zero" if layer.fill == "unread" else layer.fill,
-        }
-        inputs = [
-            x,
-            self._weight(f"{name}.weight", weight),
-            self._array(f"{name}.bias", bias),
-            mask,
-            residual,
-        ]
-        return self.graph.pag("PerforatedConv", inputs, name, **(attributes | changes))
 
-    def _weight(self, name: str, weight: Tensor) -> str:
-        return self._array(name, weight.permute(0, 2, 3, 1))
-
-    def _array(self, name: str, value: Tensor) -> str:
-        return self.graph.constant(name, value.detach().float().numpy())
+Layer = Callable[[LayerWriter, Any, str, list[str]], str]
 
 
-Layer = Callable[[Lowering, Any, str, list[str]], str]
+def _conv(writer: LayerWriter, layer: PerforatedConv2d, name: str, inputs: list[str]) -> str:
+    return writer.conv(layer, name, *inputs)
 
 
-def _conv(lowering: Lowering, layer: PerforatedConv2d, name: str, inputs: list[str]) -> str:
-    return lowering.conv(layer, name, *inputs)
-
-
-def _maxpool(lowering: Lowering, pool: nn.MaxPool2d, name: str, inputs: list[str]) -> str:
-    graph = lowering.graph
+def _maxpool(writer: LayerWriter, pool: nn.MaxPool2d, name: str, inputs: list[str]) -> str:
+    graph = writer.graph
     size, stride, padding = (int(value) for value in (pool.kernel_size, pool.stride, pool.padding))  # type: ignore[arg-type]
     first = graph.node("Transpose", inputs, f"{name}.channels_first", perm=[0, 3, 1, 2])
     pooled = graph.node(
@@ -140,40 +116,40 @@ def _maxpool(lowering: Lowering, pool: nn.MaxPool2d, name: str, inputs: list[str
 
 LAYERS: dict[type[nn.Module], Layer] = {
     PerforatedConv2d: _conv,
-    Gate: routing.gate,
-    LayerGate: routing.layer_gate,
-    MultiPool: routing.multipool,
+    Gate: gate_nodes.gate,
+    LayerGate: gate_nodes.layer_gate,
+    MultiPool: gate_nodes.multipool,
     nn.MaxPool2d: _maxpool,
-    MaskSelect: routing.select,
+    MaskSelect: gate_nodes.select,
 }
 
 
 def _add(lowering: Lowering, node: fx.Node) -> str:
-    return lowering.graph.node("Add", [lowering.tensor(value) for value in node.args], node.name)
+    return lowering.writer.graph.node("Add", [lowering.tensor(value) for value in node.args], node.name)
 
 
 def _relu(lowering: Lowering, node: fx.Node) -> str:
-    return lowering.graph.node("Relu", [lowering.tensor(node.args[0])], node.name)
+    return lowering.writer.graph.node("Relu", [lowering.tensor(node.args[0])], node.name)
 
 
 def _column(lowering: Lowering, node: fx.Node) -> str:
     index = node.args[1][1]  # type: ignore[index]
-    place = lowering.graph.constant(f"column_{index}", np.array(index))
-    return lowering.graph.node("Gather", [lowering.tensor(node.args[0]), place], node.name, axis=1)
+    place = lowering.writer.graph.constant(f"column_{index}", np.array(index))
+    return lowering.writer.graph.node("Gather", [lowering.tensor(node.args[0]), place], node.name, axis=1)
 
 
 def _interpolate(lowering: Lowering, node: fx.Node) -> str:
     factor = float(node.kwargs["scale_factor"])  # type: ignore[arg-type]
-    scales = lowering.graph.constant(f"scales_{factor}", np.array([1, factor, factor, 1], np.float32))
+    scales = lowering.writer.graph.constant(f"scales_{factor}", np.array([1, factor, factor, 1], np.float32))
     inputs = [lowering.tensor(node.args[0]), "", scales]
     mode = "half_pixel"
-    return lowering.graph.node(
+    return lowering.writer.graph.node(
         "Resize", inputs, node.name, mode="linear", coordinate_transformation_mode=mode
     )
 
 
 def _normalize(lowering: Lowering, node: fx.Node) -> str:
-    graph, x = lowering.graph, lowering.tensor(node.args[0])
+    graph, x = lowering.writer.graph, lowering.tensor(node.args[0])
     axis = graph.constant("axis_3", np.array([3]))
     norm = graph.node("ReduceL2", [x, axis], f"{node.name}.norm")
     least = graph.constant("least_norm", np.array(node.kwargs["eps"], np.float32))
@@ -181,12 +157,13 @@ def _normalize(lowering: Lowering, node: fx.Node) -> str:
 
 
 def _mean(lowering: Lowering, node: fx.Node) -> str:
-    axes = lowering.graph.constant("axes_1_2", np.array([1, 2]))
-    return lowering.graph.node("ReduceMean", [lowering.tensor(node.args[0]), axes], node.name, keepdims=1)
+    graph = lowering.writer.graph
+    axes = graph.constant("axes_1_2", np.array([1, 2]))
+    return graph.node("ReduceMean", [lowering.tensor(node.args[0]), axes], node.name, keepdims=1)
 
 
 def _clamp(lowering: Lowering, node: fx.Node) -> str:
-    return lowering.graph.node("Clip", [lowering.tensor(value) for value in node.args], node.name)
+    return lowering.writer.graph.node("Clip", [lowering.tensor(value) for value in node.args], node.name)
 
 
 def _same(lowering: Lowering, node: fx.Node) -> str:

@@ -1,4 +1,4 @@
-"""What manifest.json says of an exported network."""
+"""The manifest of an exported network, as plain values."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from typing import Any
 
 from perforated_conv import DOMAIN, OPSET_VERSION
 
-from model_export.evaluation.cost import REFERENCE_SIZE
+from model_export.common.sizes import OUTPUT_STRIDE, REFERENCE_SIZE, SIZE_MULTIPLE
 from model_export.export.about import About, described
-from model_export.export.exportable import TASK_OUTPUTS, ExportableParser
-from model_export.networks.heads import DEPTH_RANGE_METRES
-from model_export.networks.parser import OUTPUT_STRIDE, SIZE_MULTIPLE
+from model_export.export.exportable import COMPUTED, ExportableParser
 from model_export.networks.pixels import PIXEL_MEAN, PIXEL_SCALE
+from model_export.networks.tasks import TASKS
 from service.model_folder.files import file_entry
 from service.model_folder.manifest import LABELS_MODEL_NAME
+
+SCHEMA_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ def document(
     """The manifest as plain values; files are those of the folder that it vouches for."""
     height, width = REFERENCE_SIZE
     return {
-        "schema_version": 1,
+        "schema_version": SCHEMA_VERSION,
         "name": identity.name,
         "version": identity.version,
         "description": identity.description or about.description or described(exportable.network),
@@ -59,8 +60,7 @@ def document(
             "total": exportable.cost.total,
             "always": exportable.cost.always,
         },
-        "tasks": {task: _task(task, about) for task in exportable.network.heads.tasks},
-        "computed_output": "computed",
+        "maps": _maps(exportable, about),
         "metrics": {"protocol": about.protocol, "splits": {}},
         "training": training,
         "licence": {"weights": about.licence, "data_terms": about.data_terms},
@@ -87,12 +87,19 @@ def _budget(exportable: ExportableParser, scales: Sequence[tuple[float, float]])
     }
 
 
-def _task(task: str, about: About) -> dict[str, Any]:
-    says: dict[str, dict[str, Any]] = {
-        "semantics": {
-            "classes": about.entries(), "void": about.void, "labels_model": LABELS_MODEL_NAME,
-        },
-        "depth": {"unit": "metre", "kind": "metric", "range": list(DEPTH_RANGE_METRES)},
-        "normals": {"frame": "x right, y down, z towards the camera"},
-    }  # fmt: skip
-    return {"output": TASK_OUTPUTS[task], "stride": OUTPUT_STRIDE, **says[task]}
+def _maps(exportable: ExportableParser, about: About) -> list[dict[str, Any]]:
+    tasks = exportable.network.heads.tasks
+    return [*(_map(task, about) for task in tasks), computed_map(COMPUTED, OUTPUT_STRIDE)]
+
+
+def _map(name: str, about: About) -> dict[str, Any]:
+    task = TASKS[name]
+    facts: dict[str, Any] = dict(task.facts)
+    if task.kind == "labels":
+        facts |= {"classes": about.entries(), "void": about.void, "labels_model": LABELS_MODEL_NAME}
+    return {"name": name, "kind": task.kind, "output": task.output, "stride": OUTPUT_STRIDE, **facts}
+
+
+def computed_map(output: str, stride: int) -> dict[str, Any]:
+    """The entry of the map that tells where the gated work went."""
+    return {"name": COMPUTED, "kind": "share", "output": output, "stride": stride}

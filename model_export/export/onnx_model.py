@@ -6,39 +6,37 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
+from model_export.common.sizes import OUTPUT_STRIDE
 from model_export.export.exportable import ExportableParser
 from model_export.export.graph import GraphBuilder, float_info, uint8_info
 from model_export.export.lowering import Lowering
-from model_export.networks.parser import OUTPUT_STRIDE
 from model_export.networks.pixels import PIXEL_MEAN, PIXEL_SCALE
+from model_export.networks.tasks import TASKS
 
 
 def to_onnx(exportable: ExportableParser, name: str) -> onnx.ModelProto:
-    """The model: image uint8 [N, H, W, 3] and budget float32 [N] to those of OUTPUTS that the network has."""
+    """The model: image uint8 [N, H, W, 3] and budget float32 [N] to its tasks' outputs and `computed`."""
     graph = GraphBuilder()
-    lowering = Lowering(exportable.network, graph)
+    heads, lowering = exportable.network.heads, Lowering(exportable.network, graph)
     ratios = _ratios(graph, exportable) if exportable.table.gates else "budget"
-    tensors = lowering.run(_normalised(graph), ratios)
-    outputs = _maps(graph, tensors, exportable.network.heads.classes)
-    _computed(graph, exportable, lowering.masks, outputs[0].name)
+    maps = lowering.run(_normalised(graph), ratios)
+    outputs = [_output(graph, task, tensor, heads.channels(task)) for task, tensor in maps.items()]
+    _computed(graph, exportable, lowering.writer.masks, outputs[0].name)
     outputs.append(float_info("computed", ["N", "h", "w"]))
     inputs = [uint8_info("image", ["N", "H", "W", 3]), float_info("budget", ["N"])]
     return graph.model(name, inputs, outputs)
 
 
-def _maps(graph: GraphBuilder, tensors: tuple[str, ...], classes: int) -> list[onnx.ValueInfoProto]:
-    """Adds the outputs of the tasks that the network has; returns their names and shapes."""
-    (logits, log_depth, normals), outputs = tensors, []
-    if logits:
-        name = graph.node("Identity", [logits], "semantic_logits")
-        outputs.append(float_info(name, ["N", "h", "w", classes]))
-    if log_depth:
-        depth = graph.node("Exp", [log_depth], "depth_4d")
-        name = graph.node("Squeeze", [depth, graph.constant("axis_3", np.array([3]))], "depth")
-        outputs.append(float_info(name, ["N", "h", "w"]))
-    if normals:
-        outputs.append(float_info(graph.node("Identity", [normals], "normals"), ["N", "h", "w", 3]))
-    return outputs
+def _output(graph: GraphBuilder, name: str, tensor: str, channels: int) -> onnx.ValueInfoProto:
+    """Adds the output of a task, whose map as trained is N,h,w,C; returns its name and shape."""
+    task = TASKS[name]
+    if task.finish.onnx:
+        tensor = graph.node(task.finish.onnx, [tensor], f"{task.output}_4d")
+    if task.flat:
+        graph.node("Squeeze", [tensor, graph.constant("axis_3", np.array([3]))], task.output)
+        return float_info(task.output, ["N", "h", "w"])
+    graph.node("Identity", [tensor], task.output)
+    return float_info(task.output, ["N", "h", "w", channels])
 
 
 def _normalised(graph: GraphBuilder) -> str:
@@ -54,8 +52,7 @@ def _ratios(graph: GraphBuilder, exportable: ExportableParser) -> str:
             ("start", "steps", "slopes", "rises"), exportable.table.graph_constants(), strict=True
         )
     )
-    one = graph.constant("scalar_1.0", np.array(1.0, np.float32))
-    zero = graph.constant("scalar_0.0", np.array(0.0, np.float32))
+    one, zero = graph.scalar(1.0), graph.scalar(0.0)
     axis = graph.constant("axis_1", np.array([1]))
     column = graph.node("Unsqueeze", ["budget", axis], "budget_column")
     scaled = graph.node("Mul", [graph.node("Sub", [column, steps], "budget_past"), slopes], "budget_scaled")
@@ -68,7 +65,7 @@ def _ratios(graph: GraphBuilder, exportable: ExportableParser) -> str:
 
 def _computed(graph: GraphBuilder, exportable: ExportableParser, masks: dict[str, str], like: str) -> None:
     """Adds the output `computed`, of the size of `like`; masks of one stride are summed, then resized."""
-    zero = graph.constant("scalar_0.0", np.array(0.0, np.float32))
+    zero = graph.scalar(0.0)
     if not masks:
         size = graph.node("Shape", [like], "computed_size", start=0, end=3)
         graph.node(

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-QUALITY = ("miou40", "miou13", "delta1_aligned", "normal_within_22_5")
-"""Their mean, all of them shares of pixels or classes, is what a scale is chosen by."""
+from model_export.networks.tasks import figures
+
 MARGIN = 0.001
 """A larger scale has to be better by this much: the smaller one is quicker at the same share."""
 
@@ -54,8 +54,10 @@ def _curves(points: Sequence[Mapping[str, Any]]) -> dict[float, Curve]:
     return curves
 
 
-def _mean_quality(figures: Mapping[str, float]) -> float:
-    return float(np.mean([figures[name] for name in QUALITY]))
+def _mean_quality(values: Mapping[str, float]) -> float:
+    """Mean of the figures of role quality, all of them shares of pixels or classes."""
+    known = [values.get(figure.name) for figure in figures("quality")]
+    return float(np.mean([value for value in known if value is not None]))
 
 
 def _quality(curve: Curve, budget: float) -> float:

@@ -8,17 +8,20 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import onnx
-from onnx.reference import ReferenceEvaluator
 
-from model_export.evaluation.evaluate import Maps, OnnxPredictor, Predictor, TorchPredictor
-from model_export.export.exportable import ExportableParser
-from model_export.op.reference import OPERATORS
+from model_export.export.exportable import COMPUTED, ExportableParser
+from model_export.export.predictors import (
+    OnnxPredictor,
+    Outputs,
+    Predictor,
+    ReferencePredictor,
+    TorchPredictor,
+)
+from model_export.networks.tasks import TASKS
 
 Image = npt.NDArray[np.uint8]
 
-TOLERANCE = {"semantic_logits": 2e-3, "depth": 2e-3, "normals": 2e-3, "computed": 1e-6}
-"""Absolute, for values of order 10, 1, 1 and 1: float32 sums of some thousand terms in another order."""
+COMPUTED_TOLERANCE = 1e-6
 AGREEING_PIXELS = {1.0: 1.0}
 AGREEING_BELOW_ONE = 0.98
 """Share of pixels within tolerance. At budget 1 all. Below, a score that rounding moves across the top-k
@@ -36,7 +39,7 @@ class Comparison:
     Attributes:
         form, budget, output: what was compared.
         largest: largest absolute difference.
-        agreeing: share of pixels within TOLERANCE.
+        agreeing: share of pixels within the output's tolerance.
     """
 
     form: str
@@ -54,40 +57,22 @@ class Comparison:
         verdict = "ok" if self.passed else "FAILED"
         return (
             f"{verdict:6} {self.form:15} budget {self.budget:<5} {self.output:16} "
-            f"largest {self.largest:.2e}  within {TOLERANCE[self.output]:g}: {self.agreeing:.4%}"
+            f"largest {self.largest:.2e}  within {_tolerance(self.output):g}: {self.agreeing:.4%}"
         )
 
 
-class ReferencePredictor:
-    """The exported graph with the operators' plain numpy reference: slow, for small images."""
-
-    def __init__(self, path: Path) -> None:
-        self._evaluator = ReferenceEvaluator(_without_bodies(path), new_ops=OPERATORS)
-
-    def __call__(self, image: Image, budget: float, /) -> Maps:
-        """As evaluate.Predictor."""
-        feeds = {"image": image[None], "budget": np.array([budget], np.float32)}
-        names = self._evaluator.output_names
-        values = self._evaluator.run(names, feeds)
-        return {name: np.asarray(value)[0] for name, value in zip(names, values, strict=True)}
+def _tolerance(output: str) -> float:
+    tolerances = {task.output: task.tolerance for task in TASKS.values()}
+    return (tolerances | {COMPUTED: COMPUTED_TOLERANCE})[output]
 
 
-def _without_bodies(path: Path) -> onnx.ModelProto:
-    # onnx.reference prefers a model-local function to an operator class of ours.
-    model = onnx.load(path)
-    del model.functions[:]
-    for node in model.graph.node:
-        node.overload = ""
-    return model
-
-
-def compare(expected: Maps, given: Maps, form: str, budget: float) -> list[Comparison]:
+def compare(expected: Outputs, given: Outputs, form: str, budget: float) -> list[Comparison]:
     """One Comparison per output."""
     results = []
     for name in expected:
         difference = np.abs(expected[name] - given[name])
         per_pixel = difference.max(-1) if difference.ndim > 2 else difference
-        within = float((per_pixel <= TOLERANCE[name]).mean())
+        within = float((per_pixel <= _tolerance(name)).mean())
         results.append(Comparison(form, budget, name, float(difference.max()), within))
     return results
 

@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 from torch import nn
 
 from model_export.networks.efficientnet_lite import BLOCKS, EfficientNetLite0, load_imagenet
-from model_export.networks.heads import TASKS, TaskHeads
 from model_export.networks.parser import DenseParser, build_decoder, build_trunk
 from model_export.networks.resnet import ResNet
+from model_export.networks.task_heads import TaskHeads
+from model_export.networks.tasks import DEFAULT_TASKS
 
 
 def efficientnet_lite0(
@@ -21,7 +22,7 @@ def efficientnet_lite0(
     encoder_blocks: int = BLOCKS,
     pretrained: bool = True,
     classes: int = 40,
-    tasks: Sequence[str] = TASKS,
+    tasks: Sequence[str] = DEFAULT_TASKS,
 ) -> DenseParser:
     """The default network: an ImageNet encoder at output stride 16, trunk at 16, decoder at 8."""
     encoder = EfficientNetLite0(skipped=skipped, gated=gated, blocks=encoder_blocks)
@@ -47,7 +48,7 @@ def resnet(
     gated: bool = True,
     multipool: str | None = "pag",
     classes: int = 40,
-    tasks: Sequence[str] = TASKS,
+    tasks: Sequence[str] = DEFAULT_TASKS,
 ) -> DenseParser:
     """The talk's network: ResNet with MultiPool at res5_2, a 512-channel res6 head, decoder at stride 8."""
     encoder = ResNet(
@@ -84,7 +85,7 @@ NETWORKS: dict[str, Callable[..., DenseParser]] = {
 def build(name: str, **options: object) -> DenseParser:
     """The network of that name with random heads; options are those of its builder.
 
-    Every builder takes `classes`, the number of semantic classes, and `tasks`, one or more of heads.TASKS.
+    Every builder takes `classes`, the number of semantic classes, and `tasks`, one or more of TASKS.
 
     Raises:
         ValueError: no such network.

@@ -2,41 +2,18 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from model_export.common.sizes import OUTPUT_STRIDE
 from model_export.networks.blocks import Bottleneck
 from model_export.networks.efficientnet_lite import EfficientNetLite0
 from model_export.networks.gates import BlockGate
-from model_export.networks.heads import TaskHeads
 from model_export.networks.layers import PerforatedConv2d
 from model_export.networks.pooling import MultiPool
 from model_export.networks.resnet import ResNet
-
-SIZE_MULTIPLE = 32
-OUTPUT_STRIDE = 8
-
-
-class Maps(NamedTuple):
-    """What the network says, at stride 8.
-
-    Attributes:
-        semantic_logits: [N, K, h, w].
-        log_depth: [N, 1, h, w], natural logarithm of metres, float32.
-        normals: [N, 3, h, w], unit vectors: x right, y down, z towards the camera, float32.
-
-    A map whose task the network lacks is None.
-    """
-
-    semantic_logits: Tensor | None
-    log_depth: Tensor | None
-    normals: Tensor | None
-
-    def present(self) -> dict[str, Tensor]:
-        """The maps that there are, by name."""
-        return {name: value for name, value in self._asdict().items() if value is not None}
+from model_export.networks.task_heads import TaskHeads
+from model_export.networks.tasks import Maps
 
 
 class SceneContext(nn.Module):
@@ -54,7 +31,7 @@ class SceneContext(nn.Module):
 
 
 class DenseParser(nn.Module):
-    """Image to semantics, depth and normals; every gate's ratio may be given per image.
+    """Image to the maps of its tasks; every gate's ratio may be given per image.
 
     Args:
         encoder: gives features of stride 8 and of its own output stride.
@@ -129,7 +106,8 @@ class DenseParser(nn.Module):
         x = F.relu(x + self.lateral(fine))
         for block in self.decoder:
             x = block(x, ratios)
-        return Maps(*self.heads(x))
+        maps: Maps = self.heads(x)
+        return maps
 
 
 def build_trunk(

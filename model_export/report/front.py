@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from model_export.evaluation.compare import difference
-from model_export.report.markdown import ALL, MAIN, MIOU40, NONE, heading, table
+from model_export.report.markdown import ALL, MAIN, MIOU40, NONE, gain, heading, table, with_interval
 from model_export.report.samples import AXES, Axis, Curve, Results, Sample
 
 TARGETS = {0.93: 0.2, 0.86: 0.3, 0.68: 0.7, 0.5: 1.5, 0.36: 2.5}
@@ -61,19 +61,21 @@ def networks_table(samples: Sequence[Sample]) -> str:
 
 
 def _row(sample: Sample) -> list[str]:
-    figures = [figure.with_interval(sample.content) for figure in ALL]
-    return [f"{sample.asked:.3g}", *cost(sample), *figures]
+    figures = [with_interval(figure, sample.content) for figure in ALL]
+    return [f"{sample.requested:.3g}", *cost(sample), *figures]
 
 
 def _losses(front: Sequence[Sample]) -> Iterator[list[str]]:
     full = front[0]
     for sample in front[1:]:
-        gains = [figure.gain(sample.measured, full.measured) for figure in MAIN]
-        yield [f"{sample.asked:.3g}", *gains, *_target(sample, full)]
+        gains = [gain(figure, sample.measured, full.measured) for figure in MAIN]
+        yield [f"{sample.requested:.3g}", *gains, *_target(sample, full)]
 
 
 def _target(sample: Sample, full: Sample) -> list[str]:
-    target = next((points for budget, points in TARGETS.items() if abs(budget - sample.asked) < NEAR), None)
+    target = next(
+        (points for budget, points in TARGETS.items() if abs(budget - sample.requested) < NEAR), None
+    )
     if target is None:
         return [NONE, NONE]
     a, b = full.measured, sample.measured
@@ -88,5 +90,5 @@ def _against(results: Results, front: Sequence[Sample], axis: Axis) -> Iterator[
         at = float(getattr(sample, axis))
         for title, curve in curves.items():
             peer = curve.at(at)
-            gains = [NONE if peer is None else figure.gain(sample.measured, peer) for figure in MAIN]
-            yield [f"{sample.asked:.3g}", f"{at:.2f}", title, *gains]
+            gains = [NONE if peer is None else gain(figure, sample.measured, peer) for figure in MAIN]
+            yield [f"{sample.requested:.3g}", f"{at:.2f}", title, *gains]

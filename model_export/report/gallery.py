@@ -13,16 +13,18 @@ import cv2
 import numpy as np
 import perforated_conv
 
+from model_export.common.sizes import OUTPUT_STRIDE
+from model_export.common.writing import replacing
 from model_export.data.nyuv2 import NyuV2, open_split
-from model_export.evaluation.evaluate import OnnxPredictor, of_scaled_camera
-from model_export.evaluation.labels import upsampled_labels
-from model_export.evaluation.points import Fit
+from model_export.evaluation.full_size import full_size
+from model_export.export.exportable import COMPUTED
+from model_export.export.predictors import OnnxPredictor
 from model_export.report import colours
 from model_export.report.classes import worst_images
 from model_export.report.colours import Floats, Pixels
 from model_export.report.samples import Results
-from model_export.writing import replacing
 from service.model_folder.files import load_manifest
+from service.model_folder.geometry import feed, plan_sampling, resample_nearest
 from service.model_folder.manifest import MODEL_NAME, ModelManifest
 from service.model_folder.operating_point import operating_point
 
@@ -35,7 +37,7 @@ QUALITY = 85
 
 
 @dataclass(frozen=True)
-class Maps:
+class Pictured:
     """What the network says of an image, at the image's size; share: of the multiply-adds at full size."""
 
     labels: Pixels
@@ -54,17 +56,17 @@ class Painter:
         native = perforated_conv.library_path() is not None
         self._predict = OnnxPredictor(folder / MODEL_NAME, native=native)
 
-    def maps(self, image: Pixels, budget: float) -> Maps:
+    def maps(self, image: Pixels, budget: float) -> Pictured:
         """Of an image [H, W, 3], served as the service would."""
         served = operating_point(self.manifest, budget, *image.shape[:2])
-        fit = Fit(served.fit.source, served.fit.fed, served.fit.padded)
-        values = self._predict(fit.feed(image), served.network_budget)
-        depth, normals = of_scaled_camera(values["depth"], values["normals"], served.scale)
-        return Maps(
-            labels=upsampled_labels(values["semantic_logits"], fit),
-            depth=fit.resample(depth),
-            normals=fit.resample(normals),
-            computed=_nearest(values["computed"], fit),
+        outputs = self._predict(feed(image, served.resize)[0], served.network_budget)
+        maps = full_size(outputs, served.resize, served.scale)
+        sampling = plan_sampling(served.resize, "input", OUTPUT_STRIDE)
+        return Pictured(
+            labels=maps["semantics"],
+            depth=maps["depth"],
+            normals=maps["normals"],
+            computed=resample_nearest(outputs[COMPUTED], sampling),
             used_budget=served.used_budget,
             share=served.share,
         )
@@ -120,15 +122,6 @@ def _photographs() -> list[Pixels]:
     from skimage import data  # noqa: PLC0415 - of the extra dev, needed here alone
 
     return [np.ascontiguousarray(getattr(data, name)()) for name in PHOTOGRAPHS]
-
-
-def _nearest(values: Floats, fit: Fit) -> Floats:
-    """The output [h, w] at the image's size, each pixel as it is in the output."""
-    rows, columns = (
-        ((np.arange(length) + 0.5) * covered / length).astype(np.intp)
-        for length, covered in zip(fit.source, fit.extent(values), strict=True)
-    )
-    return values[rows][:, columns]
 
 
 def _save(pixels: Pixels, path: Path) -> Path:

@@ -6,10 +6,10 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from model_export.report import classes, front, plots, talk
+from model_export.common.writing import write_text
+from model_export.report import classes, front, plots, published
 from model_export.report.markdown import heading
 from model_export.report.samples import Results
-from model_export.writing import write_text
 
 INTERVALS = (
     "In brackets: 95 % intervals by bootstrap over the images. They tell how far a figure would move with "
@@ -25,7 +25,7 @@ def write(results: Results, folder: Path) -> Path:
     parts = [*_opening(results), heading(2, "Quality against cost")]
     for axis, path in pictures.items():
         parts.append(f"![Quality against {axis}]({os.path.relpath(path, page.parent)})\n")
-    parts += [*front.sections(results), *talk.sections(results), *classes.sections(results)]
+    parts += [*front.sections(results), *published.sections(results), *classes.sections(results)]
     photographs = folder / "photographs.jpg"
     if photographs.is_file():
         parts += list(_gallery(os.path.relpath(photographs, page.parent)))

@@ -12,9 +12,10 @@ mpl.use("Agg")
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
-from model_export.report.markdown import MAIN, Figure
+from model_export.common.writing import replacing
+from model_export.measures.figure import Figure
+from model_export.report.markdown import MAIN
 from model_export.report.samples import AXES, Axis, Results, Sample
-from model_export.writing import replacing
 
 STYLE: Any = {"font.size": 8, "axes.titlesize": 9, "axes.grid": True, "grid.alpha": 0.3, "savefig.dpi": 100}
 MARKERS = "os^vDP*X<>ph"

@@ -25,7 +25,7 @@ class Sample:
 
     Attributes:
         entry: of the network.
-        budget: that was asked for, if one was.
+        budget: that was requested, if one was.
         content: of the point in the evaluation's JSON.
         time: quartiles in milliseconds and number of runs, of the latency's JSON.
         evaluation: with the contribution of each image.
@@ -44,8 +44,8 @@ class Sample:
         return float(self.content["share"])
 
     @property
-    def asked(self) -> float:
-        """The budget that was asked for, or else the share."""
+    def requested(self) -> float:
+        """The budget that was requested, or else the share."""
         return self.share if self.budget is None else self.budget
 
     @property
@@ -114,7 +114,7 @@ class Results:
 
     def front(self) -> list[Sample]:
         """Points of the budgeted network, from budget 1 down."""
-        return sorted(self.samples[self.study.budgeted.name], key=lambda sample: -sample.asked)
+        return sorted(self.samples[self.study.budgeted.name], key=lambda sample: -sample.requested)
 
     def of_kind(self, kind: Kind) -> list[Sample]:
         """All points of the kind, those of networks that also belong to it too."""
@@ -132,9 +132,9 @@ class Results:
 
     def _samples(self, entry: NetworkEntry) -> list[Sample]:
         content, evaluation = self.evaluations[entry.evaluation]
-        asked: dict[int, list[float | None]] = {}
+        requested: dict[int, list[float | None]] = {}
         for request in content.get("requests", []):
-            asked.setdefault(request["point"], []).append(request["budget"])
+            requested.setdefault(request["point"], []).append(request["budget"])
         return [
             Sample(
                 entry=entry,
@@ -145,7 +145,7 @@ class Results:
                 evaluation=evaluation,
             )
             for number in entry.chosen(content)
-            for budget in (asked.get(number, [None]) if entry.points is None else [None])
+            for budget in (requested.get(number, [None]) if entry.points is None else [None])
         ]
 
     def _time(self, entry: NetworkEntry, point: Point) -> dict[str, float]:

@@ -22,8 +22,8 @@ CLOSE = 1e-4
 Kind = Literal[
     "budgeted", "gates", "dense", "truncated", "layer_skip", "identity_skip", "ratio", "multipool", "other"
 ]
-"""budgeted: the network of the knob, as served, just one; gates: the same at scale 1; dense: without gates,
-at several scales; ratio: one network per ratio; multipool: ways to mix dilations."""
+"""budgeted: the network whose budget is chosen per request, as served, just one; gates: the same at scale 1;
+dense: without gates, at several scales; ratio: one network per ratio; multipool: ways to mix dilations."""
 
 
 class ReportError(Exception):
@@ -48,8 +48,8 @@ class NetworkEntry(_Form):
         kind: networks of a kind make one curve.
         evaluation: the JSON file.
         model: folder of the exported network, below that of models; if not given, the evaluation's stem.
-        points: "scale:budget" of the evaluation that count; if not given, those that budgets were asked at,
-            and where there are none, all.
+        points: "scale:budget" of the evaluation that count; if not given, those of requested budgets, and
+            where there are none, all.
         line: draw the kind's points as a line and compare the front with it.
         also: further kinds whose curve passes through these points.
     """
@@ -75,8 +75,8 @@ class NetworkEntry(_Form):
         """
         there = [Point(each["scale"], each["budget"]) for each in content["points"]]
         if self.points is None:
-            asked = sorted({request["point"] for request in content.get("requests", [])})
-            return asked or list(range(len(there)))
+            requested = sorted({request["point"] for request in content.get("requests", [])})
+            return requested or list(range(len(there)))
         return [self._number(Point.parse(text), there) for text in self.points]
 
     def _number(self, wanted: Point, there: list[Point]) -> int:
@@ -101,7 +101,7 @@ class Study(_Form):
 
     @property
     def budgeted(self) -> NetworkEntry:
-        """The network of the knob."""
+        """The one network of kind budgeted."""
         return self.of_kind("budgeted")[0]
 
     def of_kind(self, kind: Kind) -> list[NetworkEntry]:

@@ -10,9 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from model_export.errors import FixableError
+from model_export.common.errors import FixableError
+from model_export.common.writing import replacing
 from model_export.networks.parser import DenseParser
-from model_export.writing import replacing
 
 
 class WeightAverage:

@@ -7,17 +7,18 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 
-from model_export.config import TrainingConfig, View
+from model_export.common.errors import FixableError
+from model_export.common.sizes import SIZE_MULTIPLE
+from model_export.common.threads import one_for_small
 from model_export.data.loader import Samples
 from model_export.data.photographs import Photographs, read_image, working_size
-from model_export.errors import FixableError
-from model_export.evaluation.cost import count
-from model_export.networks.parser import SIZE_MULTIPLE, DenseParser
+from model_export.networks.cost import count
+from model_export.networks.parser import DenseParser
 from model_export.networks.pixels import normalise
-from model_export.threads import one_for_small
+from model_export.networks.tasks import TASKS
 from model_export.training import train
+from model_export.training.config import TrainingConfig, View
 from model_export.training.saved import StoredNetwork, load_network
 
 LARGEST_CROP = (320, 416)
@@ -65,30 +66,18 @@ def _view(photographs: Photographs, batch: int) -> View:
 def agreement(
     network: DenseParser, teacher: DenseParser, samples: Samples, budget: float
 ) -> dict[str, float]:
-    """How the maps at a budget (equal gate ratios) agree with the teacher's dense ones, mean over samples.
+    """Task -> how its maps at a budget agree with the teacher's dense ones, mean over samples.
 
-    `labels`: share of equal labels at stride 8; `depth`: mean ratio of depths, less 1; `normals`: mean angle
-    between them, degrees.
+    All gates have one ratio. The number is that of the task's `agreement`, at stride 8.
     """
     network.eval()
     ratios = {name: torch.full((1,), ratio) for name, ratio in count(network).ratios(budget).items()}
     rows = []
     for position in range(len(samples)):
         image = normalise(torch.from_numpy(samples[position].image)[None])
-        dense, sparse = teacher(image).present(), network(image, ratios).present()
-        rows.append({_NAMES[name]: _compare(name, sparse[name], dense[name]) for name in dense})
+        dense, sparse = teacher(image), network(image, ratios)
+        rows.append({task: float(TASKS[task].agreement.compare(sparse[task], dense[task])) for task in dense})
     return {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
-
-
-_NAMES = {"semantic_logits": "labels", "log_depth": "depth", "normals": "normals"}
-
-
-def _compare(name: str, given: torch.Tensor, expected: torch.Tensor) -> float:
-    if name == "semantic_logits":
-        return float((given.argmax(1) == expected.argmax(1)).float().mean())
-    if name == "log_depth":
-        return float((given - expected).abs().exp().mean()) - 1
-    return float(torch.rad2deg(F.cosine_similarity(given, expected).clamp(-1, 1).acos()).mean())
 
 
 def learn_gates(
@@ -128,10 +117,5 @@ def _middling(floor: float) -> float:
 
 
 def _told(when: str, budget: float, figures: Mapping[str, float]) -> str:
-    words = {
-        "labels": lambda value: f"{value:.1%} of the labels are equal",
-        "depth": lambda value: f"depths differ by {value:.1%}",
-        "normals": lambda value: f"normals by {value:.1f}°",
-    }
-    said = ", ".join(words[name](value) for name, value in figures.items())
+    said = ", ".join(TASKS[task].agreement.words.format(value) for task, value in figures.items())
     return f"{when}: maps at budget {budget:g}, all gates alike, against the dense ones: {said}"

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from model_export.writing import replacing
+from model_export.common.writing import replacing
 
 
 class TrainingLog:

@@ -8,13 +8,12 @@ from collections.abc import Iterable, Iterator, Mapping
 import torch
 from torch import Tensor
 
-from model_export.config import TrainingConfig
-from model_export.losses import distillation_terms, gate_divergence, task_terms
-from model_export.networks.parser import DenseParser, Maps
+from model_export.networks.losses import Batch, gate_divergence
+from model_export.networks.parser import DenseParser
 from model_export.networks.pixels import normalise
+from model_export.networks.tasks import Maps, distillation_terms, task_terms
 from model_export.training.checkpoint import TrainingState
-
-Batch = Mapping[str, Tensor]
+from model_export.training.config import TrainingConfig
 
 
 class NonFiniteLossError(RuntimeError):
@@ -48,7 +47,6 @@ def loss_terms(
     network: DenseParser,
     batch: Batch,
     config: TrainingConfig,
-    adjustment: Tensor | None = None,
     teacher: DenseParser | None = None,
 ) -> Iterator[dict[str, Tensor]]:
     """The weighted terms of each pass of one step; the caller runs backward before it asks for the next.
@@ -61,12 +59,12 @@ def loss_terms(
             dense = _forward(teacher, image, None)
     else:
         dense = _forward(network, image, None)
-        yield _weighted(task_terms(dense, batch, adjustment), config)
+        yield _weighted(task_terms(dense, batch), config)
     if config.gated:
         student = _forward(network, image, draw_ratios(network, image.shape[0], config))
-        terms = distillation_terms(student, _detached(dense))
+        terms = distillation_terms(student, dense)
         if teacher is None:
-            terms = task_terms(student, batch, adjustment) | terms
+            terms = task_terms(student, batch) | terms
         terms["gates"] = gate_divergence(gate.record for gate in network.gates().values() if gate.record)
         yield {f"gated_{name}": value for name, value in _weighted(terms, config).items()}
 
@@ -75,10 +73,6 @@ def _forward(network: DenseParser, image: Tensor, ratios: dict[str, Tensor] | No
     with torch.autocast("cpu", dtype=torch.bfloat16):
         maps: Maps = network(image, ratios)
     return maps
-
-
-def _detached(maps: Maps) -> Maps:
-    return Maps(*(None if value is None else value.detach() for value in maps))
 
 
 def _weighted(terms: Mapping[str, Tensor], config: TrainingConfig) -> dict[str, Tensor]:
@@ -95,7 +89,9 @@ def train_step(state: TrainingState, batch: Batch, config: TrainingConfig) -> di
     assert isinstance(network, DenseParser), "the loop trains a DenseParser"
     state.optimizer.zero_grad(set_to_none=True)
     values: dict[str, float] = {}
-    for terms in loss_terms(network, batch, config, state.adjustment, state.teacher):
+    if state.adjustment is not None:
+        batch = {**batch, "adjustment": state.adjustment}
+    for terms in loss_terms(network, batch, config, state.teacher):
         values |= {name: float(value.detach()) for name, value in terms.items()}
         if not all(math.isfinite(value) for value in values.values()):
             raise NonFiniteLossError(f"step {state.step}: a loss term is not finite: {values}")

@@ -13,10 +13,11 @@ from PIL import Image
 from torch import Tensor
 from tqdm import tqdm
 
+from model_export.common.sizes import SIZE_MULTIPLE
+from model_export.common.writing import replacing
 from model_export.data.nyuv2 import NyuV2
-from model_export.networks.parser import SIZE_MULTIPLE, DenseParser
+from model_export.networks.parser import DenseParser
 from model_export.networks.pixels import normalise
-from model_export.writing import replacing
 
 SCALES = (0.6, 0.8, 1.0)
 MAP_STRIDE = 4
@@ -72,7 +73,7 @@ def mean_probability(
         sides = [round(side * scale / SIZE_MULTIPLE) * SIZE_MULTIPLE for side in image.shape[:2]]
         scaled = F.interpolate(pixels, sides, mode="bilinear", antialias=True)
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            logits = network(torch.cat([scaled, scaled.flip(3)])).semantic_logits.float()
+            logits = network(torch.cat([scaled, scaled.flip(3)]))["semantics"].float()
         both = torch.cat([logits[:1], logits[1:].flip(3)]) + bias[:, None, None]
         resized = F.interpolate(both, size, mode="bilinear")
         total += resized.softmax(1).mean(0, keepdim=True) / len(scales)

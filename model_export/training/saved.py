@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from model_export.errors import FixableError
+from model_export.common.errors import FixableError
 from model_export.networks.build import NETWORKS, build
 from model_export.networks.parser import DenseParser
 from model_export.networks.pooling import MultiPool

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -13,19 +11,20 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from model_export.config import PRESETS, TrainingConfig
+from model_export.common.errors import FixableError
+from model_export.common.provenance import command_line, commit
 from model_export.data.class_shares import class_shares
-from model_export.data.loader import BatchPlan, batches
+from model_export.data.loader import Batch, BatchPlan, batches
 from model_export.data.nyuv2 import open_split
 from model_export.data.photographs import Photographs
 from model_export.data.transforms import Augmentation
-from model_export.errors import FixableError
 from model_export.networks.build import build
 from model_export.networks.layers import PerforatedConv2d
 from model_export.networks.parser import DenseParser
 from model_export.training import checkpoint
+from model_export.training.config import PRESETS, TrainingConfig
 from model_export.training.log import TrainingLog, plot
-from model_export.training.loop import Batch, train
+from model_export.training.loop import train
 from model_export.training.saved import StoredNetwork, load_network
 
 Validate = Callable[[DenseParser], dict[str, float]]
@@ -202,26 +201,6 @@ def _batches(config: TrainingConfig, options: RunOptions, step: int) -> Iterator
         mine or open_split("train"), unlabelled, plans, config.steps,
         seed=config.seed, start_step=step, workers=options.workers,
     )  # fmt: skip
-
-
-def command_line() -> str:
-    """The command that started this run, as a user would type it at the repository's root."""
-    return " ".join(["python -m model_export", *sys.argv[1:]])
-
-
-def commit() -> str:
-    """The checkout's commit, with "+changes" where model_export differs from it; "unknown" outside one."""
-    folder = Path(__file__).parents[1]
-    try:
-        head = _git(folder, "rev-parse", "--short=12", "HEAD")
-        return head + ("+changes" if _git(folder, "status", "--porcelain", "--", ".") else "")
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-
-
-def _git(folder: Path, *arguments: str) -> str:
-    command = ["git", "-C", str(folder), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
 def preset(name: str) -> TrainingConfig:

@@ -1,28 +1,46 @@
-"""All verbs of `pag`, and how the process ends."""
+"""The command `pag`: all its verbs, signals, and the end of the process."""
 
 from __future__ import annotations
 
+import logging
 import os
+import signal
 import sys
 import threading
+from collections.abc import Sequence
+from types import FrameType
 from typing import Annotated, Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
 
-from pag.cli import bench, doctor, export, models, parse, serve
-from pag.cli.exit_codes import HELP, INTERRUPTED, PIPE_CLOSED, SOME_FAILED, Stop
+from pag.cli import bench, extras, models, parse
+from pag.cli.exit_codes import DONE, HELP, INTERRUPTED, PIPE_CLOSED, SOME_FAILED, TERMINATED, Stop
 from pag.cli.files import remove_unfinished
-from pag.cli.stopping import exit_code
+
+# The other verbs hand over to programs that handle signals themselves.
+INTERRUPTIBLE = {"parse", "models", "bench"}
+SIGNALS = {signal.SIGINT: INTERRUPTED, signal.SIGTERM: TERMINATED}
+_received: list[int] = []
+
+
+class Interrupted(KeyboardInterrupt):
+    """A signal told the command to end, with exit code `code`; raised in the main thread."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__()
+        self.code = code
 
 
 class _Verbs(TyperGroup):
-    """All verbs alike where what they print goes nowhere, or the system refuses something."""
+    """The verbs; each ends alike on a signal, a closed pipe, or a refusal by the operating system."""
 
     def invoke(self, ctx: Any) -> Any:
         try:
             result = super().invoke(ctx)
             sys.stdout.flush()
+        except Interrupted as error:
+            raise Stop(error.code, "") from error
         except BrokenPipeError as error:
             # Nobody reads on, as in `pag models | head -1`: what is left must not be tried again.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -36,7 +54,7 @@ class _Verbs(TyperGroup):
 app = typer.Typer(
     name="pag",
     cls=_Verbs,
-    help="Dense scene parsing with a compute knob: classes, depth and normals of photographs at a budget.",
+    help="Dense scene parsing at a compute budget: per-pixel maps of photographs, videos and cameras.",
     epilog=HELP,
     no_args_is_help=True,
     # Plain text that can be read, searched and piped anywhere.
@@ -45,11 +63,11 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command(epilog=parse.EPILOG)(parse.parse)
-app.command()(serve.serve)
+app.command()(extras.serve)
 app.command(epilog=models.EPILOG)(models.models)
 app.command(epilog=bench.EPILOG)(bench.bench)
-app.command()(doctor.doctor)
-app.command(context_settings=export.SETTINGS)(export.export)
+app.command()(extras.doctor)
+app.command(context_settings=extras.EXPORT_SETTINGS)(extras.export)
 
 
 def _print_version(wanted: bool) -> None:
@@ -62,34 +80,56 @@ def _print_version(wanted: bool) -> None:
 
 @app.callback()
 def _pag(
+    context: typer.Context,
     version: Annotated[
         bool,
         typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and end."),
     ] = False,
 ) -> None:
-    pass
+    if context.invoked_subcommand in INTERRUPTIBLE:
+        for number in SIGNALS:
+            signal.signal(number, _on_signal)
 
 
 def main() -> NoReturn:
     """Run the command line and end the process with one of the documented codes."""
+    _end(run())
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line, by default that of the process; prints what went wrong, returns the exit code."""
     try:
-        app(prog_name="pag")
+        app(arguments, prog_name="pag")
     except Stop as stop:
         if str(stop):
             print(f"pag: {stop}", file=sys.stderr)
-        _end(stop.code)
+        return stop.code
     except SystemExit as end:
-        # Typer's own answer to KeyboardInterrupt.
-        _end(exit_code() if end.code == INTERRUPTED else end.code)
+        if isinstance(end.code, str):
+            print(end.code, file=sys.stderr)
+        return end.code if isinstance(end.code, int) else DONE if end.code is None else SOME_FAILED
     except KeyboardInterrupt:
-        _end(exit_code())
-    _end(0)
+        return INTERRUPTED
+    return DONE
 
 
-def _end(code: str | int | None) -> NoReturn:
-    if not isinstance(code, int) or threading.active_count() == 1:
+def _on_signal(number: int, _: FrameType | None) -> None:
+    """Raise Interrupted; a second signal ends the process at once."""
+    code = SIGNALS[signal.Signals(number)]
+    if _received:
+        # Whatever unwinds takes too long, perhaps a camera that does not answer.
+        remove_unfinished()
+        os._exit(code)
+    _received.append(code)
+    # That the service breaks off its requests is expected.
+    logging.disable()
+    raise Interrupted(code)
+
+
+def _end(code: int) -> NoReturn:
+    if threading.active_count() == 1:
         sys.exit(code)
-    # Requests under way must not hold the process.
+    # Requests in flight must not hold the process.
     remove_unfinished()
     sys.stdout.flush()
     sys.stderr.flush()

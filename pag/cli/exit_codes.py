@@ -1,4 +1,4 @@
-"""How a command ends: one table of exit codes, and which error means which."""
+"""Exit codes: their table, which error leads to which, and the message of each error for a command line."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MEANINGS = {
     USAGE: "wrong usage; serve: it cannot start",
     NO_SERVER: "the server cannot be reached, is not ready, or cannot start in this process",
     REFUSED: "refused as a whole: the key, an unknown model or map, a value",
-    OVERLOAD: "whatever failed missed its deadline or found no room, after all tries",
+    OVERLOAD: "whatever failed missed its deadline or met a full queue, after all tries",
     INTERRUPTED: "interrupted; finished files stay",
     PIPE_CLOSED: "whoever read standard output closed it",
     TERMINATED: "ended by SIGTERM; finished files stay",
@@ -28,29 +28,35 @@ TABLE = "\n".join(f"  {code:>3}  {meaning}" for code, meaning in MEANINGS.items(
 HELP = f"\b\nExit codes:\n{TABLE}"
 
 # Problems of the request whatever the photograph: all further ones would end the same way.
-OF_ALL = {"unknown-model", "unknown-task", "invalid-parameter", "not-acceptable", "unauthorized"}
-OF_ALL_STATUSES = {401, 403, 404, 405, 406}
+PROBLEMS_OF_THE_REQUEST = {
+    "unknown-model",
+    "unknown-map",
+    "invalid-parameter",
+    "not-acceptable",
+    "unauthorized",
+}
+STATUSES_OF_THE_REQUEST = {401, 403, 404, 405, 406}
 
-LATER = "raise --deadline-ms, lower --min-budget or --jobs, or add --size model"
+MORE_TIME = "raise --deadline-ms, lower --min-budget or --jobs, or add --size model"
 FIXES = {
     "unsupported-image": "convert it to JPEG or PNG",
     "image-too-large": "make it smaller, or raise PAG_MAX_PIXELS of the server",
     "body-too-large": "or raise PAG_MAX_BODY_BYTES of the server",
     "image-too-small": "enlarge it, or leave it out",
     "unknown-model": "pag models lists those there are",
-    "unknown-task": "pag models lists those there are",
+    "unknown-map": "pag models lists those there are",
     "overloaded": "lower --jobs, or try again later",
 }
-# Where the server's words are for whoever writes requests: these are for whoever types options.
-IN_CLI_WORDS = {
+# In place of the server's messages, which name parameters of requests: these name options.
+CLI_MESSAGES = {
     "empty-body": "the file is empty: copy it anew",
     "unauthorized": "the server wants an API key: give --key or PAG_KEY",
     "wrong-key": "this API key is none of the server's: give another --key or PAG_KEY",
-    "deadline-unreachable": f"no answer can be there within --deadline-ms: {LATER}",
-    "deadline-exceeded": f"the deadline passed before the answer was made: {LATER}",
-    "client-deadline": f"the deadline passed before the answer was here: {LATER}",
+    "deadline-unreachable": f"no answer can be there within --deadline-ms: {MORE_TIME}",
+    "deadline-exceeded": f"the deadline passed before the answer was made: {MORE_TIME}",
+    "client-deadline": f"the deadline passed before the answer was here: {MORE_TIME}",
 }
-NOT_THERE = "no pag-parse answers at this address: is there a path too much in it, or another program?"
+WRONG_ADDRESS = "no pag-parse answers at this address: is there a path too much in it, or another program?"
 
 
 class Stop(Exception):
@@ -62,7 +68,7 @@ class Stop(Exception):
 
 
 def code_of(error: PagError) -> int:
-    """Exit code that a failure would lead to if it were the only one."""
+    """Exit code of a command whose only failure is `error`."""
     from pag.client import BadAnswer, Busy, DeadlineMissed, Refused, TimedOut  # noqa: PLC0415 - quick --help
 
     if isinstance(error, (DeadlineMissed, TimedOut)):
@@ -70,7 +76,7 @@ def code_of(error: PagError) -> int:
     if isinstance(error, Busy):
         return NO_SERVER if error.slug == "not-ready" else OVERLOAD
     if isinstance(error, Refused):
-        return REFUSED if _is_of_all(error) else SOME_FAILED
+        return REFUSED if _is_of_the_request(error) else SOME_FAILED
     if isinstance(error, BadAnswer):
         return SOME_FAILED
     return NO_SERVER
@@ -87,27 +93,27 @@ def concerns_all(error: PagError) -> bool:
     return code_of(error) in (NO_SERVER, REFUSED)
 
 
-def told(error: Exception, key: str | None = None) -> str:
-    """The failure in words, with its fix; `key` is the one that was given."""
+def message_of(error: Exception, key: str | None = None) -> str:
+    """The error's message with its fix; `key` is the API key that was given."""
     from pag.client import Refused, Unreachable  # noqa: PLC0415 - quick --help
 
     if isinstance(error, Refused):
-        return _refused(error, _meaning(error, key))
+        return _refused(error, _slug_of(error, key))
     if type(error) is Unreachable:
         return f"{error} Start one with 'pag serve', or leave --server out."
     return str(error) or type(error).__name__
 
 
-def _refused(error: Refused, meaning: str) -> str:
+def _refused(error: Refused, slug: str) -> str:
     request = f" (request {error.request_id})" if error.request_id else ""
-    if meaning in IN_CLI_WORDS:
-        return IN_CLI_WORDS[meaning] + request
-    if error.status == HTTPStatus.NOT_FOUND and meaning not in FIXES:
-        return NOT_THERE + request
-    return f"{error}; {FIXES[meaning]}" if meaning in FIXES else str(error)
+    if slug in CLI_MESSAGES:
+        return CLI_MESSAGES[slug] + request
+    if error.status == HTTPStatus.NOT_FOUND and slug not in FIXES:
+        return WRONG_ADDRESS + request
+    return f"{error}; {FIXES[slug]}" if slug in FIXES else str(error)
 
 
-def _meaning(error: Refused, key: str | None) -> str:
+def _slug_of(error: Refused, key: str | None) -> str:
     from pag.client import DeadlineMissed  # noqa: PLC0415 - quick --help
 
     if error.status == HTTPStatus.UNAUTHORIZED:
@@ -115,5 +121,5 @@ def _meaning(error: Refused, key: str | None) -> str:
     return "client-deadline" if isinstance(error, DeadlineMissed) and not error.status else error.slug
 
 
-def _is_of_all(error: Refused) -> bool:
-    return error.slug in OF_ALL or error.status in OF_ALL_STATUSES
+def _is_of_the_request(error: Refused) -> bool:
+    return error.slug in PROBLEMS_OF_THE_REQUEST or error.status in STATUSES_OF_THE_REQUEST

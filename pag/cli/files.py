@@ -1,14 +1,21 @@
-"""Files that are whole or not there at all."""
+"""Output files: written whole or not at all, and the check that their folders take files."""
 
 from __future__ import annotations
 
+import errno
 import os
+import tempfile
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from itertools import count
 from pathlib import Path
 
+from pag.cli.exit_codes import SOME_FAILED, USAGE, Stop
+
+# Causes that every further file would meet as well: faults of the folder, not of the photograph.
+FOLDER_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG, errno.EIO}
+PROBE = bytes(4096)
 _unfinished: set[Path] = set()
 # A signal's handler may take it while the thread that it came to holds it.
 _lock = threading.RLock()
@@ -42,6 +49,30 @@ def write_whole(files: Mapping[Path, bytes]) -> None:
                 file.write(data)
 
 
+def check_folders(files: Iterable[Path]) -> None:
+    """Stop if the folders of these files take no file; nothing is left behind."""
+    for folder in {_existing_parent(file) for file in files}:
+        try:
+            with tempfile.NamedTemporaryFile(dir=folder, prefix=".pag-") as probe:
+                probe.write(PROBE)
+                probe.flush()
+        except OSError as error:
+            message = f"{folder}: {error.strerror}: give another -o, or free space there; nothing was done"
+            raise Stop(USAGE, message) from error
+
+
+@contextmanager
+def stopping_if_unwritable(path: Path) -> Iterator[None]:
+    """Stop if writing to `path` fails as writing to all further files would; other OSErrors pass."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in FOLDER_ERRORS:
+            raise
+        fix = "finished files stay; free space there or give another -o, then go on with --skip-existing"
+        raise Stop(SOME_FAILED, f"{path}: {error.strerror}; {fix}") from error
+
+
 def remove_unfinished() -> None:
     """Remove what other threads were writing, and let them begin nothing more; the process ends next."""
     with _lock:
@@ -58,3 +89,7 @@ def _begin(temporary: Path) -> None:
             raise InterruptedError(0, "the command ends", str(temporary))
         _unfinished.add(temporary)
         temporary.touch()
+
+
+def _existing_parent(file: Path) -> Path:
+    return next(folder for folder in (file.parent, *file.parent.absolute().parents) if folder.exists())

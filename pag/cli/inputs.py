@@ -1,11 +1,13 @@
-"""What INPUT means: files, folders, globs, standard input, videos and cameras; nothing is opened here."""
+"""Inputs: files, folders, globs, standard input, videos and cameras as one list of sources."""
 
 from __future__ import annotations
 
 import glob
+import json
 import os
+import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -13,10 +15,10 @@ from typing import Literal
 from pag.cli.exit_codes import USAGE, Stop
 
 STDIN, CAMERA = "-", "camera:"
+OVERLAY = "overlay"
 PHOTOGRAPHS = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"}
 VIDEOS = {".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg"}
-# What pag wrote into a folder is no photograph of it.
-MADE = tuple(f".{name}.png" for name in ("semantics", "depth", "normals", "computed", "overlay"))
+MAP_FILE = re.compile(r"(?P<stem>.+)\.(?P<map>[a-z][a-z0-9_]*)\.png")
 Kind = Literal["photograph", "stdin", "video", "camera"]
 
 
@@ -74,20 +76,19 @@ def _expand(text: str, recursive: bool, leave_out: Path | None) -> Iterator[Sour
 
 
 def _matching(text: str, recursive: bool, leave_out: Path | None) -> Iterator[Source]:
-    """Of what a pattern matches all that pag did not write; folders may hold nothing."""
+    """All that a pattern matches but files that pag wrote; folders may hold nothing."""
     # Path.glob knows no absolute patterns.
     matches = sorted(glob.glob(text, recursive=True)) if glob.has_magic(text) else []  # noqa: PTH207
     if not matches:
         raise Stop(USAGE, f"{text}: there is no such file; nothing was done")
     folders = [match for match in matches if Path(match).is_dir()]
-    files = [match for match in matches if match not in set(folders) and not match.lower().endswith(MADE)]
+    files = _without_outputs(Path(match) for match in matches if match not in set(folders))
     # Where nothing ends as photographs do, they may be files without an ending.
-    chosen = [match for match in files if Path(match).suffix.lower() in PHOTOGRAPHS | VIDEOS] or files
+    chosen = [path for path in files if path.suffix.lower() in PHOTOGRAPHS | VIDEOS] or files
     inside = [path for folder in folders for path in _photographs_in(Path(folder), recursive, leave_out)]
     if not (chosen or inside):
         raise Stop(USAGE, f"{text}: no photograph matches; nothing was done")
-    yield from map(_file, chosen)
-    yield from map(_file, map(str, inside))
+    yield from (_file(str(path)) for path in [*chosen, *inside])
 
 
 def _file(text: str) -> Source:
@@ -98,9 +99,9 @@ def _file(text: str) -> Source:
 def _in_folder(folder: Path, recursive: bool, leave_out: Path | None) -> Iterator[Source]:
     chosen = _photographs_in(folder, recursive, leave_out)
     if not chosen:
-        films = sum(path.suffix.lower() in VIDEOS for path in folder.iterdir())
+        videos = sum(path.suffix.lower() in VIDEOS for path in folder.iterdir())
         hint = "" if recursive else "; --recursive looks into its folders too"
-        hint += f"; {films} videos in it: name them, as in '{folder}/*.mp4'" if films else ""
+        hint += f"; {videos} videos in it: name them, as in '{folder}/*.mp4'" if videos else ""
         raise Stop(USAGE, f"{folder}: no photograph in this folder{hint}")
     for path in chosen:
         yield Source("photograph", str(path), path.relative_to(folder))
@@ -108,7 +109,7 @@ def _in_folder(folder: Path, recursive: bool, leave_out: Path | None) -> Iterato
 
 def _photographs_in(folder: Path, recursive: bool, leave_out: Path | None) -> list[Path]:
     paths = _walk(folder, leave_out) if recursive else folder.iterdir()
-    return sorted(path for path in paths if _is_photograph(path))
+    return sorted(_without_outputs(path for path in paths if _is_photograph(path)))
 
 
 def _walk(folder: Path, leave_out: Path | None) -> Iterator[Path]:
@@ -126,10 +127,36 @@ def _refuse(error: OSError) -> None:
 
 
 def _is_photograph(path: Path) -> bool:
-    name = path.name.lower()
-    wanted = path.suffix.lower() in PHOTOGRAPHS and not name.startswith(".") and not name.endswith(MADE)
+    wanted = path.suffix.lower() in PHOTOGRAPHS and not path.name.startswith(".")
     # A link to nothing is kept: it fails under its name.
     return wanted and (path.is_file() or (path.is_symlink() and not path.exists()))
+
+
+def _without_outputs(paths: Iterable[Path]) -> list[Path]:
+    """The paths but for maps and overlays that pag wrote among them."""
+    listed: dict[Path, frozenset[str]] = {}
+    return [path for path in paths if not _is_output(path, listed)]
+
+
+def _is_output(path: Path, listed: dict[Path, frozenset[str]]) -> bool:
+    """Whether a PNG is an overlay, or a map that the JSON beside it lists; `listed` caches those lists."""
+    name = MAP_FILE.fullmatch(path.name)
+    if name is None:
+        return False
+    if name["map"] == OVERLAY:
+        return True
+    document = path.with_name(f"{name['stem']}.json")
+    if document not in listed:
+        listed[document] = _maps_listed(document)
+    return name["map"] in listed[document]
+
+
+def _maps_listed(document: Path) -> frozenset[str]:
+    """Names of the maps in a JSON file that pag wrote; none for any other file."""
+    try:
+        return frozenset(json.loads(document.read_bytes())["maps"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return frozenset()
 
 
 def _same(path: Path, other: Path | None) -> bool:

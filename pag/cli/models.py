@@ -1,4 +1,4 @@
-"""`pag models`: what can be asked for, and what each budget buys."""
+"""`pag models`: the models of a server, their maps, and what each budget buys."""
 
 from __future__ import annotations
 
@@ -9,23 +9,25 @@ from typing import TYPE_CHECKING
 
 from pag.cli import options
 from pag.cli.exit_codes import HELP
-from pag.cli.tables import figure, table
+from pag.cli.report import figure, table
 
 if TYPE_CHECKING:
-    from pag.client import Model
+    from pag.client import MapInfo, Model
 
-# Column, key of the row, digits.
-FIGURES = (
-    ("share", "share", 3),
-    ("mIoU", "miou40", 3),
-    ("delta1", "delta1_aligned", 3),
-    ("normals", "normal_mean_degrees", 1),
-)
+# Figures of accuracy that have a short title: key in the model's rows -> title, digits.
+FIGURES = {
+    "share": ("share", 3),
+    "miou40": ("mIoU", 3),
+    "delta1_aligned": ("delta1", 3),
+    "normal_mean_degrees": ("degrees", 1),
+}
 EPILOG = f"""\b
-budget   ceiling that is asked for
+maps     with their kinds (labels: class ids; probability and share: 0 to 1;
+         metric: metres; vectors: unit vectors); * only where --maps names it
+budget   requested ceiling on the share of the full network's multiply-adds
 share    of the full network's multiply-adds, computed
-mIoU     of the classes; delta1: share of pixels whose depth, aligned by its
-         median, is within 1.25 times the truth; normals: mean error in degrees
+mIoU     of the classes; delta1: share of pixels within 1.25 times the true
+         distance, once medians are aligned; degrees: mean error of directions
 
 {HELP}"""
 
@@ -37,7 +39,7 @@ def models(
     as_json: options.AsJson = False,
 ) -> None:
     """List the models with their maps, least budget, and measured accuracy at each budget."""
-    from pag.cli.connect import connected  # noqa: PLC0415 - quick --help
+    from pag.cli.connection import connected  # noqa: PLC0415 - quick --help
 
     with connected(server, key, weights) as connection:
         found = connection.client.models()
@@ -49,11 +51,11 @@ def models(
 
 def _text(model: Model) -> str:
     default = ", answers when none is named" if model.default else ""
-    classes = f"; {len(model.classes)} classes" if model.classes else ""
+    maps = ", ".join(_map_text(info, model) for info in model.maps.values())
     lines = [
         f"{model.name} {model.version}{default}",
-        textwrap.fill(model.description, _width(), initial_indent="  ", subsequent_indent="  "),
-        f"  maps: {', '.join(model.maps)}{classes}",
+        *_wrapped(model.description, "  "),
+        *_wrapped(f"maps: {maps}", "    "),
         f"  least budget {model.budget_floor:.3g}, default {model.budget_default:g}",
     ]
     for split in ("test", "val"):
@@ -63,16 +65,31 @@ def _text(model: Model) -> str:
     return "\n".join(lines)
 
 
-def _width() -> int:
-    """Of the terminal, or what is read easily."""
-    return max(40, min(shutil.get_terminal_size().columns, 100))
+def _map_text(info: MapInfo, model: Model) -> str:
+    classes = f" of {len(info.classes)} classes" if info.classes else ""
+    return f"{info.name}{'' if info.name in model.default_maps else '*'} ({info.kind}{classes})"
+
+
+def _wrapped(text: str, indent: str) -> list[str]:
+    """Lines as wide as the terminal, or as what is read easily."""
+    width = max(40, min(shutil.get_terminal_size().columns, 100))
+    return textwrap.wrap(text, width, initial_indent="  ", subsequent_indent=indent)
 
 
 def _curve(model: Model, split: str) -> str:
     rows = sorted(model.curves[split], key=lambda row: row["budget"] or 0)
-    head = ["    budget", *(column for column, *_ in FIGURES)]
+    figures = _figures(model, split)
     cells = [
-        [f"    {row['budget']:g}", *(figure(row.get(key), digits) for _, key, digits in FIGURES)]
+        [f"    {row['budget']:g}", *(figure(row.get(key), digits) for key, (_, digits) in figures.items())]
         for row in reversed(rows)
     ]
-    return table(head, cells)
+    return table(["    budget", *(title for title, _ in figures.values())], cells)
+
+
+def _figures(model: Model, split: str) -> dict[str, tuple[str, int]]:
+    """Columns: figures with a short title, then those called after a map, as edges_f1 of a map edges."""
+    keys = dict.fromkeys(key for row in model.curves[split] for key in row)
+    of_maps = tuple(f"{name}_" for name in model.maps)
+    return {key: columns for key, columns in FIGURES.items() if key in keys} | {
+        key: (key, 3) for key in keys if key.startswith(of_maps) and key not in FIGURES
+    }

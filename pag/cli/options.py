@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
-Map = Literal["semantics", "depth", "normals", "computed"]
-MAPS: tuple[Map, ...] = ("semantics", "depth", "normals", "computed")
+from pag.cli.exit_codes import USAGE, Stop
 
 
 def read_share(text: str) -> float:
-    """A budget."""
+    """A budget: a share in (0, 1]; BadParameter for anything else."""
     try:
         value = float(text)
     except ValueError:
@@ -22,14 +21,19 @@ def read_share(text: str) -> float:
     return value
 
 
-def read_tasks(text: str | None) -> str | None:
-    """Comma-separated names of maps."""
+def read_maps(text: str | None) -> str | None:
+    """Names of maps with commas between, each once; BadParameter where there is none."""
     if text is None:
         return None
     names = [name.strip() for name in text.split(",") if name.strip()]
     if not names:
-        raise typer.BadParameter(f"name one or more of {', '.join(MAPS)}, with commas.")
+        raise typer.BadParameter("name one or more maps, with commas: 'pag models' lists them.")
     return ",".join(dict.fromkeys(names))
+
+
+def _refuse_tasks(text: str | None) -> None:
+    if text is not None:
+        raise Stop(USAGE, f"--tasks is called --maps now: --maps {text}")
 
 
 Server = Annotated[
@@ -37,7 +41,8 @@ Server = Annotated[
     typer.Option(
         envvar="PAG_SERVER",
         metavar="URL",
-        help="Ask this server: http://HOST:PORT or unix:/PATH. Without it the service runs in this command.",
+        help="Ask this server: http://HOST:PORT or unix:/PATH. Without it the service runs in this command "
+        "(extra serve).",
     ),
 ]
 Key = Annotated[
@@ -77,12 +82,14 @@ DeadlineMs = Annotated[
         help="Milliseconds within which each answer is of use; the largest budget that fits is chosen.",
     ),
 ]
-Tasks = Annotated[
+Maps = Annotated[
     str | None,
     typer.Option(
-        metavar="MAPS",
-        callback=read_tasks,
-        help=f"Maps, with commas: {', '.join(MAPS)}. Default: all of the model but computed.",
+        metavar="NAMES",
+        callback=read_maps,
+        help="Maps, with commas, as 'pag models' lists them. Default: those that the model returns unasked.",
     ),
 ]
+#: The former name of --maps, which is refused and not in --help.
+Tasks = Annotated[str | None, typer.Option(hidden=True, callback=_refuse_tasks)]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON on standard output, for scripts.")]

@@ -1,42 +1,43 @@
-"""Where maps go and how the files are called: by one rule, and never the same name twice.
+"""Outputs: the format, and where the files of each input go; no two files ever have the same name.
 
-A photograph `NAME.jpg` gives, by format, NAME.semantics.png, NAME.depth.png, NAME.normals.png and NAME.json;
-NAME.npz; NAME.overlay.png; or NAME.json. A video gives NAME.VIEW.mp4.
+A photograph `NAME.jpg` gives, by format, NAME.MAP.png for each map and NAME.json; NAME.npz; NAME.overlay.png;
+or NAME.json. A video gives NAME.VIEW.mp4.
 """
 
 from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from pag.cli.exit_codes import USAGE, Stop
-from pag.cli.formats import STDOUT, Format, is_file_name
-from pag.cli.inputs import VIDEOS, Source, absolute
+from pag.cli.inputs import OVERLAY, PHOTOGRAPHS, VIDEOS, Source, absolute
 
-DEFAULT_MAPS = ("semantics", "depth", "normals")
+Format = Literal["png", "npz", "overlay", "json"]
+STDOUT = "-"
+ENDINGS: dict[str, tuple[Format, ...]] = {".npz": ("npz",), ".json": ("json",), ".png": ("png", "overlay")}
+# A name with such an ending is meant for a file, and no file of that kind is written.
+UNWRITABLE = (PHOTOGRAPHS - {*ENDINGS}) | {".heic", ".avif", ".jp2", ".exr", ".npy", ".ogv", ".wmv", ".flv"}
 
 
 @dataclass(frozen=True)
 class Naming:
-    """What is made of each input: the format, and the maps that are asked for (None: the model's)."""
+    """What decides the files of an input: the format and maps of photographs, the view of videos."""
 
     format: Format
-    tasks: str | None
+    maps: Sequence[str]
     view: str
 
     def suffixes(self, source: Source) -> tuple[str, ...]:
         """Endings of the files that `source` gives; the last one is written last."""
         if source.is_moving:
             return (f".{self.view}.mp4",)
-        if self.format != "png":
-            return {"npz": (".npz",), "overlay": (".overlay.png",), "json": (".json",)}[self.format]
-        return (*(f".{name}.png" for name in self._maps()), ".json")
-
-    def _maps(self) -> Sequence[str]:
-        return DEFAULT_MAPS if self.tasks is None else self.tasks.split(",")
+        if self.format == "png":
+            return (*(f".{name}.png" for name in self.maps), ".json")
+        return {"npz": (".npz",), "overlay": (f".{OVERLAY}.png",), "json": (".json",)}[self.format]
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class Job:
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """All files that it is known to write."""
+        """All files that it writes."""
         if self.file is not None:
             return (self.file,)
         return tuple(self.at(suffix) for suffix in self.suffixes)
@@ -75,14 +76,59 @@ def plan(sources: Sequence[Source], out: str, naming: Naming) -> list[Job]:
     return jobs
 
 
-def existing(job: Job) -> Path | None:
-    """A file of `job` that is there already."""
-    return next((path for path in job.files if os.path.lexists(path)), None)
+def check_nothing_exists(jobs: Iterable[Job]) -> None:
+    """Stop if a file of these jobs exists."""
+    found = [path for job in jobs if (path := next(filter(os.path.lexists, job.files), None))]
+    if found:
+        more = f" (and those of {len(found) - 1} more)" if len(found) > 1 else ""
+        raise Stop(USAGE, f"{found[0]} is there already{more}: add --overwrite or --skip-existing")
 
 
 def is_done(job: Job) -> bool:
-    """Whether all its files are there."""
+    """Whether all its files exist."""
     return bool(job.files) and all(path.exists() for path in job.files)
+
+
+def check_writable(out: str) -> None:
+    """Stop if -o names a file of a kind that is not written."""
+    ending = Path(out).suffix.lower()
+    if ending in UNWRITABLE and not out.endswith(os.sep) and not Path(out).is_dir():
+        kinds = f"a photograph becomes {', '.join(ENDINGS)}; a video {', '.join(sorted(VIDEOS))}"
+        raise Stop(
+            USAGE, f"-o {out}: no {ending} is written; {kinds}. A folder of that name: -o {out}{os.sep}"
+        )
+
+
+def is_file_name(out: str) -> bool:
+    """Whether -o names one file and not a folder."""
+    path = Path(out)
+    known = path.suffix.lower() in {*ENDINGS, *VIDEOS}
+    return out != STDOUT and known and not out.endswith(os.sep) and not path.is_dir()
+
+
+def choose_format(out: str, wanted: Format | None, maps: str | None, sources: Sequence[Source]) -> Format:
+    """The format of photographs; Stop if the options contradict each other."""
+    if all(source.is_moving for source in sources):
+        if wanted or maps:
+            raise Stop(USAGE, "--format and --maps are of photographs; what a video shows is its --view")
+        return "png"
+    chosen = _by_ending(out, wanted) if is_file_name(out) else wanted or "png"
+    if chosen == "png" and (out == STDOUT or is_file_name(out)) and (maps is None or "," in maps):
+        raise Stop(USAGE, f"-o {out} holds one map: name it with --maps, or add --format overlay or npz")
+    return chosen
+
+
+def _by_ending(out: str, wanted: Format | None) -> Format:
+    possible = ENDINGS.get(Path(out).suffix.lower(), ())
+    if not possible:
+        raise Stop(
+            USAGE, f"{out} is a name for a video: a photograph becomes .png, .npz or .json, or give a folder"
+        )
+    if wanted is None:
+        return possible[0]
+    if wanted not in possible:
+        raise Stop(USAGE, f"--format {wanted} does not fit the name {out}")
+    return wanted
 
 
 def _single(sources: Sequence[Source], file: Path | None) -> Job:

@@ -1,4 +1,4 @@
-"""What a command says while it works: a progress bar, plain lines or nothing, and a JSON line per input."""
+"""The report of a command: progress as a bar or plain lines, a JSON line per input, and tables of figures."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import sys
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
 BY_LOAD = "brownout"
-# Columns of a terminal below which the bar makes room for the count.
-ROOMY = 70
-# Reasons of a budget below the one asked for.
+# Columns of a terminal below which the count is shown without the bar.
+BAR_COLUMNS = 70
+# Reasons of a budget below the requested one.
 LOWERING = {BY_LOAD, "deadline"}
 
 
 @dataclass
 class Totals:
-    """What came of all inputs so far."""
+    """Counts of how the inputs ended so far."""
 
     done: int = 0
     partial: int = 0
@@ -38,8 +38,8 @@ class Totals:
         return sum(self.budgets) / len(self.budgets) if self.budgets else None
 
     @property
-    def lowered_words(self) -> str:
-        """How many got less than was asked for, and why."""
+    def lowered_text(self) -> str:
+        """How many used a lower budget than requested, by reason."""
         return ", ".join(f"{count} lowered ({reason})" for reason, count in sorted(self.lowered.items()))
 
     @property
@@ -49,7 +49,7 @@ class Totals:
 
 
 class Report:
-    """Says on standard error how far it is, and what failed even if `quiet`."""
+    """Progress on standard error, failures even if `quiet`, and JSON lines on standard output."""
 
     def __init__(self, unit: str, total: int | None, *, quiet: bool, as_json: bool) -> None:
         self.totals = Totals()
@@ -71,59 +71,59 @@ class Report:
         if kind is not None:
             return
         if not self._quiet:
-            self._say(self._summary())
+            self._print(self._summary())
         elif self.totals.lowered[BY_LOAD]:
-            # Nobody asked for that.
-            self._say(
-                f"pag: {self.totals.lowered_words} of {self._counted()}: give --min-budget, or less --jobs"
+            # Even if quiet: lower budgets were not requested.
+            self._print(
+                f"pag: {self.totals.lowered_text} of {self._counted()}: give --min-budget, or less --jobs"
             )
 
     def expect(self, total: int | None) -> None:
-        """How many there are, now that it is known."""
+        """Set the number of inputs or frames, once it is known."""
         if self._bar is not None:
             self._bar[0].update(self._bar[1], total=total)
 
     def step(self, budget: float | None, reason: str = "") -> None:
-        """One photograph or frame is parsed at this budget, for this reason; None: a frame is not."""
+        """Count a photograph or frame parsed at this budget for this reason; None: one without an answer."""
         if budget is not None:
             self.totals.budgets.append(budget)
             self.totals.lowered.update({reason} & LOWERING)
-        self._move()
+        self._advance()
 
-    def done(self, name: str, said: str, document: Mapping[str, Any]) -> None:
-        """An input is written."""
+    def done(self, name: str, summary: str, document: Mapping[str, Any]) -> None:
+        """Report an input whose files are written."""
         self.totals.done += 1
         if not self._quiet and self._bar is None:
-            self._say(f"{name}  {said}")
+            self._print(f"{name}  {summary}")
         self._line({"input": name, "status": "done", **document})
 
     def skipped(self, name: str) -> None:
-        """An input whose maps are there already."""
+        """Report an input whose files were there already."""
         self.totals.skipped += 1
-        self._move()
+        self._advance()
         if not self._quiet and self._bar is None:
-            self._say(f"{name}  skipped: its maps are there")
+            self._print(f"{name}  skipped: its maps are there")
         self._line({"input": name, "status": "skipped"})
 
-    def failed(self, name: str, why: str, problem: Mapping[str, Any]) -> None:
-        """An input has no maps; said in any case."""
+    def failed(self, name: str, message: str, problem: Mapping[str, Any]) -> None:
+        """Report an input without maps, even if quiet."""
         self.totals.failed += 1
-        self._move()
-        self._say(f"pag: {name}: {why}")
-        self._line({"input": name, "status": "failed", "message": why, "problem": dict(problem)})
+        self._advance()
+        self._print(f"pag: {name}: {message}")
+        self._line({"input": name, "status": "failed", "message": message, "problem": dict(problem)})
 
-    def partial(self, name: str, why: str, document: Mapping[str, Any]) -> None:
-        """A video that is written but lacks frames; said in any case."""
+    def partial(self, name: str, message: str, document: Mapping[str, Any]) -> None:
+        """Report a video that is written but lacks frames, even if quiet."""
         self.totals.partial += 1
-        self._say(f"pag: {name}: {why}")
-        self._line({"input": name, "status": "partial", "message": why, **document})
+        self._print(f"pag: {name}: {message}")
+        self._line({"input": name, "status": "partial", "message": message, **document})
 
-    def _move(self) -> None:
+    def _advance(self) -> None:
         if self._bar is not None:
             bar, task = self._bar
             mean = self.totals.mean_budget
-            told = f"{self.totals.rate:.1f}/s" + (f"  budget {mean:.2f}" if mean is not None else "")
-            bar.update(task, advance=1, told=told)
+            status = f"{self.totals.rate:.1f}/s" + (f"  budget {mean:.2f}" if mean is not None else "")
+            bar.update(task, advance=1, status=status)
 
     def _summary(self) -> str:
         totals, seconds = self.totals, time.perf_counter() - self.totals.begun
@@ -135,7 +135,7 @@ class Report:
         }
         parts = [f"{count} {word}" for word, count in counts.items() if count or word == "done"]
         mean = "" if totals.mean_budget is None else f", mean budget used {totals.mean_budget:.2f}"
-        lowered = f", {totals.lowered_words}" if totals.lowered else ""
+        lowered = f", {totals.lowered_text}" if totals.lowered else ""
         work = f"{self._counted()} in {seconds:.1f} s ({totals.rate:.1f}/s)"
         return f"{', '.join(parts)}; {work}{mean}{lowered}"
 
@@ -143,7 +143,7 @@ class Report:
         count = len(self.totals.budgets)
         return f"{count} {self._unit if count != 1 else self._unit.removesuffix('s')}"
 
-    def _say(self, text: str) -> None:
+    def _print(self, text: str) -> None:
         if self._bar is not None:
             self._bar[0].console.print(text, markup=False, highlight=False, soft_wrap=True)
         else:
@@ -154,6 +154,18 @@ class Report:
             print(json.dumps(document), flush=True)
 
 
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Columns two spaces apart; the first to the left, figures to the right."""
+    lines = [list(head), *map(list, rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
+    return "\n".join(_aligned(line, widths) for line in lines)
+
+
+def figure(value: float | None, digits: int = 3) -> str:
+    """The number with so many digits after the point, or a dash for None."""
+    return "-" if value is None else f"{value:.{digits}f}"
+
+
 def _new_bar(unit: str, total: int | None) -> tuple[Progress, TaskID]:
     from rich import progress  # noqa: PLC0415 - only where there is a terminal
     from rich.console import Console  # noqa: PLC0415
@@ -162,10 +174,19 @@ def _new_bar(unit: str, total: int | None) -> tuple[Progress, TaskID]:
     columns: list[progress.ProgressColumn] = [
         progress.TextColumn(unit),
         progress.MofNCompleteColumn(),
-        progress.TextColumn("{task.fields[told]}"),
+        progress.TextColumn("{task.fields[status]}"),
     ]
-    if console.width >= ROOMY:
+    if console.width >= BAR_COLUMNS:
         columns[1:1] = [progress.BarColumn()]
         columns.append(progress.TimeRemainingColumn())
     bar = progress.Progress(*columns, console=console)
-    return bar, bar.add_task(unit, total=total, told="")
+    return bar, bar.add_task(unit, total=total, status="")
+
+
+def _aligned(line: Sequence[str], widths: Sequence[int]) -> str:
+    first, *others = line
+    cells = [
+        first.ljust(widths[0]),
+        *(cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True)),
+    ]
+    return "  ".join(cells).rstrip()

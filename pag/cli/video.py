@@ -1,4 +1,4 @@
-"""A video or camera to a video of maps, several frames at a time: reading, parsing and writing overlap."""
+"""A video or camera to a video of maps; reading, parsing and writing of frames overlap."""
 
 from __future__ import annotations
 
@@ -11,39 +11,38 @@ from typing import Any
 
 import numpy as np
 
-from pag.cli.exit_codes import DONE, OVERLOAD, SOME_FAILED, code_of, told
+from pag.cli.connection import in_order
+from pag.cli.exit_codes import DONE, OVERLOAD, SOME_FAILED, code_of, message_of
 from pag.cli.files import whole
-from pag.cli.frames import Pixels, Reader, Writer, opened
 from pag.cli.inputs import CAMERA
 from pag.cli.outputs import Job
-from pag.cli.photographs import fail
+from pag.cli.photographs import report_failure
 from pag.cli.report import Report
-from pag.cli.views import TASKS, View, draw, drawn_size
-from pag.cli.workers import in_order
+from pag.cli.video_files import Pixels, Reader, Writer, opened
+from pag.cli.views import View
 from pag.client import Client, PagError, Parsing
-from pag.client.requests import ParseOptions
+from pag.client.calls import ParseOptions
 
 # One frame of a camera is computed while another is read or written; more would only wait, and grow old.
 CAMERA_JOBS = 2
-
-# Less of the frames that a file speaks of, and it is broken; many speak of a few too many.
-LEAST_READ = 0.9
-
-Timed = tuple[float, Pixels]
+# A file of which a smaller share of the declared frames can be read is broken; many declare a few too many.
+MIN_READ_SHARE = 0.9
+# Time in seconds and frame uint8 [H,W,3] RGB.
+TimedFrame = tuple[float, Pixels]
 
 
 @dataclass(frozen=True)
 class VideoOptions:
-    """What to make of videos: the view, how it is asked for, and how long at most."""
+    """How videos are parsed: the view, the request's options, and the seconds after which they end."""
 
     view: View
-    ask: ParseOptions
+    request: ParseOptions
     seconds: float | None
     jobs: int
 
 
 class Recording:
-    """Pictures of parsed frames on their way into a file."""
+    """The pictures of parsed frames, written to a file as they come, and the counts of frames."""
 
     def __init__(self, writer: Writer, view: View, *, live: bool) -> None:
         self._writer = writer
@@ -51,69 +50,71 @@ class Recording:
         self._live = live
         self._picture: Pixels | None = None
         self.frames = 0
-        self.missed = 0
-        self.why: PagError | None = None
-        self.interrupted = False
-        #: Frames that there should be, where that is known.
+        self.unanswered = 0
+        self.last_error: PagError | None = None
+        self.interruption: KeyboardInterrupt | None = None
+        #: Number of frames that the file declares, where that is to be checked.
         self.expected: int | None = None
 
-    def add(self, timed: Timed, came: Parsing | PagError) -> None:
-        """The next frame; one that came too late to be parsed shows the maps before it."""
+    def add(self, timed: TimedFrame, result: Parsing | PagError) -> None:
+        """Write the next frame; one that missed its deadline shows the picture before it."""
         seconds, frame = timed
         self.frames += 1
-        if isinstance(came, PagError):
-            if code_of(came) != OVERLOAD:
-                raise came
-            self.missed += 1
-            self.why = came
+        if isinstance(result, PagError):
+            if code_of(result) != OVERLOAD:
+                raise result
+            self.unanswered += 1
+            self.last_error = result
         else:
-            self._picture = draw(self._view, frame, came)
+            self._picture = self._view.draw(frame, result)
         picture = self._picture if self._picture is not None else self._black(frame)
         # A camera gives fewer frames than its rate promises: the video lasts as long as what it shows.
         self._writer.write_until(picture, seconds if self._live else 0)
 
     def check(self, source: str) -> None:
-        """A video without a single map is none: raises why there is none."""
+        """Raise the cause if the video holds no frame or no answer at all."""
         if self.frames == 0:
             raise OSError(0, "no frame of it can be read", source)
-        if self.why is not None and self.missed == self.frames:
-            raise self.why
+        if self.last_error is not None and self.unanswered == self.frames:
+            raise self.last_error
 
     @property
-    def lack(self) -> tuple[int, str]:
-        """The exit code, and what is not in it."""
-        if self.expected is not None and self.frames < LEAST_READ * self.expected:
+    def shortfall(self) -> tuple[int, str]:
+        """The exit code, and a message on frames that are missing or unanswered; empty if none are."""
+        if self.expected is not None and self.frames < MIN_READ_SHARE * self.expected:
             rest = self.expected - self.frames
             return SOME_FAILED, f"{rest} of {self.expected} frames cannot be read: the file is cut short"
-        if self.why is not None:
-            said = f"{self.missed} of {self.frames} frames have no answer: {told(self.why)}"
-            # From a camera that is what --deadline-ms asks for.
-            return DONE if self._live else OVERLOAD, said
+        if self.last_error is not None:
+            message = (
+                f"{self.unanswered} of {self.frames} frames have no answer: {message_of(self.last_error)}"
+            )
+            # With a camera --deadline-ms means just that.
+            return DONE if self._live else OVERLOAD, message
         return DONE, ""
 
     def document(self) -> dict[str, Any]:
-        """What is told of it."""
-        return {"frames": self.frames, "frames_without_answer": self.missed}
+        """The counts, as a JSON line tells them."""
+        return {"frames": self.frames, "frames_without_answer": self.unanswered}
 
     def _black(self, frame: Pixels) -> Pixels:
-        return np.zeros((*drawn_size(self._view, *frame.shape[:2]), 3), np.uint8)
+        return np.zeros((*self._view.size(*frame.shape[:2]), 3), np.uint8)
 
 
 def parse_video(client: Client, job: Job, options: VideoOptions, report: Report) -> int:
-    """Parse one video; its exit code. Stop if the server says that no input will ever do."""
+    """Parse one video and return its exit code; raises an error that every further input would meet."""
     try:
         recording = _record(client, job, options, report)
     except (PagError, OSError) as error:
-        return fail(job, error, report)
+        return report_failure(job, error, report)
     document = {"outputs": [str(job.files[0])], **recording.document()}
-    code, lack = recording.lack
-    if lack and code != DONE:
-        report.partial(job.source.text, f"{lack}; the others are in {job.files[0]}", document)
+    code, shortfall = recording.shortfall
+    if shortfall and code != DONE:
+        report.partial(job.source.text, f"{shortfall}; the others are in {job.files[0]}", document)
     else:
-        said = f"{recording.frames} frames" + (f", {lack}" if lack else "")
-        report.done(job.source.text, said, document)
-    if recording.interrupted:
-        raise KeyboardInterrupt
+        summary = f"{recording.frames} frames" + (f", {shortfall}" if shortfall else "")
+        report.done(job.source.text, summary, document)
+    if recording.interruption is not None:
+        raise recording.interruption
     return code
 
 
@@ -126,17 +127,17 @@ def _record(client: Client, job: Job, options: VideoOptions, report: Report) -> 
         stack.callback(writer.close)
         recording = Recording(writer, options.view, live=live)
         try:
-            for timed, came in _parsed(client, reader, options, live=live):
-                recording.add(timed, came)
-                if isinstance(came, PagError):
+            for timed, result in _parsed(client, reader, options, live=live):
+                recording.add(timed, result)
+                if isinstance(result, PagError):
                     report.step(None)
                 else:
-                    report.step(came.budget.used, came.budget.reason)
-        except KeyboardInterrupt:
+                    report.step(result.budget.used, result.budget.reason)
+        except KeyboardInterrupt as error:
             # That is how a camera ends; half of a file's video is of no use.
             if not live:
                 raise
-            recording.interrupted = True
+            recording.interruption = error
         recording.check(job.source.text)
         recording.expected = None if live or options.seconds is not None else reader.count
         _finish(writer, path)
@@ -147,22 +148,22 @@ def _finish(writer: Writer, path: Path) -> None:
     try:
         writer.finish()
     except OSError as error:
-        # People know the file by the name that it was to have.
+        # Under the file's final name: the temporary one means nothing to people.
         raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def _parsed(
     client: Client, reader: Reader, options: VideoOptions, *, live: bool
-) -> Iterator[tuple[Timed, Parsing | PagError]]:
-    ask: ParseOptions = {**options.ask, "tasks": TASKS[options.view]}
+) -> Iterator[tuple[TimedFrame, Parsing | PagError]]:
+    request: ParseOptions = {**options.request, "maps": [info.name for info in options.view.maps]}
 
-    def parse(timed: Timed) -> Parsing | PagError:
+    def parse(timed: TimedFrame) -> Parsing | PagError:
         try:
-            return client.parse(timed[1], **ask)
+            return client.parse(timed[1], **request)
         except PagError as error:
             return error
 
-    frames: Iterator[Timed] = reader.newest() if live else reader.every()
+    frames: Iterator[TimedFrame] = reader.newest() if live else reader.every()
     if (seconds := options.seconds) is not None:
         frames = takewhile(lambda timed: timed[0] < seconds, frames)
     jobs = min(options.jobs, CAMERA_JOBS) if live else options.jobs

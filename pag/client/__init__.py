@@ -1,10 +1,10 @@
-"""Python clients of the service, sync and async; HTTP alone, no network in this process."""
+"""Python clients of the service, sync and async; HTTP alone, no network is computed in this process."""
 
 from __future__ import annotations
 
-from pag.client.answers import read_npz
 from pag.client.async_client import AsyncClient
 from pag.client.client import Client
+from pag.client.decode import read_npz
 from pag.client.errors import (
     BadAnswer,
     Busy,
@@ -16,8 +16,7 @@ from pag.client.errors import (
     TlsFailed,
     Unreachable,
 )
-from pag.client.models import Model
-from pag.client.parsing import Budget, ClassEntry, Frame, Parsing
+from pag.client.results import Budget, ClassEntry, Frame, MapInfo, Model, Parsing
 
 __all__ = [
     "AsyncClient",
@@ -28,6 +27,7 @@ __all__ = [
     "Client",
     "DeadlineMissed",
     "Frame",
+    "MapInfo",
     "Model",
     "PagError",
     "Parsing",

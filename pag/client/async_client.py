@@ -10,21 +10,18 @@ from typing import Self, TypeVar, Unpack
 
 import httpx
 
-from pag.client import questions
+from pag.client import calls
 from pag.client.async_stream import AsyncStream
-from pag.client.driving import run_async
+from pag.client.calls import Call, FrameOptions, ParseOptions, Representation
 from pag.client.errors import PagError
-from pag.client.exchange import Answer, Failure, Talk, Try
+from pag.client.exchange import Attempt, Exchange, Failure, Outcome, Response, run_async
 from pag.client.images import Image, image_bytes
-from pag.client.models import Model
-from pag.client.parsing import Parsing
-from pag.client.questions import Question
-from pag.client.requests import AnswerKind, FrameOptions, ParseOptions
+from pag.client.results import Model, Parsing
 from pag.client.settings import make_settings
-from pag.client.streaming import Wanted
+from pag.client.stream_core import StreamRequest
 
 T = TypeVar("T")
-CLOSED = "This client is closed: make another with AsyncClient(...), and ask it inside its `async with`."
+CLOSED = "This client is closed: make another with AsyncClient(...), and use it inside its `async with`."
 OTHER_LOOP = (
     "This client's connections belong to another event loop: make one AsyncClient in each asyncio.run(...)."
 )
@@ -34,11 +31,12 @@ class AsyncClient:
     """A server's client: connections are kept and reused, and tasks of one loop may share it.
 
     `url`: http://HOST:PORT, https://…, or unix:/PATH of a socket. `key`: one of the server's API keys.
-    `timeout`: seconds for a whole call with all its tries; None for no limit. `retries`: further tries where
-    there is no connection, or the server is busy (429, 502, 503), after the pause that it asks for. A call
-    with `deadline_ms` also ends `transfer_seconds` after its deadline: time for the way of the picture and of
-    the answer. `verify`: as in httpx, for https. `trust_env`: whether proxies and certificates named by the
+    `timeout`: seconds for a whole call with all its attempts; None for no limit. `retries`: further attempts
+    where there is no connection, or the server is busy (429, 502, 503), after the pause that it names. A
+    call with `deadline_ms` also ends `transfer_seconds` after its deadline: time to transfer image and
+    answer. `verify`: as in httpx, for https. `trust_env`: whether proxies and certificates named by the
     environment are used; by default for servers on other machines only. `transport`: of httpx, for requests.
+    ValueError for a setting that cannot be.
     """
 
     def __init__(
@@ -65,64 +63,66 @@ class AsyncClient:
         `budget`: most of the network to compute, in (0, 1], as a share of its multiply-adds; `parsing.budget`
         says what was used, and why. `min_budget`: least to which load or the deadline may lower it.
         `deadline_ms`: milliseconds from this call on within which the answer is of use; else DeadlineMissed.
-        `tasks`: names of maps: "semantics", "depth", "normals", "computed", as a list or with commas between.
+        `maps`: names of maps, as `models()` lists them, as a list or with commas between.
         `size`: of the maps: "input", the photograph's, or "model", that at which the network saw it.
         `model`: a name that `models()` lists. `request_id`: up to 128 letters, digits and . _ : - by which
-        logs name the request. `traceparent`: W3C trace context to go on with.
+        logs name the request. `traceparent`: W3C trace context to continue.
+
+        TypeError or ValueError for a wrong image or option, Refused (Busy, DeadlineMissed) where the server
+        refuses, Unreachable (TimedOut, TlsFailed) where no answer comes, BadAnswer for another program's.
         """
         begun = self._settings.now()
-        return await self._ask(questions.maps(await _bytes(image), options), begun)
+        return await self._call(calls.parse(await _bytes(image), options), begun)
 
     async def files(self, image: Image, **options: Unpack[ParseOptions]) -> dict[str, bytes]:
-        """The maps as files: semantics.png, depth.png (16 bit, millimetres), normals.png, meta.json."""
+        """The maps as files: NAME.png of each map, and meta.json, which says how to read them."""
         begun = self._settings.now()
-        return await self._ask(questions.files(await _bytes(image), options), begun)
+        return await self._call(calls.files(await _bytes(image), options), begun)
 
     async def overlay(self, image: Image, **options: Unpack[ParseOptions]) -> bytes:
         """A PNG of the photograph in its classes' colours."""
         begun = self._settings.now()
-        return await self._ask(questions.overlay(await _bytes(image), options), begun)
+        return await self._call(calls.overlay(await _bytes(image), options), begun)
 
     async def models(self) -> tuple[Model, ...]:
         """The models that the server has loaded, with what each budget buys."""
-        return await self.ask(questions.models())
+        return await self.call(calls.models())
 
     async def ready(self) -> bool:
         """Whether the server is there and ready; PagError if it failed, has no TLS or is another program."""
-        return await self._do(questions.readiness(self._settings.terms))
+        return await self._run(calls.readiness(self._settings.policy))
 
     async def wait_until_ready(self, seconds: float = 60.0) -> None:
         """Return once the server is ready; Unreachable if it is not within `seconds`."""
-        await self._do(questions.waiting(self._settings.terms, seconds))
+        await self._run(calls.wait_until_ready(self._settings.policy, seconds))
 
     def stream(
         self,
         frames: Iterable[Image] | AsyncIterable[Image],
         *,
-        answer: AnswerKind = "npz",
+        answer: Representation = "npz",
         every_frame: bool = False,
         **options: Unpack[FrameOptions],
     ) -> AsyncStream:
         """The answers to frames, while a task sends them: `async for frame in client.stream(frames): ...`.
 
         Frames are images as `parse` takes them; pixels are sent as JPEG. While the server computes, and while
-        two frames are on their way to it, only the newest of those that come is kept: right for a camera. The
-        last is always answered. Frames that wait for a slow line are asked for at most a hundred times a
-        second; those of a list (anything with a length) wait their turn for the line, and the server alone
-        drops some. `every_frame` asks for each when it has its turn and drops none: right for a video file.
-        `answer`: maps, or PNGs ("zip"), or the overlay. `options`: those of `parse` but for the ids;
-        `deadline_ms` counts from each frame's arrival at the server. A loop that is
-        left early closes the stream soon; `async with client.stream(frames) as stream` closes it at once.
+        two frames are in flight to it, only the newest of those that come is kept: right for a camera. The
+        last is always answered. Frames that wait for a slow connection are taken at most a hundred times a
+        second; those of a list (anything with a length) wait their turn for the connection, and the server
+        alone drops some. `every_frame` takes each when it has its turn and drops none: right for a video
+        file. `answer`: arrays ("npz"), PNGs ("zip"), or the overlay. `options`: those of `parse` but for the
+        ids; `deadline_ms` counts from each frame's arrival at the server. A loop that is left early
+        closes the stream soon; `async with client.stream(frames) as stream` closes it at once.
         """
-        return AsyncStream(frames, Wanted(self._settings, answer, every_frame, options))
+        return AsyncStream(frames, StreamRequest(self._settings, answer, every_frame, options))
 
-    async def ask(self, question: Question[T]) -> T:
-        """What `question` reads from the server's answer: for tools that want another than the methods here.
+    async def call(self, call: Call[T]) -> T:
+        """The result of a `pag.client.calls.Call`: for tools that read responses in another way than `parse`.
 
-        `pag.client.questions.Question` holds a request and how to read its answer; tries and time limits are
-        those of `parse`.
+        Attempts, time limits and errors are those of `parse`.
         """
-        return await self._ask(question, self._settings.now())
+        return await self._call(call, self._settings.now())
 
     async def aclose(self) -> None:
         """Close all connections."""
@@ -140,18 +140,18 @@ class AsyncClient:
     def __repr__(self) -> str:
         return f"<AsyncClient {self._settings.address}>"
 
-    async def _ask(self, question: Question[T], begun: float) -> T:
-        return await self._do(questions.answered(question, self._settings.terms, begun))
+    async def _call(self, call: Call[T], begun: float) -> T:
+        return await self._run(call.steps(self._settings.policy, begun))
 
-    async def _do(self, talk: Talk[T]) -> T:
-        return await run_async(talk, self._send)
+    async def _run(self, steps: Exchange[T]) -> T:
+        return await run_async(steps, self._send)
 
-    async def _send(self, step: Try) -> Answer | Failure:
+    async def _send(self, attempt: Attempt) -> Outcome:
         self._check_usable()
         try:
             # The library's limits hold for each piece of an answer: this one for all of it.
-            async with asyncio.timeout(step.seconds):
-                return await self._receive(step)
+            async with asyncio.timeout(attempt.seconds):
+                return await self._receive(attempt)
         except (TimeoutError, httpx.TimeoutException) as error:
             return Failure(error, timed_out=True)
         except httpx.RequestError as error:
@@ -165,15 +165,15 @@ class AsyncClient:
         if self._loop is not loop:
             raise PagError(OTHER_LOOP)
 
-    async def _receive(self, step: Try) -> Answer:
-        # To join the parts of a large answer at its end would hold up the loop.
+    async def _receive(self, attempt: Attempt) -> Response:
+        # Joining the parts of a large answer at its end would block the event loop.
         body = io.BytesIO()
-        async with self._http.stream(**self._settings.http_arguments(step)) as response:
+        async with self._http.stream(**self._settings.http_arguments(attempt)) as response:
             async for part in response.aiter_bytes():
                 body.write(part)
-        return Answer(response.status_code, dict(response.headers), body.getvalue())
+        return Response(response.status_code, dict(response.headers), body.getvalue())
 
 
 async def _bytes(image: Image) -> bytes:
-    # Disks and encoders would hold up the loop.
+    # Disks and encoders would block the event loop.
     return image if isinstance(image, bytes) else await asyncio.to_thread(image_bytes, image)

@@ -1,4 +1,4 @@
-"""Frames to a server and their answers back, for programs with asyncio."""
+"""The stream for programs with asyncio: frames to a server, their answers back."""
 
 from __future__ import annotations
 
@@ -11,16 +11,24 @@ from typing import Self, TypeVar, Unpack, cast
 from websockets.asyncio.client import ClientConnection, connect, unix_connect
 from websockets.exceptions import ConcurrencyError, ConnectionClosed, WebSocketException
 
-from pag.client.connecting import CLOSE_SECONDS, OPENED, connect_arguments, not_opened
-from pag.client.driving import run_async
-from pag.client.exchange import Answer, Failure, Try
-from pag.client.handover import AsyncHandover
-from pag.client.images import HeldFrame, Image, frame_bytes, held
-from pag.client.messages import changes
-from pag.client.parsing import Frame
-from pag.client.requests import FrameOptions, checked
-from pag.client.streaming import MOST_ON_THE_WAY, MOST_UNANSWERED, BaseStream, Wanted
+from pag.client.calls import FrameOptions, checked
+from pag.client.exchange import Attempt, Outcome, run_async
+from pag.client.frame_queue import AsyncFrameQueue
+from pag.client.images import Image, Snapshot, frame_bytes, snapshot
+from pag.client.results import Frame
+from pag.client.stream_core import (
+    CLOSE_SECONDS,
+    MAX_IN_FLIGHT,
+    MAX_UNANSWERED,
+    OPENED,
+    BaseStream,
+    StreamRequest,
+    connect_arguments,
+    not_opened,
+    options_message,
+)
 
+F = TypeVar("F")
 T = TypeVar("T")
 END = object()
 Frames = Iterable[Image] | AsyncIterable[Image]
@@ -30,14 +38,14 @@ class AsyncStream(BaseStream[Frames, ClientConnection]):
     """Async iterable of answers, in order; ends when all frames are sent and the last is answered.
 
     `aclose`, or the end of an `async with` block, closes the stream at once; a loop that is left early, soon
-    after. An exception of the frames' iterable is raised in the loop. A plain iterable is asked in threads,
-    so that it may block.
+    after. An exception of the frames' iterable is raised in the loop. A plain iterable is iterated in
+    threads, so that it may block.
     """
 
-    def __init__(self, frames: Frames, wanted: Wanted) -> None:
-        super().__init__(frames, wanted)
-        self._turns = asyncio.Semaphore(MOST_UNANSWERED)
-        self._waiting = AsyncHandover[HeldFrame](self._patience)
+    def __init__(self, frames: Frames, request: StreamRequest) -> None:
+        super().__init__(frames, request)
+        self._turns = asyncio.Semaphore(MAX_UNANSWERED)
+        self._queue = AsyncFrameQueue[Snapshot](self._put_seconds)
         self._tasks: list[asyncio.Task[None]] = []
 
     async def __aiter__(self) -> AsyncIterator[Frame]:
@@ -49,12 +57,12 @@ class AsyncStream(BaseStream[Frames, ClientConnection]):
             await self.aclose()
 
     async def change(self, **options: Unpack[FrameOptions]) -> None:
-        """Ask for something else from the next frame on; what is wrong is raised in the loop, as Refused."""
+        """Change options from the next frame on; the loop raises Refused for what the server refuses."""
         if self._connection is None:
             self._options = {**self._options, **checked(options, FrameOptions)}
         else:
             with suppress(ConnectionClosed):
-                await self._connection.send(changes(options))
+                await self._connection.send(options_message(options))
 
     async def aclose(self) -> None:
         """End the stream; frames under way are given up."""
@@ -76,22 +84,22 @@ class AsyncStream(BaseStream[Frames, ClientConnection]):
         connection = self._connection or await self._open()
         while not self._progress.finished:
             message = await self._receive(connection)
-            frame = None if message is None else await self._read_apart(message)
+            frame = None if message is None else await self._read_in_thread(message)
             if frame is not None:
                 for _ in range(1 + frame.dropped):
                     self._turns.release()
                 return frame
         return None
 
-    async def _read_apart(self, message: str | bytes) -> Frame | None:
-        # To read maps takes many milliseconds: they would hold up the loop.
+    async def _read_in_thread(self, message: str | bytes) -> Frame | None:
+        # Decoding maps takes many milliseconds, which would block the event loop.
         if isinstance(message, bytes):
             return await asyncio.to_thread(self._read, message)
         return self._read(message)
 
     async def _receive(self, connection: ClientConnection) -> str | bytes | None:
         try:
-            async with asyncio.timeout(self._settings.terms.timeout):
+            async with asyncio.timeout(self._settings.policy.timeout):
                 return await connection.recv()
         except TimeoutError:
             self._check_time()
@@ -102,12 +110,12 @@ class AsyncStream(BaseStream[Frames, ClientConnection]):
     async def _open(self) -> ClientConnection:
         await run_async(self._opening(), self._connect)
         assert self._connection is not None
-        works = (self._take_all(), self._send_all(self._connection))
-        self._tasks = [asyncio.create_task(work) for work in works]
+        coroutines = (self._take_all(), self._send_all(self._connection))
+        self._tasks = [asyncio.create_task(coroutine) for coroutine in coroutines]
         return self._connection
 
-    async def _connect(self, step: Try) -> Answer | Failure:
-        url, options = connect_arguments(self._settings, step)
+    async def _connect(self, attempt: Attempt) -> Outcome:
+        url, options = connect_arguments(self._settings, attempt)
         path = self._settings.address.socket
         try:
             opening = connect(url, **options) if path is None else unix_connect(path, url, **options)
@@ -117,16 +125,16 @@ class AsyncStream(BaseStream[Frames, ClientConnection]):
         return OPENED
 
     async def _send_all(self, connection: ClientConnection) -> None:
-        on_the_way: deque[Awaitable[float]] = deque()
+        in_flight: deque[Awaitable[float]] = deque()
         try:
-            while (given := await self._waiting.take()) is not None:
-                data = await _apart(frame_bytes, given.frame)
-                self._progress.sent(given.number, self._settings.now())
+            while (numbered := await self._queue.take()) is not None:
+                data = await _in_thread(frame_bytes, numbered.frame)
+                self._progress.sent(numbered.number, self._settings.now())
                 await connection.send(data)
                 # Its pong says that the server has the frame: an answer would come late, or to a newer one.
-                on_the_way.append(await connection.ping())
-                if len(on_the_way) == MOST_ON_THE_WAY:
-                    await on_the_way.popleft()
+                in_flight.append(await connection.ping())
+                if len(in_flight) == MAX_IN_FLIGHT:
+                    await in_flight.popleft()
             if self._progress.end():
                 await connection.close()
         except ConnectionClosed:
@@ -140,23 +148,23 @@ class AsyncStream(BaseStream[Frames, ClientConnection]):
         try:
             frames = _asynchronous(self._frames)
             while (frame := await self._next_frame(frames)) is not None:
-                await self._waiting.put(frame)
-            await self._waiting.end()
+                await self._queue.put(frame)
+            await self._queue.end()
         except Exception as error:
-            await self._waiting.give_up(error)
+            await self._queue.abort(error)
 
-    async def _next_frame(self, frames: AsyncIterator[Image]) -> HeldFrame | None:
-        # First the turn, then the frame: it is not to grow old while it waits.
+    async def _next_frame(self, frames: AsyncIterator[Image]) -> Snapshot | None:
+        # First the turn, then the frame: it must not grow old while it waits.
         if self._every_frame:
             await self._turns.acquire()
         try:
-            return await _apart(held, await anext(frames))
+            return await _in_thread(snapshot, await anext(frames))
         except StopAsyncIteration:
             return None
 
 
-async def _apart(work: Callable[[Image], T], frame: Image) -> T | bytes:
-    # Disks and encoders would hold up the loop.
+async def _in_thread(work: Callable[[F], T], frame: F) -> T | bytes:
+    # Disks and encoders would block the event loop.
     return frame if isinstance(frame, bytes) else await asyncio.to_thread(work, frame)
 
 
@@ -165,12 +173,12 @@ async def _close(connection: ClientConnection) -> None:
         async with asyncio.timeout(CLOSE_SECONDS):
             await asyncio.gather(connection.close(), _drain(connection))
     except TimeoutError:
-        # A server that takes nothing takes no goodbye either.
+        # A server that takes nothing takes no closing frame either.
         connection.transport.abort()
 
 
 async def _drain(connection: ClientConnection) -> None:
-    # Answers that nobody took stand before the server's goodbye.
+    # Unread answers stand before the server's closing frame.
     with suppress(ConnectionClosed, ConcurrencyError):
         while True:
             await connection.recv()
@@ -181,7 +189,7 @@ def _asynchronous(frames: Frames) -> AsyncIterator[Image]:
 
 
 class _Threaded:
-    """Asks a plain iterator for each next frame in a thread."""
+    """Iterates a plain iterable, each step in a thread."""
 
     def __init__(self, frames: Iterable[Image]) -> None:
         self._frames = iter(frames)
@@ -190,12 +198,12 @@ class _Threaded:
         return self
 
     async def __anext__(self) -> Image:
-        asked = asyncio.ensure_future(asyncio.to_thread(next, self._frames, END))
+        pending = asyncio.ensure_future(asyncio.to_thread(next, self._frames, END))
         try:
-            frame = await asyncio.shield(asked)
+            frame = await asyncio.shield(pending)
         except asyncio.CancelledError:
             # The caller may be about to close what the frames come from.
-            await asyncio.wait([asked], timeout=CLOSE_SECONDS)
+            await asyncio.wait([pending], timeout=CLOSE_SECONDS)
             raise
         if frame is END:
             raise StopAsyncIteration

@@ -1,8 +1,19 @@
-"""What can go wrong, as one family: catch PagError for all of it."""
+"""The errors of a client, one family (catch PagError for all), and how responses and causes become them."""
 
 from __future__ import annotations
 
+import json
+import ssl
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 from typing import Any
+
+SLUG_OF_HOPELESS_DEADLINE = "deadline-unreachable"
+MAX_QUOTED_BYTES = 200
+# The connection broke during the TLS handshake: the next attempt may succeed.
+BROKEN_HANDSHAKES = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)
 
 
 class PagError(Exception):
@@ -10,7 +21,7 @@ class PagError(Exception):
 
 
 class Unreachable(PagError):
-    """No answer came: no connection, or it broke and further tries did no better."""
+    """No answer came: no connection, or it broke and further attempts did no better."""
 
 
 class TimedOut(Unreachable):
@@ -18,7 +29,7 @@ class TimedOut(Unreachable):
 
 
 class TlsFailed(Unreachable):
-    """No TLS was agreed on: the server speaks none, or its certificate is not trusted; not tried again."""
+    """No TLS connection: the server speaks none, or its certificate is not trusted; not tried again."""
 
 
 class StreamClosed(Unreachable):
@@ -37,13 +48,13 @@ class BadAnswer(PagError):
 
 
 class Refused(PagError):
-    """The server said no. `problem` holds all members of its RFC 9457 problem, which name the fix."""
+    """The server refused. `problem` holds all members of its RFC 9457 problem, which name the fix."""
 
     def __init__(self, status: int, problem: dict[str, Any], retry_after: float | None = None) -> None:
         super().__init__(status, problem, retry_after)
         self.status = status
         self.problem = problem
-        #: Seconds after which the server expects another try to succeed, if it said so.
+        #: Seconds after which the server expects another attempt to succeed, if it said so.
         self.retry_after = retry_after
 
     @property
@@ -68,18 +79,107 @@ class Refused(PagError):
 
     @property
     def request_id(self) -> str | None:
-        """Under which the server's log names the request."""
+        """The request's id in the server's log."""
         return self.problem.get("request_id")
 
     def __str__(self) -> str:
-        said = ": ".join(part for part in (self.title, self.detail) if part)
+        words = ": ".join(part for part in (self.title, self.detail) if part)
         request = f" (request {self.request_id})" if self.request_id else ""
-        return f"{said or 'The server refused the request'} [{self.status or 'no answer'}]{request}"
+        return f"{words or 'The server refused the request'} [{self.status or 'no answer'}]{request}"
 
 
 class Busy(Refused):
-    """The server had no room or was not ready, and had none after all tries that the time allowed."""
+    """The server was full or not ready, and still was after all attempts that the time allowed."""
 
 
 class DeadlineMissed(Refused):
     """The answer cannot be or was not there in time; `status` is 0 where this client stopped waiting."""
+
+
+def refusal(status: int, headers: Mapping[str, str], body: bytes) -> Refused:
+    """The error for a response with a `status` of 300 or more; names of `headers` are in lower case."""
+    problem = _read_problem(body) or _foreign_problem(status, headers, body)
+    return refusal_of_problem(
+        status, problem, read_retry_after(headers.get("retry-after"), datetime.now(UTC))
+    )
+
+
+def refusal_of_problem(status: int, problem: dict[str, Any], retry_after: float | None = None) -> Refused:
+    """The error for a problem of the service; `retry_after` in seconds, else the problem's own."""
+    in_problem = problem.get("retry_after")
+    if retry_after is None and isinstance(in_problem, int | float):
+        retry_after = float(in_problem)
+    error = Refused(status, problem, retry_after)
+    if status == HTTPStatus.GATEWAY_TIMEOUT or error.slug == SLUG_OF_HOPELESS_DEADLINE:
+        return DeadlineMissed(status, problem, retry_after)
+    if status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
+        return Busy(status, problem, retry_after)
+    return error
+
+
+def read_retry_after(text: str | None, now: datetime) -> float | None:
+    """Seconds that the header Retry-After names, as a number or as a date; None if it says nothing."""
+    if text is None:
+        return None
+    if text.strip().isdecimal():
+        return float(text)
+    try:
+        return max(0.0, (parsedate_to_datetime(text) - now).total_seconds())
+    except (TypeError, ValueError):
+        return None
+
+
+def connection_error(address: str, cause: Exception) -> Unreachable:
+    """The error for an attempt that `cause` ended before a response was there."""
+    tls = _tls_error(cause)
+    if tls is not None:
+        error: Unreachable = TlsFailed(f"No TLS with {address}: {_tls_fix(tls)}.")
+    else:
+        words = str(cause) or type(cause).__name__
+        error = Unreachable(f"No answer from {address}: {words}. Is the server running there?")
+    error.__cause__ = cause
+    return error
+
+
+def _read_problem(body: bytes) -> dict[str, Any] | None:
+    try:
+        document = json.loads(body)
+    except ValueError:
+        return None
+    return document if isinstance(document, dict) and "title" in document else None
+
+
+def _foreign_problem(status: int, headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
+    if 300 <= status < 400:
+        target = headers.get("location", "elsewhere")
+        return {"title": "The server moved", "detail": f"It sends requests to {target}: use that address."}
+    quoted = " ".join(body[:MAX_QUOTED_BYTES].decode("utf-8", "replace").split())
+    media_type = headers.get("content-type", "no type")
+    detail = f"A server or proxy that is not pag-parse answered ({media_type}): {quoted or 'nothing'}"
+    return {"title": _phrase(status), "detail": detail}
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "Unknown status"
+
+
+def _tls_error(cause: BaseException | None) -> ssl.SSLError | None:
+    """The TLS library's own error, below what HTTP libraries make of it; None for a broken handshake."""
+    while cause is not None:
+        if isinstance(cause, ssl.SSLError):
+            return None if isinstance(cause, BROKEN_HANDSHAKES) else cause
+        cause = cause.__cause__ or cause.__context__
+    return None
+
+
+def _tls_fix(error: ssl.SSLError) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return (
+            f"its certificate is not trusted ({error.verify_message}). Trust its issuer with the client's "
+            "verify=ssl.create_default_context(cafile=...), or with SSL_CERT_FILE where trust_env holds"
+        )
+    reason = (error.reason or str(error)).replace("_", " ").lower()
+    return f"perhaps the server speaks none ({reason}): then write http:// instead of https://"

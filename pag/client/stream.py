@@ -1,4 +1,4 @@
-"""Frames to a server and their answers back, for programs without asyncio."""
+"""The stream for programs without asyncio: frames to a server, their answers back."""
 
 from __future__ import annotations
 
@@ -12,29 +12,36 @@ from typing import Self, Unpack
 from websockets.exceptions import ConcurrencyError, ConnectionClosed, WebSocketException
 from websockets.sync.client import ClientConnection, connect, unix_connect
 
-from pag.client.connecting import CLOSE_SECONDS, OPENED, connect_arguments, not_opened
-from pag.client.driving import run
-from pag.client.exchange import Answer, Failure, Try
-from pag.client.handover import Handover
-from pag.client.images import HeldFrame, Image, frame_bytes, held
-from pag.client.messages import changes
-from pag.client.parsing import Frame
-from pag.client.requests import FrameOptions, checked
-from pag.client.streaming import MOST_ON_THE_WAY, MOST_UNANSWERED, BaseStream, Wanted
+from pag.client.calls import FrameOptions, checked
+from pag.client.exchange import Attempt, Outcome, run
+from pag.client.frame_queue import BlockingFrameQueue
+from pag.client.images import Image, Snapshot, frame_bytes, snapshot
+from pag.client.results import Frame
+from pag.client.stream_core import (
+    CLOSE_SECONDS,
+    MAX_IN_FLIGHT,
+    MAX_UNANSWERED,
+    OPENED,
+    BaseStream,
+    StreamRequest,
+    connect_arguments,
+    not_opened,
+    options_message,
+)
 
 
 class Stream(BaseStream[Iterable[Image], ClientConnection]):
     """Iterable of answers, in order; ends when all frames are sent and the last is answered.
 
     Leaving the loop closes the stream, as does `close`, or the end of a `with` block. An exception of the
-    frames' iterable, which a thread asks for them, is raised in the loop.
+    frames' iterable, which a thread iterates, is raised in the loop.
     """
 
-    def __init__(self, frames: Iterable[Image], wanted: Wanted) -> None:
-        super().__init__(frames, wanted)
-        self._turns = threading.Semaphore(MOST_UNANSWERED)
+    def __init__(self, frames: Iterable[Image], request: StreamRequest) -> None:
+        super().__init__(frames, request)
+        self._turns = threading.Semaphore(MAX_UNANSWERED)
         self._sending = threading.Lock()
-        self._waiting = Handover[HeldFrame](self._patience)
+        self._queue = BlockingFrameQueue[Snapshot](self._put_seconds)
         self._threads: list[threading.Thread] = []
         self._opened = ExitStack()
 
@@ -47,18 +54,18 @@ class Stream(BaseStream[Iterable[Image], ClientConnection]):
             self.close()
 
     def change(self, **options: Unpack[FrameOptions]) -> None:
-        """Ask for something else from the next frame on; what is wrong is raised in the loop, as Refused."""
+        """Change options from the next frame on; the loop raises Refused for what the server refuses."""
         if self._connection is None:
             self._options = {**self._options, **checked(options, FrameOptions)}
         else:
             with suppress(ConnectionClosed):
-                self._connection.send(changes(options))
+                self._connection.send(options_message(options))
 
     def close(self) -> None:
         """End the stream; frames under way are given up."""
         self._closing = True
         self._turns.release()
-        self._waiting.give_up()
+        self._queue.abort()
         if self._connection is not None:
             self._close_connection(self._connection)
         # The caller may be about to close what the frames come from; a camera that gives none is left to it.
@@ -84,7 +91,7 @@ class Stream(BaseStream[Iterable[Image], ClientConnection]):
 
     def _receive(self, connection: ClientConnection) -> str | bytes | None:
         try:
-            return connection.recv(self._settings.terms.timeout)
+            return connection.recv(self._settings.policy.timeout)
         except TimeoutError:
             self._check_time()
         except ConnectionClosed as error:
@@ -98,12 +105,12 @@ class Stream(BaseStream[Iterable[Image], ClientConnection]):
         self._start("pag-sending", self._send_all, self._connection)
         return self._connection
 
-    def _start(self, name: str, work: Callable[..., None], *arguments: object) -> None:
-        self._threads.append(threading.Thread(target=work, args=arguments, name=name, daemon=True))
+    def _start(self, name: str, target: Callable[..., None], *arguments: object) -> None:
+        self._threads.append(threading.Thread(target=target, args=arguments, name=name, daemon=True))
         self._threads[-1].start()
 
-    def _connect(self, step: Try) -> Answer | Failure:
-        url, options = connect_arguments(self._settings, step)
+    def _connect(self, attempt: Attempt) -> Outcome:
+        url, options = connect_arguments(self._settings, attempt)
         path = self._settings.address.socket
         try:
             connection = connect(url, **options) if path is None else unix_connect(path, url, **options)
@@ -113,14 +120,14 @@ class Stream(BaseStream[Iterable[Image], ClientConnection]):
         return OPENED
 
     def _send_all(self, connection: ClientConnection) -> None:
-        on_the_way: deque[threading.Event] = deque()
+        in_flight: deque[threading.Event] = deque()
         try:
-            while (given := self._waiting.take()) is not None:
-                data = frame_bytes(given.frame)
-                self._progress.sent(given.number, self._settings.now())
-                on_the_way.append(self._send(connection, data))
-                if len(on_the_way) == MOST_ON_THE_WAY:
-                    on_the_way.popleft().wait()
+            while (numbered := self._queue.take()) is not None:
+                data = frame_bytes(numbered.frame)
+                self._progress.sent(numbered.number, self._settings.now())
+                in_flight.append(self._send(connection, data))
+                if len(in_flight) == MAX_IN_FLIGHT:
+                    in_flight.popleft().wait()
             if self._progress.end():
                 connection.close()
         except ConnectionClosed:
@@ -131,7 +138,7 @@ class Stream(BaseStream[Iterable[Image], ClientConnection]):
             connection.close()
 
     def _send(self, connection: ClientConnection, data: bytes) -> threading.Event:
-        """Is set when the frame has arrived, or never will."""
+        """Send a frame; the event is set when it has arrived, or never will."""
         with self._sending:
             connection.send(data)
             # Its pong says that the server has the frame: an answer would come late, or to a newer one.
@@ -140,10 +147,10 @@ class Stream(BaseStream[Iterable[Image], ClientConnection]):
     def _take_all(self) -> None:
         try:
             for frame in self._in_turn():
-                self._waiting.put(held(frame))
-            self._waiting.end()
+                self._queue.put(snapshot(frame))
+            self._queue.end()
         except BaseException as error:
-            self._waiting.give_up(error)
+            self._queue.abort(error)
 
     def _in_turn(self) -> Iterator[Image]:
         frames = iter(self._frames)
@@ -156,13 +163,13 @@ class Stream(BaseStream[Iterable[Image], ClientConnection]):
                 yield frame
 
     def _has_turn(self) -> bool:
-        # First the turn, then the frame: it is not to grow old while it waits.
+        # First the turn, then the frame: it must not grow old while it waits.
         if self._every_frame:
             self._turns.acquire()
         return not self._closing
 
     def _close_connection(self, connection: ClientConnection) -> None:
-        # Whoever sends holds the connection: a server that takes nothing would hold us up too.
+        # A server that takes nothing blocks the sender, which holds the connection.
         if self._sending.acquire(timeout=CLOSE_SECONDS):
             self._sending.release()
         else:
@@ -170,7 +177,7 @@ class Stream(BaseStream[Iterable[Image], ClientConnection]):
                 connection.socket.shutdown(socket.SHUT_RDWR)
         closing = threading.Thread(target=self._opened.close)
         closing.start()
-        # Answers that nobody took stand before the server's goodbye.
+        # Unread answers stand before the server's closing frame.
         with suppress(ConnectionClosed, ConcurrencyError, TimeoutError):
             while True:
                 connection.recv(CLOSE_SECONDS)

@@ -210,7 +210,7 @@ def _decode_seconds(kind: str, pixels: int) -> float:
 
 
 def _finish_seconds(options: Options, point: OperatingPoint) -> float:
-    height, width = point.fit.target(options.size)
+    height, width = point.resize.target(options.size)
     return FINISH_SECONDS + FINISH_SECONDS_PER_PIXEL * height * width
 
 

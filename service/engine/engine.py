@@ -28,7 +28,7 @@ from service.errors import (
     NotReady,
     Overloaded,
     ServiceError,
-    UnknownTask,
+    UnknownMap,
 )
 from service.imaging import decode as decoding
 from service.model_folder.operating_point import Reason
@@ -75,17 +75,17 @@ class Engine:
         priority: int = DEFAULT_PRIORITY,
         representation: str = "",
     ) -> Options:
-        """Options with defaults filled in; `maps` are names of maps of the model, by default its tasks alone.
+        """Options with defaults filled in; `maps` are names of maps, the model's default ones if None.
 
-        Raises UnknownModel or UnknownTask for names that are not there, InvalidParameter for a `min_budget`
+        Raises UnknownModel or UnknownMap for names that are not there, InvalidParameter for a `min_budget`
         above the budget, NotReady before any model is loaded.
         """
         session = self.registry.get(model)
-        available = session.manifest.maps()
-        wanted = session.manifest.tasks.names() if maps is None else maps
+        available = session.manifest.map_names()
+        wanted = session.manifest.default_map_names() if maps is None else maps
         unknown = [name for name in wanted if name not in available]
         if unknown or not wanted:
-            raise UnknownTask(unknown, available)
+            raise UnknownMap(unknown, available)
         requested_by: Reason = "default" if budget is None else "client"
         if budget is None:
             budget = self._settings.default_budget or session.manifest.budget.default
@@ -200,13 +200,13 @@ class Engine:
 
     async def warm(self, session: ModelSession) -> None:
         """Run one model at several budgets and learn what they cost, whether it serves yet or not."""
-        options = Options(session, session.manifest.tasks.names(), 1.0, "input")
+        options = Options(session, session.manifest.default_map_names(), 1.0, "input")
         loop = asyncio.get_running_loop()
         for step in warm_up(options, self._costs):
             await loop.run_in_executor(self._scheduler.inference_pool, step)
 
     async def _try_answers(self, session: ModelSession, answers: Mapping[str, Render]) -> None:
-        photograph, maps = sample_photograph(), session.manifest.tasks.names()
+        photograph, maps = sample_photograph(), session.manifest.default_map_names()
         sizes: tuple[Size, ...] = ("input", "model")
         for (representation, render), size, _ in product(answers.items(), sizes, range(RUNS)):
             options = Options(session, maps, 1.0, size, min_budget=1.0, representation=representation)

@@ -155,7 +155,7 @@ def _fit_together(first: tuple[_Waiting, Choice], other: tuple[_Waiting, Choice]
     return (
         one.job.options.session is another.job.options.session
         and one.job.options.maps == another.job.options.maps
-        and its_choice.point.fit.padded == other_choice.point.fit.padded
+        and its_choice.point.resize.padded == other_choice.point.resize.padded
     )
 
 

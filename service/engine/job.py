@@ -164,8 +164,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class Parsed:
-    """Maps at the requested size: semantics uint8 [H,W], depth float32 [H,W] metres, normals float32 [H,W,3],
-    computed float32 [H,W] in 0..1.
+    """Maps at the requested size, by name: uint8 [H,W] of kind labels, float32 [H,W] or [H,W,3] of others.
 
     `photograph` uint8 [H,W,3] is there where the options request it; the seconds of `progress` grow until the
     answer is rendered.

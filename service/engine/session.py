@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 from service.engine.kernels import uses_native_operators
 from service.engine.resources import Resources
 from service.errors import InferenceFailed, StartupError
-from service.imaging.labels import resample_labels
+from service.maps import kind_of
 from service.model_folder.geometry import Sampling
 from service.model_folder.manifest import MODEL_NAME, ModelManifest
+from service.model_folder.maps import LabelsMap, MapEntry
 from service.model_folder.operating_point import operating_point
 from service.settings import Settings
 
@@ -73,7 +74,7 @@ class ModelSession:
         alone: onnxruntime.InferenceSession,
         shared: onnxruntime.InferenceSession,
         runtime: Runtime,
-        labels: onnxruntime.InferenceSession | None = None,
+        labels: Mapping[str, onnxruntime.InferenceSession] | None = None,
     ) -> None:
         self.manifest = manifest
         self.runtime = runtime
@@ -81,12 +82,12 @@ class ModelSession:
         self.point = lru_cache(maxsize=4096)(partial(operating_point, manifest))
         self._alone = alone
         self._shared = shared
-        self._labels = labels
+        self._labels = labels or {}
 
     @property
     def native_labels(self) -> bool:
-        """Whether a native kernel makes the label maps."""
-        return self._labels is not None
+        """Whether a native kernel makes label maps."""
+        return bool(self._labels)
 
     def run(
         self,
@@ -106,17 +107,31 @@ class ModelSession:
         values = self._run(self._shared if shared else self._alone, outputs, feeds, stop)
         return [dict(zip(outputs, each, strict=True)) for each in zip(*values, strict=True)]
 
-    def labels(self, logits: NDArray[np.float32], sampling: Sampling, stop: Stop) -> NDArray[np.uint8]:
-        """Label map uint8 [H,W] of logits float32 [h,w,C]; Cancelled if the caller left."""
-        if self._labels is None:
-            return resample_labels(logits, sampling)
+    def resample(
+        self, entry: MapEntry, values: NDArray[np.float32], sampling: Sampling, stop: Stop
+    ) -> NDArray[Any]:
+        """The map `entry` at `sampling` of its output float32 [h,w,...]; Cancelled if the caller left.
+
+        By the kernel of the entry's labels model where it is loaded, by numpy and OpenCV otherwise.
+        """
+        if (labels := self._labels.get(entry.name)) is not None:
+            return self._native_labels(labels, values, sampling, stop)
+        return kind_of(entry).resample(values, sampling)
+
+    def _native_labels(
+        self,
+        session: onnxruntime.InferenceSession,
+        logits: NDArray[np.float32],
+        sampling: Sampling,
+        stop: Stop,
+    ) -> NDArray[np.uint8]:
         covered = [side * scale for side, scale in zip(sampling.target, sampling.scale, strict=True)]
         feeds: dict[str, NDArray[Any]] = {
             "logits": logits[None],
             "size": np.array(sampling.target, np.int64),
             "extent": np.array(covered, np.float32),
         }
-        labels: NDArray[np.uint8] = self._run(self._labels, ["labels"], feeds, stop)[0][0]
+        labels: NDArray[np.uint8] = self._run(session, ["labels"], feeds, stop)[0][0]
         return labels
 
     def _run(
@@ -184,18 +199,26 @@ def _open_labels(
     contents: Mapping[str, bytes],
     runtime: Runtime,
     library: Path | None,
-) -> Any:
-    """Session of the labels model, or None: labels are then interpolated by the service itself."""
-    task = manifest.tasks.semantics
-    if library is None or task is None or task.labels_model is None:
-        return None
-    path, model = folder / task.labels_model, contents[task.labels_model]
+) -> dict[str, Any]:
+    """Session of each map's labels model; the labels of others are interpolated by the service itself."""
+    if library is None:
+        return {}
+    files = {
+        entry.name: entry.labels_model
+        for entry in manifest.maps
+        if isinstance(entry, LabelsMap) and entry.labels_model is not None
+    }
     try:
-        # Its threads have work once per image, for a moment: meanwhile the CPUs are for others.
-        return _open(path, model, runtime.provider, runtime.threads, library, spinning=False)
+        # Their threads have work once per image, for a moment: meanwhile the CPUs are for others.
+        return {
+            name: _open(
+                folder / file, contents[file], runtime.provider, runtime.threads, library, spinning=False
+            )
+            for name, file in files.items()
+        }
     except StartupError as error:
         log.warning("labels_model_unusable", library=str(library), error=str(error))
-        return None
+        return {}
 
 
 def _native_library(settings: Settings) -> Path | None:
@@ -243,7 +266,7 @@ def _check_provider(provider: str) -> None:
 
 
 def _check_graph(folder: Path, manifest: ModelManifest, session: Any) -> None:
-    promised = set(manifest.outputs(manifest.maps()))
+    promised = set(manifest.outputs(manifest.map_names()))
     missing = {manifest.input.image, manifest.input.budget} - {item.name for item in session.get_inputs()}
     missing |= promised - {item.name for item in session.get_outputs()}
     if missing:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any
@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from service.engine.job import Job, Options, Parsed, Stoppable, Together
 from service.imaging import decode as decoding
 from service.imaging.decode import Photograph
+from service.maps import kind_of
 from service.model_folder import geometry
-from service.model_folder.manifest import COMPUTED
 from service.model_folder.operating_point import OperatingPoint
-from service.model_folder.resize import Fit, Size
+from service.model_folder.resize import ResizePlan, Size
 
 Maps = dict[str, NDArray[np.float32]]
 
@@ -68,7 +68,7 @@ def finish(
     options = job.options
     with job.progress.timed("postprocess"):
         maps = _bring_back(job, point, raw, pool)
-        kept = _at_size(photograph.pixels, point.fit, options.size) if options.photograph else None
+        kept = _at_size(photograph.pixels, point.resize, options.size) if options.photograph else None
     parsed = Parsed(
         options.session.manifest, maps, kept, point, job.format, options.size, job.progress, job.cancellation
     )
@@ -83,7 +83,7 @@ def outputs_of(options: Options) -> list[str]:
 
 def _preprocess(feed: Feed) -> NDArray[np.uint8]:
     with feed.job.progress.timed("preprocess"):
-        return geometry.fit(feed.photograph.pixels, feed.point.fit)
+        return geometry.feed(feed.photograph.pixels, feed.point.resize)
 
 
 def _bring_back(job: Job, point: OperatingPoint, raw: Maps, pool: Executor) -> dict[str, NDArray[Any]]:
@@ -98,27 +98,14 @@ def _bring_back(job: Job, point: OperatingPoint, raw: Maps, pool: Executor) -> d
 
 def _map(job: Job, point: OperatingPoint, name: str, values: NDArray[np.float32]) -> NDArray[Any]:
     """The map `name` at the requested size, of the output of the graph behind it."""
-    options = job.options
-    sampling = geometry.plan_sampling(point.fit, options.size, point.fit.padded[0] // len(values))
-    if name == "semantics":
-        return options.session.labels(values, sampling, job.cancellation)
-    if name == COMPUTED:
-        # A sum of the gates' shares, which rounding may carry past 1.
-        return geometry.resample_nearest(np.clip(values, 0, 1), sampling)
-    return RESAMPLE[name](OF_SCALED[name](values, point.scale), sampling)
+    options, resize = job.options, point.resize
+    sampling = geometry.plan_sampling(resize, options.size, resize.padded[0] // len(values))
+    entry = options.session.manifest.map(name)
+    whole = kind_of(entry).unscale(values, point.scale)
+    return options.session.resample(entry, whole, sampling, job.cancellation)
 
 
-OF_SCALED: dict[str, Callable[[NDArray[np.float32], float], NDArray[np.float32]]] = {
-    "depth": geometry.depth_of_scaled,
-    "normals": geometry.normals_of_scaled,
-}
-RESAMPLE: dict[str, Callable[[NDArray[np.float32], geometry.Sampling], NDArray[Any]]] = {
-    "depth": geometry.resample,
-    "normals": geometry.resample_normals,
-}
-
-
-def _at_size(pixels: NDArray[np.uint8], plan: Fit, size: Size) -> NDArray[np.uint8]:
+def _at_size(pixels: NDArray[np.uint8], plan: ResizePlan, size: Size) -> NDArray[np.uint8]:
     height, width = plan.target(size)
     if pixels.shape[:2] == (height, width):
         return pixels

@@ -8,6 +8,7 @@ from functools import partial
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from service.engine.costs import Costs
 from service.engine.job import Cancellation, Options
@@ -33,7 +34,7 @@ def warm_up(options: Options, costs: Costs) -> Iterator[Callable[[], None]]:
         for point in points:
             yield partial(_measure, options, point, shared, measured)
         costs.seed(options, shared, measured)
-    yield partial(_labels, options, points[-1])
+    yield partial(_resample, options, points[-1])
 
 
 def sample_photograph() -> bytes:
@@ -51,7 +52,7 @@ def _measure(
 
 def _seconds(options: Options, point: OperatingPoint, shared: bool) -> float:
     """Time of the quickest run: the first one also sets memory aside."""
-    image = np.full((1, *point.fit.padded, 3), 127, np.uint8)
+    image = _grey(point)
     times = []
     for _ in range(RUNS):
         start = time.perf_counter()
@@ -60,10 +61,14 @@ def _seconds(options: Options, point: OperatingPoint, shared: bool) -> float:
     return min(times)
 
 
-def _labels(options: Options, point: OperatingPoint) -> None:
-    task = options.session.manifest.tasks.semantics
-    if task is None:
-        return
-    rows, columns = (side // task.stride for side in point.fit.padded)
-    logits = np.zeros((rows, columns, len(task.classes)), np.float32)
-    options.session.labels(logits, geometry.plan_sampling(point.fit, "input", task.stride), Cancellation())
+def _resample(options: Options, point: OperatingPoint) -> None:
+    session, stop = options.session, Cancellation()
+    (raw,) = session.run(_grey(point), [point.network_budget], outputs_of(options), stop)
+    for name in options.maps:
+        entry = session.manifest.map(name)
+        sampling = geometry.plan_sampling(point.resize, "input", entry.stride)
+        session.resample(entry, raw[entry.output], sampling, stop)
+
+
+def _grey(point: OperatingPoint) -> NDArray[np.uint8]:
+    return np.full((1, *point.resize.padded, 3), 127, np.uint8)

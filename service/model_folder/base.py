@@ -1,4 +1,4 @@
-"""What every part of a manifest is made of: its base and the types of its numbers."""
+"""The base of the parts of a manifest, and the types of their numbers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Positive = Annotated[int, Field(ge=1)]
 Byte = Annotated[int, Field(ge=0, le=255)]
 
 
-class Section(BaseModel):
+class ManifestPart(BaseModel):
     """Base of every part: exact types, no unknown keys, immutable."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)

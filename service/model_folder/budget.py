@@ -8,13 +8,13 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from service.model_folder.base import Positive, PositiveShare, Section, Share
-from service.model_folder.resize import Fit
+from service.model_folder.base import ManifestPart, Positive, PositiveShare, Share
+from service.model_folder.resize import ResizePlan
 
 SHARE_TOLERANCE = 1e-4  # a table's figures may be rounded to four decimals
 
 
-class Gate(Section):
+class Gate(ManifestPart):
     """One gated part: its multiply-adds at the reference size when every pixel is computed."""
 
     name: str
@@ -23,21 +23,21 @@ class Gate(Section):
     coarse_stride: Literal[0, 2]
 
 
-class BudgetRow(Section):
+class BudgetRow(ManifestPart):
     """Gate ratios, in the gates' order, that spend `budget` of the full network."""
 
     budget: PositiveShare
     ratios: tuple[Share, ...]
 
 
-class ScaleRow(Section):
+class ScaleRow(ManifestPart):
     """From `budget` on, until the next row, images are fed at `scale` of their working size, per side."""
 
     budget: PositiveShare
     scale: PositiveShare
 
 
-class BudgetSpec(Section):
+class BudgetSpec(ManifestPart):
     """The knob: its floor, its default, the table from budget to gate ratios, and the scales of the image.
 
     The table is the graph's own: a budget there is a share of the work at the size that the graph is fed.
@@ -70,7 +70,7 @@ class BudgetSpec(Section):
         return self
 
 
-def network_budget(budget: float, full: Fit, part: Fit) -> float:
+def network_budget(budget: float, full: ResizePlan, part: ResizePlan) -> float:
     """Budget of the graph fed `part` that spends `budget` of the work on `full`; at most 1."""
     return min(1.0, budget * (full.pixels / part.pixels))
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Any
 
 from pydantic import ValidationError
 
@@ -12,6 +11,7 @@ from service.model_folder.manifest import MANIFEST_NAME, MODEL_NAME, FileEntry, 
 
 Fingerprint = tuple[object, ...]
 ATTEMPTS = 5
+EARLIER_VERSION = 1
 
 
 class ManifestError(ValueError):
@@ -63,7 +63,7 @@ def load_manifest(folder: Path) -> ModelManifest:
     try:
         return ModelManifest.model_validate_json(text)
     except ValidationError as error:
-        raise ManifestError(folder, [_describe(item) for item in error.errors()]) from error
+        raise ManifestError(folder, _problems(folder, error)) from error
 
 
 def read_files(folder: Path, manifest: ModelManifest) -> dict[str, bytes]:
@@ -121,6 +121,14 @@ def _changed(name: str, sha256: str, size: int, entry: FileEntry) -> str:
     )
 
 
-def _describe(item: Any) -> str:
-    place = ".".join(str(part) for part in item["loc"]) or MANIFEST_NAME
-    return f"{place}: {item['msg']}"
+def _problems(folder: Path, error: ValidationError) -> list[str]:
+    found = error.errors()
+    if any(item["loc"] == ("schema_version",) and item["input"] == EARLIER_VERSION for item in found):
+        fix = f"write it anew with: python -m model_export upgrade {folder}"
+        return [f"schema_version {EARLIER_VERSION} is of an earlier release; {fix}"]
+    return [_describe(item["loc"], item["msg"]) for item in found]
+
+
+def _describe(place: tuple[int | str, ...], message: str) -> str:
+    where = ".".join(map(str, place)) or MANIFEST_NAME
+    return f"{where}: {message}"

@@ -1,4 +1,4 @@
-"""Fits a photograph to the network's input and brings dense outputs back; alone knows of padding.
+"""Feeding a photograph to the network and resampling its outputs to maps; alone knows of padding.
 
 A pixel (i,j) of an output of stride s covers input pixels [s*i, s*i+s) x [s*j, s*j+s), so positions follow
 the half-pixel convention: target row y lies at row (y + 0.5) * scale - 0.5 of the output.
@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from service.model_folder.resize import Fit, Size
+from service.model_folder.resize import ResizePlan, Size
 
 
 @dataclass(frozen=True)
@@ -22,8 +22,13 @@ class Sampling:
     target: tuple[int, int]
     scale: tuple[float, float]
 
+    @property
+    def covered(self) -> tuple[float, float]:
+        """Rows and columns of the output that the map covers; what lies beyond saw only padding."""
+        return self.target[0] * self.scale[0], self.target[1] * self.scale[1]
 
-def fit(pixels: NDArray[np.uint8], plan: Fit) -> NDArray[np.uint8]:
+
+def feed(pixels: NDArray[np.uint8], plan: ResizePlan) -> NDArray[np.uint8]:
     """uint8 [H,W,3] to the padded uint8 [1,h,w,3]: area-averaged down, bottom and right edge replicated."""
     height, width = plan.fed
     if pixels.shape[:2] != plan.fed:
@@ -32,7 +37,7 @@ def fit(pixels: NDArray[np.uint8], plan: Fit) -> NDArray[np.uint8]:
     return np.pad(pixels, ((0, bottom), (0, right), (0, 0)), mode="edge")[None]
 
 
-def plan_sampling(plan: Fit, size: Size, stride: int) -> Sampling:
+def plan_sampling(plan: ResizePlan, size: Size, stride: int) -> Sampling:
     """How maps of the chosen size sample an output of `stride`."""
     target = plan.target(size)
     scale = (plan.fed[0] / (target[0] * stride), plan.fed[1] / (target[1] * stride))
@@ -41,9 +46,7 @@ def plan_sampling(plan: Fit, size: Size, stride: int) -> Sampling:
 
 def crop_to_needed(values: NDArray[np.float32], sampling: Sampling) -> NDArray[np.float32]:
     """Part of an output [h,w,...] that the map samples: not the rows and columns that saw only padding."""
-    rows, columns = (
-        int(np.ceil(side * scale)) + 1 for side, scale in zip(sampling.target, sampling.scale, strict=True)
-    )
+    rows, columns = (int(np.ceil(length)) + 1 for length in sampling.covered)
     return values[:rows, :columns]
 
 
@@ -71,22 +74,22 @@ def resample_nearest(values: NDArray[np.float32], sampling: Sampling) -> NDArray
     return values.take(rows, axis=0).take(columns, axis=1)
 
 
-def depth_of_scaled(values: NDArray[np.float32], scale: float) -> NDArray[np.float32]:
-    """Depth [h,w] as the whole image would give it, from an image fed at `scale` of its working size.
+def resample_vectors(values: NDArray[np.float32], sampling: Sampling) -> NDArray[np.float32]:
+    """Bilinear map of unit vectors float32 [H,W,3], of unit length again."""
+    vectors = resample(values, sampling)
+    length = np.sqrt(np.einsum("hwc,hwc->hw", vectors, vectors))
+    vectors /= np.maximum(length, np.float32(1e-6))[..., None]
+    return vectors
+
+
+def unscale_metric(values: NDArray[np.float32], scale: float) -> NDArray[np.float32]:
+    """Distances [h,w] as the whole image would give them, from an image fed at `scale` of its working size.
 
     A network knows one camera, and by it a smaller image shows the scene as much farther away.
     """
     return values if scale == 1 else values * np.float32(scale)
 
 
-def normals_of_scaled(values: NDArray[np.float32], scale: float) -> NDArray[np.float32]:
+def unscale_vectors(values: NDArray[np.float32], scale: float) -> NDArray[np.float32]:
     """Normals [h,w,3] likewise, of any length: what lies farther away is stretched along z."""
     return values if scale == 1 else values * np.array([scale, scale, 1], np.float32)
-
-
-def resample_normals(values: NDArray[np.float32], sampling: Sampling) -> NDArray[np.float32]:
-    """Bilinear map of unit vectors float32 [H,W,3], of unit length again."""
-    normals = resample(values, sampling)
-    length = np.sqrt(np.einsum("hwc,hwc->hw", normals, normals))
-    normals /= np.maximum(length, np.float32(1e-6))[..., None]
-    return normals

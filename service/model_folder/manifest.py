@@ -10,31 +10,31 @@ from typing import Annotated, Any, Literal, Self
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from service.model_folder.base import Byte, Count, Positive, Section
+from service.model_folder.base import Count, ManifestPart, Positive
 from service.model_folder.budget import SHARE_TOLERANCE, BudgetSpec, Gate, network_budget
-from service.model_folder.resize import Fit, plan_fit
+from service.model_folder.maps import MapEntry, map_problems
+from service.model_folder.resize import ResizePlan, plan_resize
 
 MANIFEST_NAME = "manifest.json"
 MODEL_NAME = "model.onnx"
 LABELS_MODEL_NAME = "labels.onnx"
-COMPUTED = "computed"
 
 
-class FileEntry(Section):
+class FileEntry(ManifestPart):
     """Digest and size of one file beside the manifest."""
 
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     bytes: Positive
 
 
-class Operator(Section):
+class Operator(ManifestPart):
     """Version of the operators the graph calls; the native library must speak the same."""
 
     domain: Literal["pag"]
     version: Literal[1]
 
 
-class InputSpec(Section):
+class InputSpec(ManifestPart):
     """What the graph is fed: uint8 [N,H,W,3] RGB, H and W multiples of `size_multiple`."""
 
     image: str
@@ -47,79 +47,12 @@ class InputSpec(Section):
     normalisation: str
 
 
-class MultiplyAdds(Section):
+class MultiplyAdds(ManifestPart):
     """Multiply-adds of the full network at `reference_size` (height, width); `always` are never gated."""
 
     reference_size: tuple[Positive, Positive]
     total: Positive
     always: Count
-
-
-class ClassEntry(Section):
-    """One semantic class: label id, name and palette colour (RGB)."""
-
-    id: Byte
-    name: str
-    color: tuple[Byte, Byte, Byte]
-
-
-class SemanticsTask(Section):
-    """Logits float32 [N,h,w,C]; channel c is label c; `void` marks pixels without a label.
-
-    `labels_model`, if there, is a file beside the model whose graph is one node pag::UpsampledLabels: inputs
-    `logits`, `size` and `extent`, output `labels`. It has no function body: only a native kernel runs it.
-    """
-
-    output: str
-    stride: Positive
-    classes: Annotated[tuple[ClassEntry, ...], Field(min_length=1)]
-    void: Byte
-    labels_model: str | None = None
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        ids = [entry.id for entry in self.classes]
-        if ids != list(range(len(ids))):
-            raise ValueError("class ids must be 0, 1, 2, ... in this order: logits channel c is label c")
-        if self.void < len(ids):
-            raise ValueError(f"void id {self.void} is also the id of a class")
-        return self
-
-
-class DepthTask(Section):
-    """Depth float32 [N,h,w] along the camera's axis; `range` is what the head can say, in `unit`."""
-
-    output: str
-    stride: Positive
-    unit: Literal["metre"]
-    kind: Literal["metric"]
-    range: tuple[float, float]
-
-
-class NormalsTask(Section):
-    """Unit surface normals float32 [N,h,w,3] in the frame described."""
-
-    output: str
-    stride: Positive
-    frame: str
-
-
-class Tasks(Section):
-    """The dense maps that the model gives; an absent task is null or left out."""
-
-    semantics: SemanticsTask | None = None
-    depth: DepthTask | None = None
-    normals: NormalsTask | None = None
-
-    def names(self) -> tuple[str, ...]:
-        """Tasks present, in the fixed order semantics, depth, normals."""
-        return tuple(name for name in type(self).model_fields if getattr(self, name) is not None)
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        if not self.names():
-            raise ValueError("at least one task is needed")
-        return self
 
 
 class MetricsRow(BaseModel):
@@ -148,14 +81,14 @@ class MetricsRow(BaseModel):
     )
 
 
-class Metrics(Section):
+class Metrics(ManifestPart):
     """The measured accuracy/compute curve, one list of rows per data split."""
 
     protocol: str
     splits: dict[str, tuple[MetricsRow, ...]]
 
 
-class Training(Section):
+class Training(ManifestPart):
     """Where the weights come from, so that they can be made again; what is not known is left out."""
 
     commands: tuple[str, ...]
@@ -165,21 +98,17 @@ class Training(Section):
     seed: int | None = None
 
 
-class Licence(Section):
+class Licence(ManifestPart):
     """Terms of the weights and of the data they were trained on."""
 
     weights: str
     data_terms: str
 
 
-class ModelManifest(Section):
-    """All that `manifest.json` says about one exported model.
+class ModelManifest(ManifestPart):
+    """All that `manifest.json` says about one exported model; answers hold maps in the order of `maps`."""
 
-    `computed_output` float32 [N,h,w] tells where the gated work of an image went: the share in [0,1] of the
-    gated multiply-adds that was computed at each pixel.
-    """
-
-    schema_version: Literal[1]
+    schema_version: Literal[2]
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
     version: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$")]
     description: str
@@ -189,8 +118,7 @@ class ModelManifest(Section):
     input: InputSpec
     budget: BudgetSpec
     multiply_adds: MultiplyAdds
-    tasks: Tasks
-    computed_output: str | None = None
+    maps: tuple[MapEntry, ...]
     metrics: Metrics
     training: Training
     licence: Licence
@@ -202,20 +130,25 @@ class ModelManifest(Section):
             raise ValueError("; ".join(problems))
         return self
 
-    def maps(self) -> tuple[str, ...]:
-        """All that may be asked for, in a fixed order: the tasks, and `computed` where the graph tells it."""
-        return (*self.tasks.names(), *([] if self.computed_output is None else [COMPUTED]))
+    def map_names(self) -> tuple[str, ...]:
+        """Names of all maps, in their order."""
+        return tuple(entry.name for entry in self.maps)
 
-    def outputs(self, maps: Iterable[str]) -> list[str]:
-        """The graph's output behind each of some `maps()`."""
-        known = {name: getattr(self.tasks, name).output for name in self.tasks.names()}
-        if self.computed_output is not None:
-            known[COMPUTED] = self.computed_output
-        return [known[name] for name in maps]
+    def default_map_names(self) -> tuple[str, ...]:
+        """Names of the maps that are returned when none are requested, in their order."""
+        return tuple(entry.name for entry in self.maps if entry.by_default)
 
-    def fit(self, height: int, width: int, scale: float = 1.0) -> Fit:
+    def map(self, name: str) -> MapEntry:
+        """The map `name`; KeyError if there is none."""
+        return {entry.name: entry for entry in self.maps}[name]
+
+    def outputs(self, names: Iterable[str]) -> list[str]:
+        """The graph's output behind each of the maps `names`; KeyError if one is not there."""
+        return [self.map(name).output for name in names]
+
+    def plan_resize(self, height: int, width: int, scale: float = 1.0) -> ResizePlan:
         """Sizes at which a photograph of `height` x `width` is fed at `scale` of its working size."""
-        return plan_fit(height, width, self.input.working_pixels, self.input.size_multiple, scale)
+        return plan_resize(height, width, self.input.working_pixels, self.input.size_multiple, scale)
 
     # A budget of the graph is a share of the work at the size that it is fed: scales are no matter of these.
 
@@ -283,9 +216,7 @@ def _computed_share(gate: Gate, ratio: float, height: int, width: int) -> float:
 def _manifest_problems(manifest: ModelManifest) -> Iterator[str]:
     if MODEL_NAME not in manifest.files:
         yield f"files must list {MODEL_NAME}"
-    semantics = manifest.tasks.semantics
-    if semantics is not None and semantics.labels_model not in (None, *manifest.files):
-        yield f"files must list {semantics.labels_model}, named in tasks.semantics.labels_model"
+    yield from map_problems(manifest.maps, manifest.files, manifest.input.size_multiple)
     for name in manifest.files:
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
             yield f"files: {name!r} must be a plain file name"
@@ -310,7 +241,7 @@ def _manifest_problems(manifest: ModelManifest) -> Iterator[str]:
 def _scale_problems(manifest: ModelManifest) -> Iterator[str]:
     size, floor = manifest.multiply_adds.reference_size, manifest.budget.gates_floor
     for row in manifest.budget.scales:
-        left = network_budget(row.budget, manifest.fit(*size), manifest.fit(*size, row.scale))
+        left = network_budget(row.budget, manifest.plan_resize(*size), manifest.plan_resize(*size, row.scale))
         if left < floor - SHARE_TOLERANCE:
             yield (
                 f"budget {row.budget} at scale {row.scale} leaves the gates {left:.4f}, "

@@ -7,7 +7,7 @@ from typing import Literal
 
 from service.model_folder.budget import SHARE_TOLERANCE, network_budget
 from service.model_folder.manifest import ModelManifest
-from service.model_folder.resize import Fit
+from service.model_folder.resize import ResizePlan
 
 Reason = Literal["client", "default", "floor", "deadline", "brownout"]
 
@@ -20,8 +20,8 @@ class OperatingPoint:
         requested_budget: asked for, share of the full network at the image's working size.
         used_budget: served; above the one asked for only where a floor is.
         scale: of the working size, per side.
-        fit: sizes of the image at that scale.
-        network_budget: what the graph is fed, share of the full network at the size of `fit`.
+        resize: sizes of the image at that scale.
+        network_budget: what the graph is fed, share of the full network at the size of `resize`.
         share: spent of the full network at the working size, at most `used_budget`.
         multiply_adds: spent.
         pixels: at all gates together, computed and in all.
@@ -31,7 +31,7 @@ class OperatingPoint:
     requested_budget: float
     used_budget: float
     scale: float
-    fit: Fit
+    resize: ResizePlan
     network_budget: float
     share: float
     multiply_adds: int
@@ -52,10 +52,10 @@ def operating_point(manifest: ModelManifest, budget: float, height: int, width: 
     gates' floor is served at the smallest.
     """
     floor = manifest.budget.gates_floor
-    full = manifest.fit(height, width)
+    full = manifest.plan_resize(height, width)
     used = min(max(budget, manifest.budget.floor), 1.0)
     for scale in manifest.budget.scales_at(used):
-        part = manifest.fit(height, width, scale)
+        part = manifest.plan_resize(height, width, scale)
         left = network_budget(used, full, part)
         if fits := left >= floor - SHARE_TOLERANCE:
             break
@@ -65,7 +65,7 @@ def operating_point(manifest: ModelManifest, budget: float, height: int, width: 
         requested_budget=budget,
         used_budget=used if fits else floor * area,
         scale=scale,
-        fit=part,
+        resize=part,
         network_budget=left,
         share=area * manifest.share(left, *part.padded),
         multiply_adds=manifest.multiply_adds_at(left, *part.padded),

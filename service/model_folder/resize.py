@@ -9,7 +9,7 @@ Size = Literal["input", "model"]
 
 
 @dataclass(frozen=True)
-class Fit:
+class ResizePlan:
     """Sizes (height, width) of a photograph: as sent, as fed to the network, and as fed with its padding."""
 
     source: tuple[int, int]
@@ -26,7 +26,9 @@ class Fit:
         return self.source if size == "input" else self.fed
 
 
-def plan_fit(height: int, width: int, working_pixels: int, multiple: int, scale: float = 1.0) -> Fit:
+def plan_resize(
+    height: int, width: int, working_pixels: int, multiple: int, scale: float = 1.0
+) -> ResizePlan:
     """Sizes at which a photograph of `height` x `width` is fed.
 
     Its working size is its own, or about `working_pixels` with its aspect kept if it is larger; the long side
@@ -35,9 +37,18 @@ def plan_fit(height: int, width: int, working_pixels: int, multiple: int, scale:
     """
     longest = max(working_pixels // multiple, multiple)
     fitting = min(1.0, (working_pixels / (height * width)) ** 0.5, longest / max(height, width))
-    fed_height, fed_width = (max(1, round(side * fitting * scale)) for side in (height, width))
+    return _plan((height, width), (height * fitting, width * fitting), multiple, scale)
+
+
+def plan_scaled(height: int, width: int, multiple: int, scale: float) -> ResizePlan:
+    """The same of a photograph whose working size is its own, however large that is."""
+    return _plan((height, width), (height, width), multiple, scale)
+
+
+def _plan(source: tuple[int, int], working: tuple[float, float], multiple: int, scale: float) -> ResizePlan:
+    fed_height, fed_width = (max(1, round(side * scale)) for side in working)
     padded = (_round_up(fed_height, multiple), _round_up(fed_width, multiple))
-    return Fit((height, width), (fed_height, fed_width), padded)
+    return ResizePlan(source, (fed_height, fed_width), padded)
 
 
 def _round_up(side: int, multiple: int) -> int:

@@ -1,25 +1,23 @@
-/** Brings the parts of the page together: what changes asks anew, what is answered is shown. */
+/** The page as a whole: a change of what is chosen requests maps anew, and each answer is shown. */
 
-import { mountCloudView } from "./cloud_view.js";
-import { mountComparison } from "./comparison.js";
-import { mountCurve } from "./curve_view.js";
+import { mountCamera } from "./camera.js";
+import { mountCloud } from "./cloud.js";
+import { mountComparison } from "./compare.js";
+import { mountCurve } from "./curve.js";
 import { mountDownloads } from "./downloads.js";
 import { byId } from "./elements.js";
 import { mountInputs, openSample } from "./inputs.js";
 import { mountLegend } from "./legend.js";
-import { mountLive } from "./live.js";
-import { mountNotices } from "./notices.js";
+import { mountNotices, refusalOf } from "./notices.js";
 import { isSmall, parse, queryOf } from "./parsing.js";
-import { SAMPLES } from "./photograph.js";
 import { mountReadout } from "./readout.js";
-import { refusalOf } from "./refusals.js";
 import { Latest, SUPERSEDED } from "./requests.js";
 import { CAMERA, NO_ANSWER, Problem, Server } from "./server.js";
 import { State } from "./state.js";
 import { mountTiming } from "./timing.js";
 import { mountViews } from "./views.js";
 
-// At a model's full budget its map of what was computed shows nothing.
+// At a model's full budget nothing is left out, and there is nothing to see of that.
 const FIRST_BUDGET = 0.5;
 
 const server = new Server();
@@ -28,7 +26,7 @@ const state = new State({
   models: [], model: null,
   photo: null,
   budget: Number(byId("budget").value), dragging: false, minBudget: null, deadline: null,
-  answer: null, asked: null, range: null, rangeOf: "",
+  answer: null, requested: null, ranges: {}, rangesFor: "",
   view: "maps", highlight: null, cursor: null,
   busy: false, waiting: false, status: "", problem: null, streaming: false,
 });
@@ -40,9 +38,9 @@ mountReadout(state);
 mountTiming(state);
 mountCurve(state);
 mountDownloads(state, server, guarded);
-const startCamera = mountLive(state, server);
+const startCamera = mountCamera(state, server);
 mountComparison(state, server, compared);
-mountCloudView(state);
+mountCloud(state);
 mountNotices(state, server, retry);
 // Maps of another photograph, or of another model, are of no use however soon they come.
 state.on(["photo", "model"], () => latest.stop());
@@ -58,47 +56,47 @@ async function begin() {
   const model = models.find((entry) => entry.default) ?? models[0];
   const budget = Math.min(model.budget_default, Math.max(FIRST_BUDGET, model.budget_floor));
   state.set({ models, model, budget });
-  if (!state.values.photo) await openSample(state, server, SAMPLES[0].file);
+  if (!state.values.photo) await openSample(state, server);
 }
 
-/** Ask anew after a change, unless it leads back to what is shown: then nothing is under way or wrong any more. */
-function follow({ photo, model, streaming, asked }) {
-  if (!photo || !model || streaming || !same(wantedOf(state.values), asked)) return refresh();
+/** Request anew after a change, unless it leads back to what is shown: then nothing is under way or wrong any more. */
+function follow({ photo, model, streaming, requested }) {
+  if (!photo || !model || streaming || !same(wantedOf(state.values), requested)) return refresh();
   stop();
   return state.set({ problem: null });
 }
 
-/** Ask for the maps of what is chosen now, unless they are those shown. */
+/** Request the maps of what is chosen now, unless they are those shown. */
 async function refresh({ force = false } = {}) {
-  const { photo, model, streaming, asked } = state.values;
+  const { photo, model, streaming, requested } = state.values;
   if (!photo || !model || streaming) return;
   const wanted = wantedOf(state.values);
-  if (!force && same(wanted, asked)) return;
+  if (!force && same(wanted, requested)) return;
   const query = { ...queryOf(photo, wanted), size: wanted.size };
-  const answer = await ask((request) => parse(server, photo, query, request));
+  const answer = await inTurn((request) => parse(server, photo, query, request));
   if (!answer || answer === SUPERSEDED) return;
-  // At a high budget the network sees the photograph at its own size: nothing is left to ask for.
+  // At a high budget the network sees the photograph at its own size: larger maps would hold no more.
   const full = answer.height === photo.height && answer.width === photo.width;
-  state.set({ answer, asked: full ? { ...wanted, size: "input" } : wanted });
+  state.set({ answer, requested: full ? { ...wanted, size: "input" } : wanted });
 }
 
-/** What decides on the maps; while the slider moves, those of the network's own size do: they come sooner. */
+/** All that decides on the maps; while the slider moves, those of the network's own size do: they come sooner. */
 function wantedOf({ photo, model, budget, dragging, minBudget, deadline }) {
   const size = dragging || !photo || !isSmall(photo) ? "model" : "input";
   return { photo, model, budget, minBudget, deadline, size };
 }
 
 /** Value of `work({signal, onWait})`, run in turn, with its progress and problem shown. */
-async function ask(work) {
+async function inTurn(work) {
   state.set({ busy: true });
   const outcome = await guarded(() => latest.run((signal) => work({ signal, onWait })));
   if (!latest.busy) state.set({ busy: false, waiting: false });
   return outcome;
 }
 
-/** The same for the comparison; what it superseded is asked for again. */
+/** The same for the comparison; what it superseded is requested again. */
 async function compared(work) {
-  const outcome = await ask(work);
+  const outcome = await inTurn(work);
   refresh();
   return outcome;
 }
@@ -110,7 +108,7 @@ function stop() {
 
 function onWait(seconds, attempt, tries) {
   latest.postpone(1000 * seconds);
-  const status = `The server is busy and asks to wait ${seconds} s: try ${attempt} of ${tries} follows.`;
+  const status = `The server is busy; try ${attempt} of ${tries} follows in ${seconds} s.`;
   state.set({ waiting: true, status });
 }
 
@@ -129,7 +127,7 @@ async function guarded(work) {
 function fail(problem) {
   const { photo, answer } = state.values;
   const refusal = photo && refusalOf(problem, photo);
-  // What is shown stays what is asked about: back to the last photograph that worked.
+  // Back to the last photograph that worked, whose maps are still shown.
   if (refusal && answer && photo !== answer.photo) state.set({ photo: answer.photo });
   state.set({ problem: refusal ?? problem, status: "" });
 }

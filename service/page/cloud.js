@@ -1,7 +1,10 @@
-// The depth map as points in space: drag, wheel, pinch or keys turn them. Nothing moves by itself.
+/** The 3-D view: distances as points in the colours of the photograph or of classes, which drag or keys turn. */
 
-import { PointDrawing } from "./cloud_drawing.js";
-import { FIELD_OF_VIEW_DEGREES, pointsOf } from "./cloud_points.js";
+import { byId, make } from "./elements.js";
+import { draw, withClasses, withDistances } from "./kinds.js";
+import { paintPhotograph } from "./painting.js";
+import { FIELD_OF_VIEW_DEGREES, PointDrawing, pointsOf } from "./points.js";
+import { offer } from "./views.js";
 
 // A little from the side: straight on, the cloud looks like the photograph.
 const START = { yaw: 0.35, pitch: 0, zoom: 1 };
@@ -20,16 +23,51 @@ const KEYS = {
   Home: () => START,
 };
 const HELP =
-  `Point cloud of the depth, by a camera taken to see ${FIELD_OF_VIEW_DEGREES} degrees from left to right. ` +
+  `Point cloud of the distances, by a camera taken to see ${FIELD_OF_VIEW_DEGREES} degrees from left to right. ` +
   "Drag or arrow keys turn it, the wheel or plus and minus come closer or go away, 0 goes back to the start.";
 const MISSING = "This browser offers no WebGL 2, which the point cloud needs.";
 
-export class PointCloud {
+/** Draw the cloud of each answer while its view is open; a model without distances has none, and the view says so. */
+export function mountCloud(state) {
+  let cloud = null;
+  const update = () => {
+    const { view, answer, highlight } = state.values;
+    const distances = answer && withDistances(answer.maps);
+    if (view !== "cloud" || !distances) return;
+    // Only now: few visitors open it, and a WebGL context is dear.
+    cloud ??= new PointCloud(byId("cloud"));
+    if (cloud.supported) cloud.show(pictureOf(answer, distances, byId("cloud-colour").value, highlight));
+  };
+  byId("cloud-colour").addEventListener("change", update);
+  byId("cloud-reset").addEventListener("click", () => cloud?.reset());
+  state.on(["model"], ({ model }) => model && offerCloud(model));
+  state.on(["view", "answer", "highlight"], update);
+}
+
+function offerCloud({ name, maps }) {
+  const distances = withDistances(maps);
+  const missing = `No 3-D view: it needs a map of distances, and ${name} has none.`;
+  byId("cloud-missing").textContent = distances ? "" : missing;
+  for (const part of byId("panel-cloud").children) part.hidden = (part.id === "cloud-missing") === Boolean(distances);
+  offer(byId("cloud-colour"), withClasses(maps), make("option", { value: "", textContent: "Photograph" }));
+}
+
+function pictureOf(answer, distances, colour, highlight) {
+  const canvas = document.createElement("canvas");
+  const map = withClasses(answer.maps).find(({ name }) => name === colour);
+  if (map) draw(canvas, answer, map, { highlight });
+  else paintPhotograph(canvas, answer);
+  const { width, height } = answer;
+  const colours = canvas.getContext("2d").getImageData(0, 0, width, height).data;
+  return { distances: distances.values, width, height, colours };
+}
+
+class PointCloud {
   #canvas;
   #drawing;
   #view = { ...START };
   #pointers = new Map();
-  #asked = 0;
+  #frame = 0;
   #listening = new AbortController();
   #sizes = new ResizeObserver(() => this.#redraw());
 
@@ -65,7 +103,7 @@ export class PointCloud {
   dispose() {
     this.#listening.abort();
     this.#sizes.disconnect();
-    cancelAnimationFrame(this.#asked);
+    cancelAnimationFrame(this.#frame);
     this.#drawing?.dispose();
   }
 
@@ -137,9 +175,9 @@ export class PointCloud {
   }
 
   #redraw() {
-    if (!this.supported || this.#asked !== 0) return;
-    this.#asked = requestAnimationFrame(() => {
-      this.#asked = 0;
+    if (!this.supported || this.#frame !== 0) return;
+    this.#frame = requestAnimationFrame(() => {
+      this.#frame = 0;
       this.#draw();
     });
   }

@@ -1,9 +1,85 @@
-// A before/after slider: two pictures one upon the other, and how much of each is seen.
+/** The comparison of two budgets on the photograph: their maps, one upon the other under a slider. */
 
-const STEP = 1;
+import { budgetText, byId, duration, percent } from "./elements.js";
+import { KINDS, draw } from "./kinds.js";
+import { parse, queryOf } from "./parsing.js";
+import { SUPERSEDED } from "./requests.js";
 
-/** Fills `container`; `label` names the slider to a screen reader. */
-export class Compare {
+/** Request both budgets while the view is open; `inTurn(work)` runs requests one at a time. */
+export function mountComparison(state, server, inTurn) {
+  const compare = new Compare(byId("compare"), { label: "Divide between left and right budget" });
+  const answers = new Map();
+  const update = () => run(state, server, inTurn, compare, answers);
+  for (const id of ["compare-left", "compare-right"]) {
+    byId(id).addEventListener("input", () => {
+      byId(`${id}-value`).textContent = budgetText(byId(id).value);
+      update();
+    });
+  }
+  byId("compare-map").addEventListener("change", update);
+  state.on(["view", "answer", "streaming"], update);
+}
+
+async function run(state, server, inTurn, compare, answers) {
+  const { view, answer, streaming } = state.values;
+  if (view !== "compare" || !answer) return;
+  byId("compare-note").textContent = streaming ? "Stop the camera to compare two budgets on its last picture." : "";
+  if (streaming) return;
+  forget(answers, answer.photo);
+  const sides = [Number(byId("compare-left").value), Number(byId("compare-right").value)];
+  const work = async (request) => {
+    const found = [];
+    for (const budget of sides) found.push(await answerAt(state.values, server, answers, budget, request));
+    return found;
+  };
+  const known = sides.every((budget) => answers.has(keyOf(state.values, budget)));
+  const outcome = await (known ? work({}) : inTurn(work));
+  if (outcome && outcome !== SUPERSEDED) show(compare, outcome, state.values);
+}
+
+async function answerAt(values, server, answers, budget, request) {
+  const key = keyOf(values, budget);
+  if (!answers.has(key)) {
+    // The budgets themselves are compared: what load or a deadline would make of them is not of interest here.
+    const query = queryOf(values.answer.photo, { model: values.model, budget, minBudget: budget, deadline: null });
+    answers.set(key, await parse(server, values.answer.photo, query, request));
+  }
+  return answers.get(key);
+}
+
+function keyOf({ model }, budget) {
+  return `${model.name} ${model.version} ${budget}`;
+}
+
+/** Answers of another photograph are of no use any more; few of this one are worth their memory. */
+function forget(answers, photo) {
+  for (const [key, answer] of answers) if (answer.photo !== photo || answers.size > 12) answers.delete(key);
+}
+
+function show(compare, answers, { answer, ranges, highlight }) {
+  const name = byId("compare-map").value;
+  const maps = answers.map(({ maps }) => maps.find((map) => map.name === name));
+  if (!maps.every(Boolean)) return;
+  const canvases = maps.map((map, i) => {
+    const canvas = document.createElement("canvas");
+    draw(canvas, answers[i], map, { ranges, highlight });
+    return canvas;
+  });
+  compare.show(...canvases, ...answers.map(textOf));
+  const agreement = KINDS[maps[0].kind].agreement?.(...maps);
+  const main = `The figures in the cards are of the main budget, ${budgetText(answer.meta.budget.used)}.`;
+  byId("compare-note").textContent = [agreement, main].filter(Boolean).join(" ");
+}
+
+/** With the network's own time: the way there and back is the same for any budget, and hides what it saves. */
+function textOf({ meta }) {
+  const { budget, milliseconds } = meta;
+  const time = `inference ${duration(milliseconds.inference)}`;
+  return `Budget ${budgetText(budget.used)} · ${percent(budget.share)} · ${time}`;
+}
+
+/** Two pictures one upon the other, and a slider that says how much of each is seen; `label` names it. */
+class Compare {
   #stack = element("div", "compare-stack");
   #left = element("canvas", "compare-left-picture");
   #right = element("canvas", "compare-right-picture");
@@ -13,7 +89,7 @@ export class Compare {
   #range = element("input", "compare-range");
 
   constructor(container, { label }) {
-    Object.assign(this.#range, { type: "range", min: 0, max: 100, step: STEP, value: 50 });
+    Object.assign(this.#range, { type: "range", min: 0, max: 100, step: 1, value: 50 });
     this.#range.setAttribute("aria-label", label);
     this.#stack.append(this.#left, this.#right, this.#handle, this.#leftText, this.#rightText);
     container.replaceChildren(this.#stack, this.#range);
@@ -31,8 +107,8 @@ export class Compare {
     this.#stack.style.aspectRatio = `${leftCanvas.width} / ${leftCanvas.height}`;
     this.#leftText.textContent = leftText;
     this.#rightText.textContent = rightText;
-    name(this.#left, leftText);
-    name(this.#right, rightText);
+    describe(this.#left, leftText);
+    describe(this.#right, rightText);
     this.#divide();
   }
 
@@ -86,7 +162,7 @@ function copy(source, target) {
   target.getContext("2d").drawImage(source, 0, 0);
 }
 
-function name(canvas, text) {
+function describe(canvas, text) {
   canvas.setAttribute("role", "img");
   canvas.setAttribute("aria-label", text);
 }

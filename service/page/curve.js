@@ -1,4 +1,6 @@
-// The model's accuracy against the share of multiply-adds, as measured, and where the last answer stands on it.
+/** The accuracy curve: the model's accuracy at each share of multiply-adds, as measured, and where an answer stands. */
+
+import { byId, make } from "./elements.js";
 
 const WIDTH = 380;
 const HEIGHT = 240;
@@ -7,32 +9,70 @@ const PLOT = { left: 52, right: 358, top: 26, bottom: 196 };
 const SAME = 0.005;
 const ACCENT = "var(--accent, currentColor)";
 
+/** Metrics of the field by their names in a model's table: title and unit, in the order in which they are offered. */
 const METRICS = {
   miou: ["Mean IoU", ""],
   miou40: ["Mean IoU, 40 classes", ""],
   miou13: ["Mean IoU, 13 classes", ""],
   pixel_accuracy: ["Pixel accuracy", ""],
-  delta1: ["Depth within 25 % (δ1)", ""],
-  delta1_aligned: ["Depth within 25 % (δ1), median-aligned", ""],
-  rmse: ["Depth RMSE, lower is better", " m"],
-  rmse_aligned: ["Depth RMSE, median-aligned, lower is better", " m"],
-  abs_rel: ["Depth relative error, lower is better", ""],
-  abs_rel_aligned: ["Depth relative error, median-aligned, lower is better", ""],
-  normal_mean_degrees: ["Normals, mean error, lower is better", "°"],
-  normal_median_degrees: ["Normals, median error, lower is better", "°"],
-  normal_within_11_25: ["Normals within 11.25°", ""],
+  delta1_aligned: ["Distances within 25 % (δ1), median-aligned", ""],
+  delta1: ["Distances within 25 % (δ1)", ""],
+  rmse: ["Distances, RMSE, lower is better", " m"],
+  normal_mean_degrees: ["Angles, mean error, lower is better", "°"],
+  normal_within_11_25: ["Angles within 11.25°", ""],
 };
 
+// Members of a row that are no metrics, and variants of those above that would make the list long.
+const NOT_OFFERED =
+  /^(budget|share|scale)$|_(low|high)$|^(delta[23]|abs_rel|rmse_aligned|normal_median|normal_within_[23])/;
+
+/** Draw the curve of the model, and again with each answer. */
+export function mountCurve(state) {
+  const select = byId("curve-metric");
+  const update = ({ model, answer }) => {
+    const { rows } = splitOf(model);
+    const { requested: budget = null, share = null } = answer?.meta.budget ?? {};
+    drawCurve(byId("curve"), rows, { metric: select.value, budget, share });
+  };
+  select.addEventListener("change", () => update(state.values));
+  state.on(["model"], ({ model }) => showMetrics(select, splitOf(model), model));
+  state.on(["model", "answer"], (values) => values.model && update(values));
+}
+
+/** The split that tells most: {name, rows}. */
+export function splitOf(model) {
+  const splits = model.metrics.splits;
+  const name = ["test", "val", ...Object.keys(splits)].find((split) => splits[split]?.length);
+  return { name, rows: splits[name] ?? [] };
+}
+
+function showMetrics(select, { name, rows }, model) {
+  const kept = select.value;
+  const metrics = metricsOf(rows);
+  const option = (metric) => make("option", { value: metric, textContent: metricTitle(metric) });
+  select.replaceChildren(...metrics.map(option));
+  if (metrics.includes(kept)) select.value = kept;
+  byId("curve-note").textContent = name ? `Measured on the ${name} split, not on this photograph.` : "";
+  byId("curve-note").title = model.metrics.protocol ?? "";
+}
+
+/** The metrics that the rows have: those of the table above in its order, then the model's own. */
+function metricsOf(rows) {
+  const measured = new Set(rows.flatMap((row) => Object.keys(row).filter((metric) => Number.isFinite(row[metric]))));
+  const own = [...measured].filter((metric) => !(metric in METRICS) && !NOT_OFFERED.test(metric));
+  return [...Object.keys(METRICS).filter((metric) => measured.has(metric)), ...own];
+}
+
 /** What people call `metric`; its own name where we know no better. */
-export function metricTitle(metric) {
+function metricTitle(metric) {
   return METRICS[metric]?.[0] ?? metric;
 }
 
 /**
  * Draws the rows of GET /models (metrics.splits.*) into `svg`, in place of what it held.
- * `budget` is the share asked for at most, `share` what was spent; either may be null.
+ * `budget` is the share requested at most, `share` what was spent; either may be null.
  */
-export function drawCurve(svg, rows, { metric, budget = null, share = null }) {
+function drawCurve(svg, rows, { metric, budget = null, share = null }) {
   svg.replaceChildren();
   svg.setAttribute("viewBox", `0 0 ${WIDTH} ${HEIGHT}`);
   svg.setAttribute("role", "img");
@@ -49,7 +89,7 @@ export function drawCurve(svg, rows, { metric, budget = null, share = null }) {
   drawAxes(svg, place, metricTitle(metric), unit);
   drawSpread(svg, points, metric, place);
   drawRows(svg, points, metric, unit, place);
-  if (budget !== null && share !== null && Math.abs(budget - share) > SAME) drawAsked(svg, budget, place);
+  if (budget !== null && share !== null && Math.abs(budget - share) > SAME) drawBudget(svg, budget, place);
   if (share !== null) drawSpent(svg, points, metric, share, unit, place);
 }
 
@@ -129,10 +169,10 @@ function drawRows(svg, points, metric, unit, place) {
   }
 }
 
-function drawAsked(svg, share, place) {
-  const asked = line(svg, place.x(share), PLOT.top, place.x(share), PLOT.bottom, 0.7);
-  asked.setAttribute("stroke-dasharray", "3 3");
-  add(asked, "title").textContent = "the budget asked for";
+function drawBudget(svg, share, place) {
+  const dashes = line(svg, place.x(share), PLOT.top, place.x(share), PLOT.bottom, 0.7);
+  dashes.setAttribute("stroke-dasharray", "3 3");
+  add(dashes, "title").textContent = "the budget requested";
 }
 
 /** Where the answer stands; beside what was measured, no accuracy is claimed for it. */

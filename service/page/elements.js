@@ -1,4 +1,4 @@
-/** Small helpers for elements and numbers that many parts of the page use. */
+/** Helpers for elements, and for numbers as text, that many parts of the page use. */
 
 /** The element with this id. */
 export function byId(id) {

@@ -1,8 +1,12 @@
-/** Photographs from the file chooser, a drop, the clipboard or the samples; budget, deadline and model. */
+/** The inputs: photographs from the file chooser, a drop, the clipboard or the samples; budget, deadline and model. */
 
 import { budgetText, byId, make } from "./elements.js";
-import { SAMPLES, photographOf, sampleOf } from "./photograph.js";
 
+/** Samples in the order shown: where they are, what they show, and who may use them. */
+const SAMPLES = [
+  { file: "room.jpg", name: "Room", licence: "“room”, rendered for this project and no real place, CC0" },
+  { file: "coffee.jpg", name: "Coffee", licence: "“coffee” by Rachel Michetti, from scikit-image, CC0" },
+];
 // A hand that pauses this long may be content with where it is.
 const RESTED_MS = 350;
 
@@ -19,9 +23,21 @@ export function mountInputs(state, server, guarded) {
   state.on(["models", "model"], ({ models, model }) => showModels(models, model));
 }
 
-/** Show the sample `file` as the photograph. */
-export async function openSample(state, server, file) {
-  state.set({ photo: await sampleOf(server, file) });
+/** Show the sample `file`, or else the first, as the photograph. */
+export async function openSample(state, server, file = SAMPLES[0].file) {
+  const address = server.address(`page/samples/${file}`);
+  const response = await server.request(address);
+  state.set({ photo: await photographOf(await response.blob(), file, address) });
+}
+
+/**
+ * Photograph of a file: {name, blob, image, width, height, address}.
+ * `image` is null where this browser cannot show it: the server may still read it.
+ * @param {Blob} blob the encoded image, sent as it is
+ */
+async function photographOf(blob, name, address = null) {
+  const image = await createImageBitmap(blob).catch(() => null);
+  return { name, blob, image, width: image?.width ?? 0, height: image?.height ?? 0, address };
 }
 
 function mountFiles(take) {
@@ -62,19 +78,19 @@ function mountSamples(state, server, guarded) {
 /** `dragging` is true while a pointer moves the slider, until it rests or is let go. */
 function mountBudget(state) {
   const slider = byId("budget");
-  let [held, timer] = [false, 0];
+  let [pressed, timer] = [false, 0];
   const rest = () => state.set({ dragging: false });
-  slider.addEventListener("pointerdown", () => (held = true));
+  slider.addEventListener("pointerdown", () => (pressed = true));
   for (const kind of ["pointerup", "pointercancel", "change"]) {
     slider.addEventListener(kind, () => {
-      held = false;
+      pressed = false;
       rest();
     });
   }
   slider.addEventListener("input", () => {
     clearTimeout(timer);
     timer = setTimeout(rest, RESTED_MS);
-    state.set({ budget: Number(slider.value), dragging: held });
+    state.set({ budget: Number(slider.value), dragging: pressed });
   });
 }
 
@@ -92,7 +108,7 @@ function mountNumbers(state) {
   state.on(["budget"], check);
 }
 
-/** What the field says, null where it says nothing; what cannot be is told below it and not asked for. */
+/** Value of the field, null where it is empty; a value that cannot be used is explained below it and not sent. */
 function leastBudget(budget) {
   const [field, problem] = [byId("min-budget"), byId("min-budget-problem")];
   const value = numberIn(field);

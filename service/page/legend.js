@@ -1,48 +1,62 @@
-/** Classes of the answer by area; one under the pointer or the focus stands out in the map. */
+/** The legend: classes of the answer by area; one under the pointer or the focus stands out in the map. */
 
-import { css } from "./colours.js";
 import { byId, make, percent, swatch } from "./elements.js";
+import { withClasses } from "./kinds.js";
+import { css } from "./painting.js";
+import { offer } from "./views.js";
 
-/** Keep the table's rows those of the answer; `highlight` is the class pointed at, else the pinned one. */
+/** Keep the table's rows those of the answer; `highlight` is the class {map, id} pointed at, else the pinned one. */
 export function mountLegend(state) {
-  const body = byId("legend");
+  const [body, select] = [byId("legend"), byId("legend-map")];
   let pinned = null;
-  const point = (row) => state.set({ highlight: row ? Number(row.dataset.class) : pinned });
+  const classOf = (row) => row && { map: select.value, id: Number(row.dataset.class) };
+  const point = (row) => state.set({ highlight: classOf(row) ?? pinned });
+  const pin = (found) => {
+    pinned = found;
+    state.set({ highlight: found });
+    mark(body, pinned);
+  };
   for (const kind of ["pointerover", "focusin"]) {
     body.addEventListener(kind, (event) => point(event.target.closest("[data-class]")));
   }
   for (const kind of ["pointerleave", "focusout"]) body.addEventListener(kind, () => point(null));
   body.addEventListener("click", (event) => {
     const row = event.target.closest("[data-class]");
-    if (!row) return;
-    pinned = pinned === Number(row.dataset.class) ? null : Number(row.dataset.class);
-    state.set({ highlight: pinned });
-    mark(body, pinned);
+    if (row) pin(pinned?.id === Number(row.dataset.class) ? null : classOf(row));
   });
-  const release = () => {
-    pinned = null;
-    state.set({ highlight: null });
-    mark(body, pinned);
+  const show = ({ answer, highlight }) => {
+    const maps = answer ? withClasses(answer.maps) : [];
+    offerMaps(select, maps);
+    const entries = areas(maps.find(({ name }) => name === select.value));
+    fill(body, entries);
+    if (highlight && !entries.some(({ id }) => id === highlight.id)) pin(null);
+    else mark(body, pinned);
   };
   // A class pinned on one photograph would silently hide the others of the next; frames are of one camera.
-  state.on(["model"], release);
-  state.on(["photo"], ({ photo }) => photo?.live || release());
-  state.on(["answer"], ({ answer, highlight }) => {
-    if (!answer) return;
-    const entries = areas(answer);
-    fill(body, entries);
-    if (highlight !== null && !entries.some(({ id }) => id === highlight)) release();
-    else mark(body, pinned);
+  state.on(["model"], () => pin(null));
+  state.on(["photo"], ({ photo }) => photo?.live || pin(null));
+  state.on(["answer"], show);
+  select.addEventListener("change", () => {
+    pin(null);
+    body.replaceChildren();
+    show(state.values);
   });
 }
 
-/** Share of the area of each class in the semantics, largest first: [{id, name, color, share}]. */
-export function areas({ maps, classes }) {
-  const labels = maps.semantics ?? new Uint8Array(0);
+/** One map needs no choice, and none no table. */
+function offerMaps(select, maps) {
+  const names = maps.map(({ name }) => name);
+  if ([...select.options].map(({ value }) => value).join() !== names.join()) offer(select, maps);
+  select.hidden = names.length < 2;
+  select.closest(".card").hidden = names.length === 0;
+}
+
+/** Share of the area of each class of a map, largest first: [{id, name, color, share}]. */
+function areas({ values, classes } = { values: [], classes: [] }) {
   const counts = new Uint32Array(256);
-  for (let i = 0; i < labels.length; i += 1) counts[labels[i]] += 1;
+  for (let i = 0; i < values.length; i += 1) counts[values[i]] += 1;
   const present = classes.filter(({ id }) => counts[id]);
-  return present.map((entry) => ({ ...entry, share: counts[entry.id] / labels.length })).sort(byShare);
+  return present.map((entry) => ({ ...entry, share: counts[entry.id] / values.length })).sort(byShare);
 }
 
 function byShare(first, second) {
@@ -79,6 +93,6 @@ function update(row, { share, name }, largest) {
 
 function mark(body, pinned) {
   for (const row of body.rows) {
-    row.querySelector("button").setAttribute("aria-pressed", Number(row.dataset.class) === pinned);
+    row.querySelector("button").setAttribute("aria-pressed", Number(row.dataset.class) === pinned?.id);
   }
 }

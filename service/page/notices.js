@@ -1,7 +1,8 @@
-/** What the page says of its work: progress of slow answers, waits, problems, and the question for a key. */
+/** The notices: progress of slow answers, waits, problems, and the question for a key. */
 
-import { splitOf } from "./curve_view.js";
+import { splitOf } from "./curve.js";
 import { budgetText, byId, duration, make, percent } from "./elements.js";
+import { Problem } from "./server.js";
 import { isChanged, reasonText } from "./timing.js";
 
 const SLOW_MS = 300;
@@ -10,7 +11,23 @@ const SETTLED_MS = 200;
 /** Statuses after which the very same request may succeed; 0: no answer. */
 const PASSING = [0, 408, 429, 500, 502, 503, 504];
 
-/** Show `busy`, `status` and `problem` as they change; `retry()` is asked for by a button, or once a key is given. */
+/** Title and detail, by its slug, of a problem of which the photograph is the cause. */
+const REFUSALS = {
+  "unsupported-image": (name, { about }) => [
+    `${name} is not a picture that this server reads`,
+    `It reads ${about.supported?.join(", ") ?? "JPEG and PNG"}.`,
+  ],
+  "empty-body": (name) => [`${name} is empty`, "Choose another file, or copy it anew."],
+  "image-too-small": (name, { about }) => [
+    `${name} is too small`,
+    `It has ${about.width} × ${about.height} pixels; both sides must be at least ${about.limit}.`,
+  ],
+  "image-too-large": (name, { detail }) => [`${name} is too large`, `${detail} Make it smaller first.`],
+  "body-too-large": (name, { detail }) => [`${name} is too large`, detail],
+  "undecodable-image": (name) => [`${name} is damaged`, "It begins like a picture but cannot be read to its end."],
+};
+
+/** Show `busy`, `status` and `problem` as they change; a button, or a key that was given, calls `retry()`. */
 export function mountNotices(state, server, retry) {
   let timer = 0;
   state.on(["busy"], ({ busy, answer, problem }) => {
@@ -32,6 +49,15 @@ export function mountNotices(state, server, retry) {
     byId("key-form").hidden = true;
     retry();
   });
+}
+
+/** The problem in the page's words; null if the photograph is not its cause. */
+export function refusalOf(problem, { name }) {
+  const words = REFUSALS[problem.slug];
+  if (!words) return null;
+  const [title, detail] = words(name, problem);
+  const { status, slug, requestId, about } = problem;
+  return new Problem({ title, detail, status, slug, requestId, about });
 }
 
 function showProgress(state) {

@@ -1,15 +1,15 @@
-/** One request at a time: it is let finish, unless it is slow; then the one asked for last follows. */
+/** The queue of requests: one runs at a time, a slow one is aborted, and of those that wait the newest follows. */
 
 /** What a superseded request resolves to. */
 export const SUPERSEDED = Symbol("superseded");
 
-// A slider tells of every pixel it moves: what it asked for is shown on the way, but not waited for longer than this.
+// A slider requests maps at every pixel it moves: those on the way are shown, but not waited for longer than this.
 const PATIENCE_MS = 600;
 
 /** Runs work in turn, at most one at a time. */
 export class Latest {
   #turn = 0;
-  #waiting = 0;
+  #pending = 0;
   #begun = 0;
   #earliest = 0;
   #controller = null;
@@ -17,18 +17,18 @@ export class Latest {
 
   /** Whether anything runs or waits. */
   get busy() {
-    return this.#waiting > 0;
+    return this.#pending > 0;
   }
 
-  /** Value of `work(signal)`, or SUPERSEDED if it was aborted, or something newer asked for before it began. */
+  /** Value of `work(signal)`, or SUPERSEDED if it was aborted, or something newer came before it began. */
   async run(work) {
     const turn = ++this.#turn;
-    this.#waiting += 1;
+    this.#pending += 1;
     try {
       await this.#free(turn);
       return turn === this.#turn ? await this.#begin(work, turn) : SUPERSEDED;
     } finally {
-      this.#waiting -= 1;
+      this.#pending -= 1;
     }
   }
 
@@ -38,7 +38,7 @@ export class Latest {
     this.#controller?.abort();
   }
 
-  /** Start nothing for `milliseconds`: the server asked for it. */
+  /** Start nothing for `milliseconds`: the server wishes so. */
   postpone(milliseconds) {
     this.#earliest = performance.now() + milliseconds;
   }
@@ -52,7 +52,7 @@ export class Latest {
       const value = await outcome;
       return controller.signal.aborted ? SUPERSEDED : value;
     } catch (error) {
-      // What failed is not asked for any more: whatever is now may succeed.
+      // Nobody wants any more what failed: what is wanted now may succeed.
       if (controller.signal.aborted || turn !== this.#turn) return SUPERSEDED;
       throw error;
     }

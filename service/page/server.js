@@ -36,13 +36,13 @@ export class Server {
 
   /**
    * Response to a request that succeeded; a Problem for any other. `onTry()` before each try, and
-   * `onWait(seconds, try, tries)` before the pause that the server asks for.
+   * `onWait(seconds, try, tries)` before the pause that the server wishes.
    */
-  async ask(address, { signal, onWait = () => {}, onTry = () => {}, headers = {}, ...request } = {}) {
+  async request(address, { signal, onWait = () => {}, onTry = () => {}, headers = {}, ...options } = {}) {
     const key = this.key ? { Authorization: `Bearer ${this.key}` } : {};
     for (let attempt = 1; ; attempt += 1) {
       onTry();
-      const response = await reach(address, { ...request, signal, headers: { ...headers, ...key } });
+      const response = await reach(address, { ...options, signal, headers: { ...headers, ...key } });
       if (response.ok) return response;
       const wait = Number(response.headers.get("Retry-After") ?? NaN);
       const problem = await read(response);
@@ -54,7 +54,7 @@ export class Server {
 
   /** @returns {Promise<object[]>} the entries of GET /models */
   async models() {
-    return (await (await this.ask(this.address("models"))).json()).models;
+    return (await (await this.request(this.address("models"))).json()).models;
   }
 
   /** WebSocket for frames, with the options of `query`. */

@@ -1,4 +1,4 @@
-/** What the page shows and asks for, in one place; parts of the page listen to the values they draw. */
+/** The page's state: what is shown and what is requested, in one place; parts of the page listen to values. */
 
 /** Values by name, replaced as a whole; a listener is called after a change of one of its names. */
 export class State {

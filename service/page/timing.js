@@ -1,4 +1,4 @@
-/** What an answer took: time per stage, the share of multiply-adds, and the budget with its reason. */
+/** The cost of an answer: time per stage, the share of multiply-adds, and the budget with its reason. */
 
 import { budgetText, byId, duration, make, percent } from "./elements.js";
 
@@ -18,18 +18,19 @@ export function mountTiming(state) {
 
 /** Why the budget used is what it is, in a sentence; `steps` are shares that the model is known to spend. */
 export function reasonText({ requested, used, share, reason }, { deadline_ms: deadline } = {}, steps = []) {
-  const [asked, got] = [budgetText(requested), budgetText(used)];
+  const [wanted, got] = [budgetText(requested), budgetText(used)];
   const sentences = {
-    client: `As asked: ${asked}.`,
-    default: `${got}, the default: none was asked for.`,
-    floor: `Raised from ${asked} to ${got}, the least that this model serves for this image.`,
+    client: `As requested: ${wanted}.`,
+    default: `${got}, the default: the request named none.`,
+    floor: `Raised from ${wanted} to ${got}, the least that this model serves for this image.`,
     brownout:
-      `Lowered from ${asked} to ${got}: many ask at once, so each gets less (brown-out). A least budget opts out.`,
-    deadline: `Lowered from ${asked} to ${got} to meet the deadline of ${deadline} ms.`,
+      `Lowered from ${wanted} to ${got}: many requests come at once, so each gets less (brown-out). ` +
+      "A least budget opts out.",
+    deadline: `Lowered from ${wanted} to ${got} to meet the deadline of ${deadline} ms.`,
   };
   const said = sentences[reason] ?? `${got} (${reason}).`;
   if (share >= used - STEP) return said;
-  return `${reason === "client" ? `At most ${got} was asked` : said.slice(0, -1)}; ${gap({ used, share }, steps)}`;
+  return `${reason === "client" ? `At most ${got} was requested` : said.slice(0, -1)}; ${gap({ used, share }, steps)}`;
 }
 
 /** Why less was spent than might have been. */
@@ -43,7 +44,7 @@ function short(share) {
   return String(Number(share.toFixed(2)));
 }
 
-/** Whether the budget used is another than the one asked for. */
+/** Whether the budget used differs from the one requested. */
 export function isChanged({ reason }) {
   return reason !== "client" && reason !== "default";
 }

@@ -1,18 +1,34 @@
 /** The tabs, and the canvases of the tab that is shown: maps side by side, or one over the photograph. */
 
-import { gradient, DEPTH, SHARE } from "./colours.js";
 import { byId, make } from "./elements.js";
-import { depthRange, draw, steadyRange } from "./maps.js";
-import { mapsOf } from "./parsing.js";
+import { KINDS, draw, rangesOf, titleOf } from "./kinds.js";
+import { paintPhotograph } from "./painting.js";
 
-const MAPS = ["photograph", "semantics", "depth", "normals", "computed"];
-const ALL = 0.995;
-const PARTLY = "Computed: how much of the optional work was done at each pixel; the rest was left out to save time.";
-const EVERYTHING = "Computed: everything, everywhere. Lower the budget to see where the work goes first.";
 const READABLE = ["maps", "overlay"];
 
 /** Let tabs choose `view`, and draw each answer in the view that is open. */
 export function mountViews(state) {
+  mountTabs(state);
+  state.on(["model"], ({ model, answer }) => {
+    if (!model) return;
+    for (const id of ["overlay-map", "compare-map"]) offer(byId(id), model.maps);
+    // Until the first answer empty frames hold its place.
+    if (!answer) makeFigures(model.maps);
+  });
+  state.on(["answer"], ({ answer, ranges, rangesFor }) => {
+    if (!answer) return;
+    makeFigures(answer.maps);
+    // Colours mean the same for one photograph while its budget moves.
+    const last = rangesFor === answer.photo.name ? ranges : {};
+    state.set({ ranges: rangesOf(answer.maps, last), rangesFor: answer.photo.name });
+  });
+  state.on(["answer", "view", "highlight", "ranges"], redraw);
+  for (const id of ["overlay-map", "overlay-opacity"]) {
+    byId(id).addEventListener("input", () => redraw(state.values));
+  }
+}
+
+function mountTabs(state) {
   const tabs = [...byId("views").querySelectorAll("[role=tab]")];
   const choose = (tab) => state.set({ view: tab.id.replace("view-", "") });
   for (const tab of tabs) tab.addEventListener("click", () => choose(tab));
@@ -21,29 +37,9 @@ export function mountViews(state) {
     for (const tab of tabs) openTab(tab, tab.id === `view-${view}`);
     byId("readout").hidden = !READABLE.includes(view);
   });
-  state.on(["model"], ({ model, view }) => {
-    if (model) offer(mapsOf(model));
-    if (byId(`view-${view}`).disabled) state.set({ view: "maps" });
-  });
-  state.on(["answer"], ({ answer, range, rangeOf }) => answer && keepRange(state, answer, range, rangeOf));
-  state.on(["answer", "view", "highlight", "range"], (values) => redraw(values));
-  for (const id of ["overlay-map", "overlay-opacity"]) {
-    byId(id).addEventListener("input", () => redraw(state.values));
-  }
-  byId("normals-key").append(normalsKey());
 }
 
-/** Let those maps be chosen that the model has, and the cloud where it has depth. */
-function offer(maps) {
-  for (const id of ["overlay-map", "compare-map"]) {
-    for (const option of byId(id).options) option.disabled = !maps.includes(option.value);
-    if (!maps.includes(byId(id).value)) byId(id).value = maps[0];
-  }
-  byId("view-cloud").disabled = !maps.includes("depth");
-}
-
-function moveFocus(event, all, choose) {
-  const tabs = all.filter((tab) => !tab.disabled);
+function moveFocus(event, tabs, choose) {
   const now = tabs.indexOf(document.activeElement);
   const moves = { ArrowRight: now + 1, ArrowLeft: now - 1, Home: 0, End: -1 };
   if (!(event.key in moves)) return;
@@ -59,19 +55,38 @@ function openTab(tab, selected) {
   byId(tab.getAttribute("aria-controls")).hidden = !selected;
 }
 
-/** Colours of depth mean the same metres for one photograph while its budget moves. */
-function keepRange(state, answer, range, rangeOf) {
-  if (!answer.maps.depth) return;
-  const fresh = depthRange(answer.maps.depth);
-  const last = rangeOf === answer.photo.name ? range : null;
-  state.set({ range: steadyRange(last, fresh), rangeOf: answer.photo.name });
+/** Options for the maps; the one chosen stays so where it is among them. */
+export function offer(select, maps, ...first) {
+  const kept = select.value;
+  const options = maps.map(({ name }) => make("option", { value: name, textContent: titleOf(name) }));
+  select.replaceChildren(...first, ...options);
+  if (maps.some(({ name }) => name === kept)) select.value = kept;
 }
 
-function redraw({ view, answer, highlight, range }) {
+/** A figure for each map, kept where the maps are those of before: what has the focus keeps it. */
+function makeFigures(maps) {
+  const place = byId("figures");
+  const made = [...place.querySelectorAll("[data-map]")].map(({ dataset }) => `${dataset.map} ${dataset.kind}`);
+  if (made.join() === maps.map(({ name, kind }) => `${name} ${kind}`).join()) return;
+  place.replaceChildren(place.firstElementChild, ...maps.map(figureOf));
+}
+
+function figureOf({ name, kind }) {
+  const { about = "", topic } = KINDS[kind];
+  const canvas = make("canvas", { id: `map-${name}`, width: 640, height: 480, tabIndex: 0 });
+  const label = `${titleOf(name)}${topic ? `: ${topic}` : ""}. Arrow keys read what is under the cursor.`;
+  const roles = { role: "application", "aria-roledescription": "map", "aria-label": label };
+  for (const [attribute, value] of Object.entries(roles)) canvas.setAttribute(attribute, value);
+  const title = make("figcaption", { title: about }, `${titleOf(name)} `, make("span", { className: "key" }));
+  const frame = make("div", { className: "frame" }, canvas, make("span", { className: "cursor", hidden: true }));
+  return make("figure", { className: "map", data: { map: name, kind } }, title, frame);
+}
+
+function redraw({ view, answer, highlight, ranges }) {
   if (!answer) return;
   shape(byId("stage"), ratioOf(answer));
-  if (view === "maps") drawMaps(answer, { highlight, range });
-  if (view === "overlay") drawOverlay(answer, { highlight, range });
+  if (view === "maps") drawMaps(answer, { highlight, ranges });
+  if (view === "overlay") drawOverlay(answer, { highlight, ranges });
 }
 
 /** Of the photograph: that of maps at the network's size differs a little, and the page would jump. */
@@ -87,54 +102,29 @@ function shape(stage, ratio) {
 }
 
 function drawMaps(answer, options) {
-  for (const name of MAPS) {
-    const canvas = byId(`map-${name}`);
-    const there = name === "photograph" || name in answer.maps;
-    canvas.closest(".map").hidden = !there;
-    if (there) draw[name](canvas, answer, options);
-  }
-  // Between two classes there is none: enlarged, their borders stay borders.
-  const semantics = byId("map-semantics");
-  semantics.classList.toggle("enlarged", semantics.clientWidth * devicePixelRatio > semantics.width);
-  byId("computed-note").hidden = !answer.maps.computed;
-  byId("computed-note").textContent = answer.meta.budget.share >= ALL ? EVERYTHING : PARTLY;
-  drawKeys(answer, options.range);
+  paintPhotograph(byId("photograph"), answer);
+  byId("photograph-key").textContent = answer.photo.image ? "" : "not shown: this browser does not read its format";
+  for (const map of answer.maps) drawFigure(answer, map, options);
+  const notes = answer.maps.map((map) => KINDS[map.kind].note?.(map, answer.meta.budget.share)).filter(Boolean);
+  byId("map-notes").textContent = notes.join(" ");
+}
+
+function drawFigure(answer, map, options) {
+  const canvas = byId(`map-${map.name}`);
+  draw(canvas, answer, map, options);
+  const enlarged = canvas.clientWidth * devicePixelRatio > canvas.width;
+  canvas.classList.toggle("enlarged", Boolean(KINDS[map.kind].sharp) && enlarged);
+  canvas.closest(".map").querySelector(".key").replaceChildren(...KINDS[map.kind].key(map, options));
 }
 
 function drawOverlay(answer, options) {
   const [canvas, layer] = [byId("overlay-canvas"), document.createElement("canvas")];
-  const name = byId("overlay-map").value;
-  draw.photograph(canvas, answer, options);
-  if (!(name in answer.maps)) return;
-  draw[name](layer, answer, options);
+  paintPhotograph(canvas, answer);
+  const map = answer.maps.find(({ name }) => name === byId("overlay-map").value);
+  if (!map) return;
+  draw(layer, answer, map, options);
   const context = canvas.getContext("2d");
   context.globalAlpha = Number(byId("overlay-opacity").value);
   context.drawImage(layer, 0, 0);
   context.globalAlpha = 1;
-}
-
-function drawKeys(answer, range) {
-  byId("photograph-key").textContent = answer.photo.image ? "" : "not shown: this browser does not read its format";
-  if (answer.maps.depth) scale(byId("depth-key"), DEPTH, `${range.near.toFixed(1)} m`, `${range.far.toFixed(1)} m`);
-  if (answer.maps.computed) scale(byId("computed-key"), SHARE, "none", "all");
-}
-
-function scale(place, colours, low, high) {
-  const bar = make("span", { className: "ramp" });
-  bar.style.backgroundImage = gradient(colours);
-  place.replaceChildren(low, bar, high);
-}
-
-/** A ball as its normals would be drawn, and which way each colour points. */
-function normalsKey() {
-  const size = 20;
-  const canvas = make("canvas", { width: size, height: size, className: "ball" });
-  const normals = new Float32Array(3 * size * size);
-  for (let i = 0; i < size * size; i += 1) {
-    const [x, y] = [((i % size) + 0.5) / 10 - 1, (Math.floor(i / size) + 0.5) / 10 - 1];
-    normals.set([x, y, Math.sqrt(Math.max(0, 1 - x * x - y * y))], 3 * i);
-  }
-  draw.normals(canvas, { width: size, height: size, maps: { normals } });
-  const words = make("span", { className: "words", textContent: "red → green ↓ blue to camera" });
-  return make("span", { className: "key" }, words, canvas);
 }

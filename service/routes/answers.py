@@ -5,28 +5,23 @@ from __future__ import annotations
 import base64
 import io
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
+from dataclasses import asdict
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from service.engine.job import STAGES, Parsed
-from service.imaging.encode import depth_metres, depth_png, labels_png, normals_png, overlay_png, share_png
+from service.maps import kind_of, rgb_png
 from service.model_folder.manifest import ModelManifest
+from service.model_folder.maps import LabelsMap
 from service.schemas.parse import BudgetMeta, ImageMeta, MapMeta, ModelMeta, ParseMeta, SizeMeta
 
 JSON, ZIP, NPZ, PNG = "application/json", "application/zip", "application/x-npz", "image/png"
 META_FILE = "meta.json"
-COMPUTED_UNIT = "share of the gated multiply-adds"
-
-ENCODERS: dict[str, Callable[[NDArray[Any]], bytes]] = {
-    "semantics": labels_png,
-    "depth": depth_png,
-    "normals": normals_png,
-    "computed": share_png,
-}
 
 
 def render_json(parsed: Parsed, request_id: str, pool: Executor) -> bytes:
@@ -56,9 +51,9 @@ def render_npz(parsed: Parsed, request_id: str, pool: Executor) -> bytes:
     """Uncompressed archive for numpy.load: the canonical arrays and `meta`, a JSON string."""
     buffer = io.BytesIO()
     with parsed.timed("encode"):
-        arrays = dict(parsed.maps)
-        if "depth" in arrays:
-            arrays["depth"] = depth_metres(arrays["depth"])
+        arrays = {
+            name: kind_of(parsed.manifest.map(name)).canonical(values) for name, values in parsed.maps.items()
+        }
     meta = describe(parsed, request_id, canonical=True)
     with parsed.timed("encode"):
         np.savez(buffer, meta=np.array(_dump(meta).decode()), **arrays)  # type: ignore[arg-type]
@@ -67,19 +62,29 @@ def render_npz(parsed: Parsed, request_id: str, pool: Executor) -> bytes:
 
 def render_png(parsed: Parsed, request_id: str, pool: Executor) -> bytes:
     """The one map that was asked for."""
-    ((name, values),) = parsed.maps.items()
+    (item,) = parsed.maps.items()
     with parsed.timed("encode"):
-        return ENCODERS[name](values)
+        return _encode_map(parsed, item)
 
 
 def render_overlay(parsed: Parsed, request_id: str, pool: Executor) -> bytes:
-    """The photograph in its classes' colours."""
-    semantics = parsed.manifest.tasks.semantics
-    if semantics is None or parsed.photograph is None:
-        raise ValueError("an overlay needs the task semantics and the photograph")
+    """The photograph in the colours of the classes of its one map."""
+    ((name, labels),) = parsed.maps.items()
+    entry = parsed.manifest.map(name)
+    if not isinstance(entry, LabelsMap) or parsed.photograph is None:
+        raise ValueError("an overlay needs a map of kind labels and the photograph")
     with parsed.timed("encode"):
-        colours = [entry.color for entry in semantics.classes]
-        return overlay_png(parsed.photograph, parsed.maps["semantics"], colours)
+        return overlay_png(parsed.photograph, labels, [each.color for each in entry.classes])
+
+
+def overlay_png(
+    photograph: NDArray[np.uint8], labels: NDArray[np.uint8], colours: Sequence[tuple[int, int, int]]
+) -> bytes:
+    """RGB PNG of the photograph uint8 [H,W,3] and the classes' colours, half and half."""
+    palette = np.zeros((256, 3), np.uint8)
+    palette[: len(colours)] = colours
+    blended = cv2.addWeighted(photograph, 0.5, palette[labels], 0.5, 0.0)
+    return rgb_png(np.asarray(blended, np.uint8))
 
 
 RENDERERS: dict[str, Callable[[Parsed, str, Executor], bytes]] = {
@@ -93,8 +98,8 @@ RENDERERS: dict[str, Callable[[Parsed, str, Executor], bytes]] = {
 def describe(parsed: Parsed, request_id: str, canonical: bool = False) -> ParseMeta:
     """Metadata of an answer; `canonical` describes the arrays of npz instead of the PNGs."""
     point, manifest = parsed.point, parsed.manifest
-    height, width = point.fit.target(parsed.size)
-    source_height, source_width = point.fit.source
+    height, width = point.resize.target(parsed.size)
+    source_height, source_width = point.resize.source
     return ParseMeta(
         request_id=request_id,
         model=ModelMeta(name=manifest.name, version=manifest.version),
@@ -111,8 +116,8 @@ def describe(parsed: Parsed, request_id: str, canonical: bool = False) -> ParseM
             mode=parsed.size,
             height=height,
             width=width,
-            network=point.fit.fed,
-            network_padded=point.fit.padded,
+            network=point.resize.fed,
+            network_padded=point.resize.padded,
         ),
         milliseconds={stage: round(1000 * parsed.seconds[stage], 3) for stage in STAGES},
         maps={name: describe_map(manifest, name, canonical) for name in parsed.maps},
@@ -121,16 +126,11 @@ def describe(parsed: Parsed, request_id: str, canonical: bool = False) -> ParseM
 
 def describe_map(manifest: ModelManifest, name: str, canonical: bool) -> MapMeta:
     """How to read the map `name` as a PNG, or as an array if `canonical`."""
-    meta = (_array_meta if canonical else _png_meta)(manifest)[name]
-    if canonical:
-        meta.array = name
-    semantics, normals = manifest.tasks.semantics, manifest.tasks.normals
-    if name == "semantics" and semantics is not None:
-        meta.invalid = semantics.void
-        meta.classes = semantics.classes
-    if name == "normals" and normals is not None:
-        meta.frame = normals.frame
-    return meta
+    entry = manifest.map(name)
+    kind = kind_of(entry)
+    stored = kind.array if canonical else kind.png
+    meta = {"kind": entry.kind, **asdict(stored), **kind.facts(entry)}
+    return MapMeta(**meta, array=name if canonical else None)
 
 
 def headers_of(parsed: Parsed, canonical: bool = False) -> dict[str, str]:
@@ -154,28 +154,13 @@ def headers_of(parsed: Parsed, canonical: bool = False) -> dict[str, str]:
 
 def _encode_maps(parsed: Parsed, pool: Executor) -> dict[str, bytes]:
     with parsed.timed("encode"):
-        encoded = pool.map(lambda item: ENCODERS[item[0]](item[1]), parsed.maps.items())
+        encoded = pool.map(lambda item: _encode_map(parsed, item), parsed.maps.items())
         return dict(zip(parsed.maps, encoded, strict=True))
 
 
-def _png_meta(manifest: ModelManifest) -> dict[str, MapMeta]:
-    return {
-        "semantics": MapMeta(dtype="uint8", unit="class id"),
-        "depth": MapMeta(dtype="uint16", unit="millimetre", invalid=0, formula="metres = v * 0.001"),
-        "normals": MapMeta(
-            dtype="uint8", unit="unit vector", formula="n = v / 127.5 - 1, red green blue = x y z"
-        ),
-        "computed": MapMeta(dtype="uint8", unit=COMPUTED_UNIT, formula="share = v / 255"),
-    }
-
-
-def _array_meta(manifest: ModelManifest) -> dict[str, MapMeta]:
-    return {
-        "semantics": MapMeta(dtype="uint8", unit="class id"),
-        "depth": MapMeta(dtype="float32", unit="metre", invalid="NaN"),
-        "normals": MapMeta(dtype="float32", unit="unit vector"),
-        "computed": MapMeta(dtype="float32", unit=COMPUTED_UNIT),
-    }
+def _encode_map(parsed: Parsed, item: tuple[str, NDArray[Any]]) -> bytes:
+    name, values = item
+    return kind_of(parsed.manifest.map(name)).encode(values)
 
 
 def _map_header(parsed: Parsed, name: str, canonical: bool) -> str:

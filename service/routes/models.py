@@ -16,7 +16,7 @@ def build_router(registry: ModelRegistry) -> APIRouter:
 
     @router.get("/models", responses=documented(401))
     async def models() -> ModelList:
-        """Every loaded model with its tasks, classes, budget floor, scales and accuracy at each budget."""
+        """Every loaded model with its maps, budget floor, scales, and accuracy at each budget."""
         registry.check_loaded()
         return ModelList(models=[_entry(session, registry.default) for session in registry])
 
@@ -37,8 +37,8 @@ def _entry(session: ModelSession, default: str | None) -> ModelEntry:
         created=manifest.created,
         default=manifest.name == default,
         input=manifest.input,
-        maps=manifest.maps(),
-        tasks=manifest.tasks,
+        maps=manifest.maps,
+        default_maps=manifest.default_map_names(),
         budget_floor=manifest.budget.floor,
         budget_default=manifest.budget.default,
         budget_scales=manifest.budget.scales,

@@ -64,7 +64,7 @@ def build_router(engine: Engine, settings: Settings) -> APIRouter:
 
     @router.post("/parse", responses=ANSWERS, openapi_extra={"requestBody": REQUEST_BODY})
     async def parse(request: Request, query: Annotated[ParseQuery, Query()]) -> Response:
-        """Semantic classes, metric depth and surface normals of a photograph, and where the compute went."""
+        """The dense maps of a photograph: those of the model, or those that `maps` names."""
         arrived = time.perf_counter()
         refuse_repeated(request)
         options = options_of(engine, query, arrived, overlay=query.output == "overlay")
@@ -99,5 +99,5 @@ def _hint(overlay: bool, options: Options) -> str:
     if overlay:
         return "Leave out output=overlay for the maps themselves."
     if len(options.maps) > 1:
-        return f"{PNG} holds one map: ask for tasks={options.maps[0]}, say, or for output=overlay."
+        return f"{PNG} holds one map: ask for maps={options.maps[0]}, say, or for output=overlay."
     return ""

@@ -5,11 +5,12 @@ from __future__ import annotations
 from pydantic import BaseModel, Field
 
 from service.model_folder.budget import ScaleRow
-from service.model_folder.manifest import InputSpec, Licence, Metrics, MultiplyAdds, Tasks
+from service.model_folder.manifest import InputSpec, Licence, Metrics, MultiplyAdds
+from service.model_folder.maps import MapEntry
 
 
 class ModelEntry(BaseModel):
-    """One loaded model: its tasks and classes, its input, its knob, and what each budget buys."""
+    """One loaded model: its maps, its input, its budgets, and what each of them buys."""
 
     name: str
     version: str
@@ -17,10 +18,8 @@ class ModelEntry(BaseModel):
     created: str
     default: bool = Field(description="Whether it answers when a request names no model.")
     input: InputSpec
-    maps: tuple[str, ...] = Field(
-        description="All that tasks= of POST /parse accepts: the tasks, which are its default, and computed."
-    )
-    tasks: Tasks
+    maps: tuple[MapEntry, ...] = Field(description="The maps that maps= of POST /parse may name, in order.")
+    default_maps: tuple[str, ...] = Field(description="Names of those that are returned without maps=.")
     budget_floor: float
     budget_default: float
     budget_scales: tuple[ScaleRow, ...] = Field(

@@ -6,9 +6,12 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from service.model_folder.manifest import ClassEntry
+from service.model_folder.maps import ClassEntry
 from service.model_folder.operating_point import Reason
 from service.model_folder.resize import Size
+
+# Parameters of earlier releases, and how each is called now.
+RENAMED = {"tasks": "maps"}
 
 
 class Asked(BaseModel):
@@ -47,13 +50,13 @@ class Asked(BaseModel):
             "largest budget predicted to meet it is chosen. Missed: 504; hopeless: 503 or 429 at once.",
         ),
     ] = None
-    tasks: Annotated[
+    maps: Annotated[
         str | None,
         Field(
-            description="Comma-separated maps to return, of those that GET /models lists for the model: "
-            "semantics, depth, normals and computed, which shows where the gated compute went: the share, "
-            "0 to 1, of the gated multiply-adds that was done at each pixel as the network saw it, at its "
-            "scale. Default: all but computed."
+            description="Comma-separated names of maps to return, of those that GET /models lists for the "
+            "model. Default: its default_maps, all but those of kind share. These show where the gated "
+            "compute went: the share, 0 to 1, of the gated multiply-adds that was done at each pixel as the "
+            "network saw it, at its scale."
         ),
     ] = None
     size: Annotated[
@@ -121,6 +124,7 @@ class SizeMeta(BaseModel):
 class MapMeta(BaseModel):
     """How to read one map."""
 
+    kind: str = Field(description="Kind of the map, which says how to read it: see GET /models.")
     file: str | None = Field(default=None, description="Name in a zip archive.")
     array: str | None = Field(default=None, description="Name in an npz archive.")
     dtype: str

@@ -143,10 +143,7 @@ class OutputParameters(Closed):
 class RequestedOutput(Closed):
     """An output that is wanted."""
 
-    name: str = Field(
-        description="One of the model's outputs.",
-        json_schema_extra={"enum": ["semantics", "depth", "normals", "computed"]},
-    )
+    name: str = Field(description="One of the model's outputs, which are its maps.")
     parameters: OutputParameters = OutputParameters()
 
 
@@ -206,7 +203,7 @@ class InferRequest(Closed):
     id: Annotated[str | None, Field(max_length=256, description="Returned in the answer.")] = None
     inputs: Annotated[list[InputTensor], Field(min_length=1, max_length=1)]
     outputs: list[RequestedOutput] = Field(
-        default=[], max_length=16, description="None: all of the model but computed."
+        default=[], max_length=16, description="None: the model's default_maps of GET /models."
     )
     parameters: InferParameters = InferParameters()
 
@@ -231,10 +228,9 @@ class BinarySize(BaseModel):
 
 
 class OutputTensor(BaseModel):
-    """A map of every image: semantics UINT8 [N,H,W], depth FP32 [N,H,W] metres, normals FP32 [N,H,W,3],
-    computed FP32 [N,H,W].
+    """A map of every image: UINT8 [N,H,W] of kind labels, FP32 [N,H,W,3] of vectors, else FP32 [N,H,W].
 
-    Depth that is not known is NaN, which JSON writes as null.
+    What is not known of a map of kind metric is NaN, which JSON writes as null.
     """
 
     name: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from benchmarks.layers import FIGURE, LAYERS, Layer, mask
-from model_export.evaluation.cost import count
+from model_export.networks.cost import count
 from model_export.networks.build import build
 
 

@@ -13,12 +13,12 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from model_export.config import TrainingConfig
-from model_export.evaluation.evaluate import TorchPredictor
 from model_export.export.about import About
 from model_export.export.export import Identity, export, load_exportable
+from model_export.export.predictors import TorchPredictor
 from model_export.networks.build import build
 from model_export.training import checkpoint
+from model_export.training.config import TrainingConfig
 from model_export.training.log import TrainingLog
 from model_export.training.saved import save_network
 from model_export.training.train import make_network, make_optimizer
@@ -133,11 +133,11 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_network_of_own_classes_and_one_task_is_served_as_such(own: Path) -> None:
     with serving(weights=own / "weights", threads=1) as client:
-        tasks = client.get("/models").json()["models"][0]["tasks"]
-        assert [entry["name"] for entry in tasks["semantics"]["classes"]] == list(NAMES)
-        assert not tasks.get("depth") and not tasks.get("normals")
+        maps = client.get("/models").json()["models"][0]["maps"]
+        assert [entry["name"] for entry in maps[0]["classes"]] == list(NAMES)
+        assert [entry["name"] for entry in maps] == ["semantics", "computed"]
         answer = parse(client, 1.0)
-        refused = client.post("/parse", content=encoded(PHOTO), params={"tasks": "depth"})
+        refused = client.post("/parse", content=encoded(PHOTO), params={"maps": "depth"})
         meta = client.post("/parse", content=encoded(PHOTO), params={"budget": 0.6}).json()
         overlay = client.post(
             "/parse", content=encoded(PHOTO), params={"output": "overlay"}, headers={"Accept": "image/png"}

@@ -21,10 +21,10 @@ from service.engine.job import Cancellation
 from service.engine.resources import resolve_resources
 from service.engine.session import ModelSession, load_session
 from service.errors import Cancelled
-from service.imaging.labels import resample_labels
 from service.model_folder.files import ManifestError, file_entry, load_manifest, read_files
 from service.model_folder.geometry import plan_sampling
-from service.model_folder.resize import plan_fit
+from service.model_folder.labels import resample_labels
+from service.model_folder.resize import plan_resize
 from service.settings import Settings
 from tests.contract.op_nodes import LIBRARY, Array, needs_library
 from tests.service.conftest import encoded, picture, serving
@@ -47,7 +47,7 @@ def add_labels_model(folder: Path, content: bytes | None = None) -> Path:
     path.write_bytes(labels_model().SerializeToString() if content is None else content)
     document = json.loads((folder / "manifest.json").read_text())
     document["files"]["labels.onnx"] = file_entry(path).model_dump()
-    document["tasks"]["semantics"]["labels_model"] = "labels.onnx"
+    document["maps"][0]["labels_model"] = "labels.onnx"
     (folder / "manifest.json").write_text(json.dumps(document))
     return folder
 
@@ -71,11 +71,11 @@ def session(folder: Path) -> ModelSession:
 @given(st.integers(16, 900), st.integers(16, 900), st.sampled_from(["input", "model"]))
 def test_labels_are_the_service_s_own(session: ModelSession, height: int, width: int, size: Any) -> None:
     assert session.native_labels
-    plan = plan_fit(height, width, 60_000, 32)
+    plan = plan_resize(height, width, 60_000, 32)
     shape = (plan.padded[0] // 8, plan.padded[1] // 8, 40)
     logits = np.random.default_rng(height).standard_normal(shape).astype(np.float32)
     sampling = plan_sampling(plan, size, 8)
-    labels = session.labels(logits, sampling, Cancellation())
+    labels = session.resample(session.manifest.map("semantics"), logits, sampling, Cancellation())
     assert labels.dtype == np.uint8
     # Positions and products are rounded the same way but for fused multiply-adds.
     assert (labels != resample_labels(logits, sampling)).sum() <= 1 + labels.size / 1e5
@@ -90,7 +90,7 @@ def answers(folder: Path, accept: str, **query: Any) -> list[Array]:
                 "/parse",
                 content=encoded(picture(450, 730)),
                 headers={"Accept": accept},
-                params={"tasks": "semantics"} | query,
+                params={"maps": "semantics"} | query,
             )
             assert answer.status_code == 200, answer.text
             if accept == "application/x-npz":
@@ -122,8 +122,11 @@ def test_a_file_that_the_library_cannot_run_does_no_harm(tmp_path: Path) -> None
     session = loaded(add_labels_model(write_model(tmp_path), model.SerializeToString()))
     assert not session.native_labels
     logits = np.zeros((4, 4, 3), np.float32)
-    sampling = plan_sampling(plan_fit(32, 32, 307200, 32), "input", 8)
-    assert session.labels(logits, sampling, Cancellation()).shape == (32, 32)
+    sampling = plan_sampling(plan_resize(32, 32, 307200, 32), "input", 8)
+    assert session.resample(session.manifest.map("semantics"), logits, sampling, Cancellation()).shape == (
+        32,
+        32,
+    )
 
 
 def test_without_the_library_the_file_is_refused_not_run_at_any_cost() -> None:
@@ -138,7 +141,7 @@ def test_without_the_library_the_file_is_refused_not_run_at_any_cost() -> None:
 def test_a_caller_who_left_gets_no_labels(session: ModelSession) -> None:
     cancellation = Cancellation()
     cancellation.cancel()
-    sampling = plan_sampling(plan_fit(32, 32, 307200, 32), "input", 8)
+    sampling = plan_sampling(plan_resize(32, 32, 307200, 32), "input", 8)
     with pytest.raises(Cancelled):
         session.labels(np.zeros((4, 4, 3), np.float32), sampling, cancellation)
 

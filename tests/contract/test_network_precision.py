@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model_export.evaluation.evaluate import Maps, OnnxPredictor
+from model_export.export.predictors import OnnxPredictor, Outputs
 from service.model_folder.manifest import MODEL_NAME
 from tests.contract.op_layers import PRECISION
 from tests.contract.op_nodes import needs_library
@@ -42,7 +42,7 @@ def test_the_maps_agree(forms: tuple[OnnxPredictor, OnnxPredictor], budget: floa
     np.testing.assert_allclose(got["computed"].mean(), want["computed"].mean(), rtol=1e-5)
 
 
-def relative_error(want: Maps, got: Maps, name: str) -> float:
+def relative_error(want: Outputs, got: Outputs, name: str) -> float:
     return float(np.linalg.norm(got[name] - want[name]) / np.linalg.norm(want[name]))
 
 

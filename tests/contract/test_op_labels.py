@@ -14,9 +14,9 @@ from onnx import TensorProto, helper
 
 from model_export.op import functions
 from model_export.op.reference_labels import upsampled_labels, upsampled_logits
-from service.imaging.labels import resample_labels
 from service.model_folder.geometry import plan_sampling
-from service.model_folder.resize import plan_fit
+from service.model_folder.labels import resample_labels
+from service.model_folder.resize import plan_resize
 from tests.contract.op_nodes import Array, model_of, needs_library, session_of
 
 pytestmark = needs_library
@@ -98,7 +98,7 @@ def test_exact_ties_go_to_the_lower_class(
 def test_it_is_the_service_s_own_interpolation(
     sessions: dict[tuple[bool, bool], onnxruntime.InferenceSession], height: int, width: int, size: Any
 ) -> None:
-    plan = plan_fit(height, width, 30_000, 32)
+    plan = plan_resize(height, width, 30_000, 32)
     rng = np.random.default_rng(height * width)
     logits = rng.uniform(-4, 4, (plan.padded[0] // 8, plan.padded[1] // 8, 40)).astype(np.float32)
     extent = np.array(plan.fed, np.float32) / 8

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -62,3 +64,28 @@ def test_a_model_that_cannot_be_run(tmp_path: Path) -> None:
 def test_it_is_used_in_a_with_block(weights: Path) -> None:
     with pytest.raises(RuntimeError, match="with block"):
         _ = LocalServer(weights=weights).url
+
+
+@pytest.mark.process
+def test_its_warnings_go_to_the_standard_error_of_the_moment() -> None:
+    code = """
+import io, sys
+from pag.local_logs import log_warnings_only
+import structlog
+
+former = sys.stderr = io.StringIO()
+log_warnings_only()
+log = structlog.get_logger("service.engine")
+log.warning("too_hot", degrees=99)
+print(former.getvalue(), end="")
+former.close()
+sys.stderr = sys.__stderr__
+try:
+    raise OSError("no fan")
+except OSError:
+    log.exception("burnt")
+log.info("not_said")
+"""
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ended.stdout == "warning: too hot (degrees=99)\n"
+    assert ended.stderr == "error: burnt (cause=no fan)\n"

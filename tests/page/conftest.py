@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -13,7 +14,8 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from benchmarks.chromium import FLAGS, MISSING, find_chromium
 from service.settings import Settings
 from service.telemetry.logs import configure_logging
-from tests.page.watch import Watch
+from tests.page.visiting import open_view, visit
+from tests.page.watch import Watch, watch_of
 from tests.service.ops.harness import Process, hosting
 from tests.service.tiny_model import write_model
 
@@ -23,6 +25,22 @@ GUARD_MS = 60_000
 # A tenth of a second or two on one thread.
 SLOW_NODES = 250
 ALONE = {"brownout": False, "max_wait_seconds": 600}
+WINDOW = {"width": 1280, "height": 900}
+# What the visitor opened is closed, and the focus where a new visitor has it.
+AS_IT_CAME = """() => {
+  document.activeElement.blur();
+  for (const one of document.querySelectorAll("details")) one.open = false;
+  document.adoptedStyleSheets = [];
+  scrollTo(0, 0);
+}"""
+PERMISSIONS = ["camera", "clipboard-read", "clipboard-write"]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark every test of this folder."""
+    for item in items:
+        if item.path.parent == Path(__file__).parent:
+            item.add_marker(pytest.mark.browser)
 
 
 @pytest.fixture(scope="package")
@@ -39,19 +57,41 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
+@contextmanager
+def opened(browser: Browser) -> Iterator[Page]:
+    """A page of a new visitor, watched."""
+    with browser.new_context(viewport=WINDOW, permissions=PERMISSIONS) as context:
+        context.set_default_timeout(GUARD_MS)
+        context.pag_watch = Watch(context)  # type: ignore[attr-defined]
+        yield context.new_page()
+
+
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
-    """A page of a new visitor; at the end nothing may have been complained of, and no other host asked."""
-    with browser.new_context(
-        viewport={"width": 1280, "height": 900},
-        permissions=["camera", "clipboard-read", "clipboard-write"],
-    ) as context:
-        context.set_default_timeout(GUARD_MS)
-        watch = Watch(context)
-        context.pag_watch = watch  # type: ignore[attr-defined]
-        yield context.new_page()
-    assert watch.complaints == []
-    assert watch.hosts() <= {"127.0.0.1"}
+    """A page of a new visitor; at the end nothing may have been complained of, and no other host reached."""
+    with opened(browser) as page:
+        watch = watch_of(page)
+        yield page
+    watch.assert_clean()
+
+
+@pytest.fixture(scope="package")
+def _shown(browser: Browser, server: httpx.Client) -> Iterator[Page]:
+    with opened(browser) as page:
+        visit(page, server)
+        yield page
+
+
+@pytest.fixture
+def shown(_shown: Page) -> Iterator[Page]:
+    """A page with its first maps, opened once: for tests that only look, point and choose views."""
+    yield _shown
+    watch_of(_shown).assert_clean()
+    _shown.emulate_media(color_scheme="null", reduced_motion="null")
+    _shown.set_viewport_size(WINDOW)
+    open_view(_shown, "maps")
+    _shown.mouse.move(0, 0)
+    _shown.evaluate(AS_IT_CAME)
 
 
 @pytest.fixture(scope="package")
@@ -63,7 +103,7 @@ def server() -> Iterator[httpx.Client]:
 
 @pytest.fixture(scope="package")
 def slow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    """Client of a server whose network takes its time, in a process of its own: crowds ask from this one."""
+    """Client of a server whose network takes its time, in a process of its own: crowds send from this one."""
     root = tmp_path_factory.mktemp("slow")
     write_model(root, slow_nodes=SLOW_NODES)
     # One thread: the browser has to go on beside it.
@@ -75,7 +115,7 @@ def slow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
 
 @pytest.fixture(scope="package")
 def guarded(tiny_weights: Path) -> Iterator[httpx.Client]:
-    """Client of a server that asks for a key, of which `secret` is one."""
+    """Client of a server that requires a key, of which `secret` is one."""
     with hosting(weights=tiny_weights, api_keys="other,secret", **ALONE) as client:
         yield client
 

@@ -53,15 +53,21 @@
   };
 
   const written = [...document.body.querySelectorAll("*")].filter((element) => holdsText(element) && visible(element));
-  const targets = [...document.querySelectorAll("button, select, input, a, summary")].filter(
-    (element) => visible(element) && !element.closest("p, label, .skip"),
+  // A link among the words of a sentence is as high as they are.
+  const inSentence = (element) => element.matches("a") && holdsText(element.parentElement);
+  const targets = [...document.querySelectorAll("button, .button, select, input, a, summary")].filter(
+    (element) => visible(element) && !inSentence(element) && !element.closest(".skip"),
   );
+  const side = (element) => {
+    const { width, height } = element.getBoundingClientRect();
+    return Math.min(width, height);
+  };
   return {
     written: written.length,
     background: luminance(behind(document.body)),
     faint: written.filter((element) => !element.closest(":disabled")).map(poor).filter(Boolean),
     small: targets
-      .filter((element) => element.getBoundingClientRect().height < SMALLEST_TARGET)
+      .filter((element) => side(element) < SMALLEST_TARGET)
       .map((element) => element.id || element.textContent),
   };
 })();

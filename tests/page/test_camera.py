@@ -32,7 +32,7 @@ def test_a_camera_streams_at_the_budget_chosen_until_it_is_stopped(page: Page, s
     until(page, lambda: rate(page) > 0)
     until(page, lambda: page.locator("#used").inner_text() == "0.30")
     expect(camera).to_have_attribute("aria-pressed", "true")
-    changes(page, "#map-photograph")
+    changes(page, "#photograph")
     page.locator("#budget").fill("0.2")
     until(page, lambda: page.locator("#used").inner_text() == "0.20")
     page.locator("#map-depth").hover()
@@ -63,6 +63,40 @@ def test_a_key_opens_the_stream_too(page: Page, guarded: httpx.Client) -> None:
     answered(page)
     page.locator("#camera").click()
     until(page, lambda: rate(page) > 0)
+
+
+def while_connecting(action: str) -> str:
+    """A script that does `action` between the call that opens a stream and its answer."""
+    return f"""window.sockets = [];
+    window.WebSocket = class extends WebSocket {{
+      constructor(...all) {{
+        super(...all);
+        sockets.push(this);
+        queueMicrotask(() => {{ {action}; }});
+      }}
+    }};"""
+
+
+def test_a_budget_chosen_before_the_stream_is_open_counts(page: Page, server: httpx.Client) -> None:
+    slider = """const slider = document.querySelector("#budget");
+      slider.value = 0.2;
+      slider.dispatchEvent(new Event("input"))"""
+    page.add_init_script(while_connecting(slider))
+    visit(page, server)
+    page.locator("#camera").click()
+    until(page, lambda: page.locator("#used").inner_text() == "0.20")
+
+
+def test_a_stream_that_is_stopped_before_it_is_open_is_closed_once_it_is(
+    page: Page, server: httpx.Client
+) -> None:
+    page.add_init_script(while_connecting("""document.querySelector("#camera").click()"""))
+    visit(page, server)
+    page.locator("#camera").click()
+    until(page, lambda: bool(page.evaluate("sockets.some(one => one.readyState === WebSocket.CLOSED)")))
+    assert page.evaluate("sockets.length") == 1
+    expect(page.locator("#status")).to_have_text("Camera stopped")
+    expect(page.locator("#problem")).to_be_hidden()
 
 
 def test_a_camera_that_is_not_allowed_is_explained(page: Page, server: httpx.Client) -> None:

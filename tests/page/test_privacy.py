@@ -1,4 +1,4 @@
-"""What the page keeps, whom it asks, and what it lets others run in it: nothing, nobody, nothing."""
+"""Privacy: the page keeps nothing, requests nothing of others, and runs nothing written into it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ KEPT = """async () => [
 ]"""
 
 
-def test_nothing_is_kept_and_nobody_else_asked(page: Page, server: httpx.Client) -> None:
+def test_nothing_is_kept_and_no_other_host_is_reached(page: Page, server: httpx.Client) -> None:
     visit(page, server)
     for view in VIEWS:
         open_view(page, view)

@@ -1,4 +1,4 @@
-"""What the page says of the maps in words and numbers is what the server answered."""
+"""The readout and the legend: words and numbers of what the server answered."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.page.visiting import (
     ROOM,
-    asked_directly,
     class_names,
     open_view,
     palette,
+    parsed_directly,
     pixels,
     readout,
     until,
@@ -29,7 +29,7 @@ Maps = dict[str, NDArray[Any]]
 @pytest.fixture(scope="module")
 def maps(server: httpx.Client) -> Maps:
     """What a client that is no browser gets for the first sample."""
-    return asked_directly(server, ROOM.read_bytes(), budget="1")
+    return parsed_directly(server, ROOM.read_bytes())
 
 
 def point_at(canvas: Locator, x: int, y: int) -> None:
@@ -42,6 +42,14 @@ def point_at(canvas: Locator, x: int, y: int) -> None:
     canvas.page.mouse.move(box["x"] + across, box["y"] + down)
 
 
+def percent(share: float) -> str:
+    """As the page writes it: whole, but for small ones."""
+    value = 100 * share
+    if 0 < value < 0.1:
+        return "< 0.1 %"
+    return f"{value:.0f} %" if value >= 9.95 or value == 0 else f"{value:.1f} %"
+
+
 def expected(maps: Maps, names: dict[int, str], x: int, y: int) -> dict[str, str]:
     """The readout at a pixel."""
     metres, normal = maps["depth"][y, x], maps["normals"][y, x]
@@ -49,27 +57,31 @@ def expected(maps: Maps, names: dict[int, str], x: int, y: int) -> dict[str, str
     numbers = " ".join(f"{sign}{abs(part):.2f}" for sign, part in zip(signs, normal, strict=True))
     return {
         "pixel": f"{x}, {y}",
-        "class": names[int(maps["semantics"][y, x])],
+        "semantics": names[int(maps["semantics"][y, x])],
         "depth": "invalid" if np.isnan(metres) else f"{metres:.2f} m",
-        "normal": numbers,
-        "computed": f"{100 * maps['computed'][y, x]:.0f} %",
+        "normals": numbers,
+        "computed": percent(float(maps["computed"][y, x])),
     }
 
 
-def test_hovering_reads_what_was_answered(page: Page, server: httpx.Client, maps: Maps) -> None:
-    visit(page, server)
+def test_hovering_reads_what_was_answered(shown: Page, server: httpx.Client, maps: Maps) -> None:
+    page = shown
     names = class_names(server)
     height, width = maps["depth"].shape
-    for name, x, y in (("semantics", 17, 33), ("depth", width - 1, 40), ("photograph", 250, height - 2)):
-        point_at(page.locator(f"#map-{name}"), x, y)
+    for canvas, x, y in (
+        ("map-semantics", 17, 33),
+        ("map-depth", width - 1, 40),
+        ("photograph", 250, height - 2),
+    ):
+        point_at(page.locator(f"#{canvas}"), x, y)
         said = readout(page)
         facts = expected(maps, names, x, y)
-        assert said["normal"].startswith(facts.pop("normal"))
-        assert said | facts == said, name
+        assert said["normals"].startswith(facts.pop("normals"))
+        assert said | facts == said, canvas
 
 
-def test_arrow_keys_read_too_and_the_words_are_spoken(page: Page, server: httpx.Client, maps: Maps) -> None:
-    visit(page, server)
+def test_arrow_keys_read_too_and_the_words_are_spoken(shown: Page, server: httpx.Client, maps: Maps) -> None:
+    page = shown
     page.locator("#map-depth").focus()
     x, y = (int(part) for part in readout(page)["pixel"].split(", "))
     for key in ("ArrowRight", "ArrowDown", "Shift+ArrowRight", "ArrowUp", "ArrowUp"):
@@ -77,21 +89,21 @@ def test_arrow_keys_read_too_and_the_words_are_spoken(page: Page, server: httpx.
     x, y = x + 30, y - 5
     name = class_names(server)[int(maps["semantics"][y, x])]
     assert readout(page)["pixel"] == f"{x}, {y}"
-    assert readout(page)["class"] == name
+    assert readout(page)["semantics"] == name
     expect(page.locator("[aria-live]", has_text="metres")).to_contain_text(
         f"{name}, {maps['depth'][y, x]:.2f}"
     )
 
 
-def test_the_overlay_reads_as_the_maps_do(page: Page, server: httpx.Client, maps: Maps) -> None:
-    visit(page, server)
+def test_the_overlay_reads_as_the_maps_do(shown: Page, server: httpx.Client, maps: Maps) -> None:
+    page = shown
     open_view(page, "overlay")
     point_at(page.locator("#overlay-canvas"), 100, 200)
     assert readout(page)["depth"] == expected(maps, class_names(server), 100, 200)["depth"]
 
 
-def test_the_legend_names_each_class_with_its_share(page: Page, server: httpx.Client, maps: Maps) -> None:
-    visit(page, server)
+def test_the_legend_names_each_class_with_its_share(shown: Page, server: httpx.Client, maps: Maps) -> None:
+    page = shown
     rows = page.locator("#legend [data-class]").evaluate_all(
         "rows => rows.map(row => [row.dataset.class, row.textContent])"
     )
@@ -110,8 +122,8 @@ def test_the_legend_names_each_class_with_its_share(page: Page, server: httpx.Cl
     assert total == pytest.approx(100, abs=0.5 * len(rows))
 
 
-def test_a_class_pointed_at_in_the_legend_stands_out(page: Page, server: httpx.Client, maps: Maps) -> None:
-    visit(page, server)
+def test_a_class_pointed_at_in_the_legend_stands_out(shown: Page, server: httpx.Client, maps: Maps) -> None:
+    page = shown
     before = pixels(page.locator("#map-semantics"))[..., :3]
     row = page.locator("#legend [data-class]").first
     number = int(row.get_attribute("data-class") or "")

@@ -1,4 +1,4 @@
-"""The other views: the overlay, two budgets compared, depth as points in space."""
+"""The other views: the overlay, two budgets compared, distances as points in space."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ import pytest
 from numpy.typing import NDArray
 from playwright.sync_api import Locator, Page, expect
 
-from tests.page.visiting import ROOM, asked_directly, open_view, palette, picture_of, pixels, until, visit
+from tests.page.visiting import ROOM, open_view, palette, parsed_directly, picture_of, pixels, until, visit
 from tests.service.conftest import encoded, picture
 
 
-def test_the_overlay_blends_photograph_and_map(page: Page, server: httpx.Client) -> None:
-    visit(page, server)
-    photograph = pixels(page.locator("#map-photograph"))[..., :3].astype(float)
+def test_the_overlay_blends_photograph_and_map(shown: Page, server: httpx.Client) -> None:
+    page = shown
+    photograph = pixels(page.locator("#photograph"))[..., :3].astype(float)
     open_view(page, "overlay")
     canvas = page.locator("#overlay-canvas")
-    colours = palette(server)[asked_directly(server, ROOM.read_bytes(), budget="1")["semantics"]]
+    colours = palette(server)[parsed_directly(server, ROOM.read_bytes())["semantics"]]
     for opacity in (0.0, 0.4, 1.0):
         page.locator("#overlay-opacity").fill(str(opacity))
         expected = (1 - opacity) * photograph + opacity * colours
@@ -44,7 +44,7 @@ def test_two_budgets_are_compared(page: Page, server: httpx.Client) -> None:
     expect(page.locator("#compare")).to_contain_text("Budget 0.20")
     expect(page.locator("#compare")).to_contain_text("Budget 0.90")
     for canvas, budget in zip(compared(page), ("0.2", "0.9"), strict=True):
-        maps = asked_directly(server, ROOM.read_bytes(), budget=budget)
+        maps = parsed_directly(server, ROOM.read_bytes(), budget=budget)
         drawn = pixels(canvas)[..., :3]
         np.testing.assert_array_equal(drawn, palette(server)[maps["semantics"]], err_msg=budget)
     before = pixels(compared(page)[0])
@@ -91,7 +91,7 @@ def colours_of(seen: NDArray[np.uint8]) -> int:
 
 
 def seen(cloud: Locator) -> NDArray[np.uint8]:
-    """The cloud after what was asked of it is drawn."""
+    """The cloud, once it is drawn."""
     cloud.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
     return picture_of(cloud)
 

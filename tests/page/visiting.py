@@ -1,8 +1,9 @@
-"""What a visitor of the page does and sees, in words of the page."""
+"""A visitor of the page: what one does and sees, in words of the page."""
 
 from __future__ import annotations
 
 import base64
+import functools
 import io
 import re
 import threading
@@ -23,26 +24,25 @@ from tests.service.ops.harness import PHOTO
 
 ROOM = FOLDER / "samples/room.jpg"
 COFFEE = FOLDER / "samples/coffee.jpg"
-TASKS = "semantics,depth,normals,computed"
+MAPS = "semantics,depth,normals,computed"
+# The budget of a page's first maps.
+FIRST_BUDGET = "0.5"
 # Only against hanging for ever: the machine may be very busy.
 GUARD_SECONDS = 60
 CROWD = 4
 VIEWS = ("maps", "overlay", "compare", "cloud")
 
 
-def visit(page: Page, server: httpx.Client) -> None:
-    """Open the page, wait for its first maps, and ask for all that the model can do."""
+def visit(page: Page, server: httpx.Client, budget: str = FIRST_BUDGET) -> None:
+    """Open the page, wait for its first maps, and choose `budget` where it is another than theirs."""
     page.goto(str(server.base_url))
     answered(page)
-    # Without the focus, which is where a new visitor has it.
-    page.locator("#budget").evaluate(
-        "slider => { slider.value = 1; slider.dispatchEvent(new Event('input')); }"
-    )
-    answered(page, budget="1")
+    if budget != FIRST_BUDGET:
+        choose_budget(page, budget)
 
 
 def answered(page: Page, **query: str) -> None:
-    """Wait until maps are shown that were asked for with `query`: the command line tells."""
+    """Wait until maps are shown that were requested with `query`: the command line tells."""
     wanted = [re.compile(rf"[?&]{name}={re.escape(value)}(&|'|\s|$)") for name, value in query.items()]
     until(page, lambda: all(part.search(command_line(page)) for part in wanted or [re.compile("/parse\\?")]))
 
@@ -74,16 +74,16 @@ def open_view(page: Page, view: str) -> None:
 
 @contextmanager
 def crowded(server: httpx.Client) -> Iterator[None]:
-    """Meanwhile others ask the server, without a pause."""
+    """Within: others send requests to the server, without a pause."""
     left = threading.Event()
 
-    def ask() -> None:
+    def send() -> None:
         while not left.is_set():
             server.post("/parse", content=PHOTO)
 
     with ThreadPoolExecutor(CROWD) as pool:
         for _ in range(CROWD):
-            pool.submit(ask)
+            pool.submit(send)
         try:
             yield
         finally:
@@ -111,30 +111,37 @@ def readout(page: Page) -> dict[str, str]:
     return dict(fields)
 
 
-def asked_directly(server: httpx.Client, photo: bytes, **query: str) -> dict[str, NDArray[Any]]:
+@functools.cache
+def parsed_directly(
+    server: httpx.Client, photo: bytes, budget: str = FIRST_BUDGET, maps: str = MAPS, **query: str
+) -> dict[str, NDArray[Any]]:
     """The arrays that the server answers to a client that is no browser."""
-    answer = server.post(
-        "/parse", params={"tasks": TASKS, **query}, content=photo, headers={"Accept": "application/x-npz"}
-    )
+    params = {"maps": maps, "budget": budget, **query}
+    answer = server.post("/parse", params=params, content=photo, headers={"Accept": "application/x-npz"})
     answer.raise_for_status()
     with np.load(io.BytesIO(answer.content)) as archive:
         return dict(archive)
 
 
 def palette(server: httpx.Client) -> NDArray[np.uint8]:
-    """Colours [256,3] of class ids of the server's default model."""
+    """Colours [256,3] of the classes of the server's default model."""
     colours = np.zeros((256, 3), np.uint8)
-    for entry in default_model(server)["tasks"]["semantics"]["classes"]:
+    for entry in classes(server):
         colours[entry["id"]] = entry["color"]
     return colours
 
 
 def class_names(server: httpx.Client) -> dict[int, str]:
     """Names by class id."""
-    entries = default_model(server)["tasks"]["semantics"]["classes"]
-    return {entry["id"]: entry["name"] for entry in entries}
+    return {entry["id"]: entry["name"] for entry in classes(server)}
 
 
+def classes(server: httpx.Client) -> list[dict[str, Any]]:
+    """The classes of the server's default model: id, name, color."""
+    return next(entry["classes"] for entry in default_model(server)["maps"] if entry["kind"] == "labels")
+
+
+@functools.cache
 def default_model(server: httpx.Client) -> dict[str, Any]:
     """The entry of GET /models that answers by default."""
     return next(entry for entry in server.get("/models").json()["models"] if entry["default"])

@@ -1,4 +1,4 @@
-"""What a browser complains of, and whom it asks, while a test uses the page."""
+"""The watch over a page: complaints of the browser, and its requests."""
 
 from __future__ import annotations
 
@@ -27,8 +27,13 @@ class Watch:
         context.on("requestfailed", self._failed)
         context.on("response", self._response)
 
+    def assert_clean(self) -> None:
+        """Assert that nothing was complained of, and no other host reached."""
+        assert self.complaints == []
+        assert self.hosts() <= {"127.0.0.1"}
+
     def hosts(self) -> set[str | None]:
-        """Every host that was asked for anything; that of blobs is none."""
+        """Every host of a request; blobs have none."""
         return {urlsplit(request.url).hostname for request in self.requests} - {None}
 
     def parses(self) -> list[Request]:

@@ -33,7 +33,7 @@ SCALED = manifest((0.15, 0.6), (0.3, 0.8), (0.7, 1.0))
 
 def test_the_scale_comes_first_and_the_gates_spend_what_is_left() -> None:
     point = operating_point(SCALED, 0.18, 480, 640)
-    assert (point.scale, point.fit.fed) == (0.6, (288, 384))
+    assert (point.scale, point.resize.fed) == (0.6, (288, 384))
     assert point.network_budget == pytest.approx(0.18 / 0.36)
     # Half of 288x384, whose pixels are .36 of 480x640: 150 + 400 / 2 + 450 / 4 of 1000.
     assert point.share == pytest.approx(0.36 * 0.4625)
@@ -59,15 +59,15 @@ def test_the_whole_budget_is_exactly_one(height: int, width: int) -> None:
     for each in (PLAIN, SCALED):
         point = operating_point(each, 1.0, height, width)
         assert (point.scale, point.network_budget, point.share) == (1.0, 1.0, 1.0)
-        assert point.multiply_adds == each.multiply_adds_at(1.0, *point.fit.padded)
+        assert point.multiply_adds == each.multiply_adds_at(1.0, *point.resize.padded)
 
 
 @given(budgets, sides, sides)
 def test_without_scales_the_graph_is_fed_the_budget(budget: float, height: int, width: int) -> None:
     point = operating_point(PLAIN, budget, height, width)
     assert point.used_budget == point.network_budget == PLAIN.used_budget(budget)
-    assert point.fit == PLAIN.fit(height, width)
-    assert point.share == PLAIN.share(budget, *point.fit.padded)
+    assert point.resize == PLAIN.plan_resize(height, width)
+    assert point.share == PLAIN.share(budget, *point.resize.padded)
 
 
 @given(budgets, multiples, multiples)
@@ -84,7 +84,7 @@ def test_what_is_said_to_be_used_is_never_exceeded(budget: float, height: int, w
     assert 0 < point.share <= point.used_budget + ROUNDING
     assert (point.used_budget > budget) == (point.reason == "floor")
     assert SCALED.budget.gates_floor <= point.network_budget <= 1
-    assert point.fit == SCALED.fit(height, width, point.scale)
+    assert point.resize == SCALED.plan_resize(height, width, point.scale)
 
 
 @given(budgets, budgets, sides, sides)
@@ -104,7 +104,7 @@ def test_an_image_whose_padding_eats_the_saving_steps_down() -> None:
     # 110x110 and its 99x99 are both padded to 128x128, so nothing is saved and .24 is below the gates' floor;
     # 66x66 is padded to 96x96, .5625 of the pixels.
     point = operating_point(close, 0.24, 110, 110)
-    assert (point.scale, point.fit.padded) == (0.6, (96, 96))
+    assert (point.scale, point.resize.padded) == (0.6, (96, 96))
     assert point.network_budget == pytest.approx(0.24 / 0.5625)
     assert point.share <= 0.24
     assert (point.used_budget, point.reason) == (0.24, "client")
@@ -113,7 +113,7 @@ def test_an_image_whose_padding_eats_the_saving_steps_down() -> None:
 
 def test_where_no_scale_fits_the_gates_floor_is_served_and_said() -> None:
     point = operating_point(SCALED, 0.2, 32, 32)
-    assert (point.scale, point.fit.padded) == (0.6, (32, 32))
+    assert (point.scale, point.resize.padded) == (0.6, (32, 32))
     assert point.network_budget == point.used_budget == 0.25
     assert (point.requested_budget, point.reason) == (0.2, "floor")
     assert point.share == PLAIN.share(0.25, 32, 32)

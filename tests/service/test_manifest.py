@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from service.model_folder.files import ManifestError, load_manifest, read_files
 from service.model_folder.manifest import ModelManifest, json_schema
-from tests.service.tiny_model import manifest_document, write_model
+from tests.service.tiny_model import manifest_document, map_entries, write_model
 
 budgets = st.floats(0.001, 1.0)
 multiples = st.integers(1, 40).map(lambda n: 32 * n)
@@ -28,15 +28,23 @@ def test_a_written_folder_reads_back(tmp_path: Path) -> None:
     folder = write_model(tmp_path)
     manifest = load_manifest(folder)
     read_files(folder, manifest)
-    assert manifest.tasks.names() == ("semantics", "depth", "normals")
+    assert manifest.default_map_names() == ("semantics", "depth", "normals")
     assert manifest.metrics.splits["val"][0].miou40 == 0.3
 
 
-def test_maps_are_the_tasks_and_where_the_compute_went() -> None:
-    with_it = read(manifest_document())
-    assert with_it.maps() == ("semantics", "depth", "normals", "computed")
-    assert with_it.outputs(("semantics", "computed")) == ["semantic_logits", "computed"]
-    assert read(manifest_document() | {"computed_output": None}).maps() == with_it.tasks.names()
+def test_maps_are_named_in_their_order_and_shares_not_by_default() -> None:
+    manifest = read(manifest_document())
+    assert manifest.map_names() == ("semantics", "depth", "normals", "computed")
+    assert manifest.default_map_names() == ("semantics", "depth", "normals")
+    assert manifest.outputs(("computed", "semantics")) == ["computed", "semantic_logits"]
+    assert (manifest.map("depth").kind, manifest.map("depth").stride) == ("metric", 8)
+
+
+def test_earlier_manifests_are_refused_with_the_command_that_renews_them(tmp_path: Path) -> None:
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest_document() | {"schema_version": 1}))
+    with pytest.raises(ManifestError, match=f"python -m model_export upgrade {tmp_path}") as caught:
+        load_manifest(tmp_path)
+    assert len(caught.value.problems) == 1
 
 
 def test_ratios_follow_the_table_linearly() -> None:
@@ -132,9 +140,18 @@ def scales(*rows: tuple[float, float], floor: float = 0.25) -> Callable[[dict[st
         (put(1, "surprise"), "surprise: Extra inputs"),
         (put("../evil", "name"), "name: String should match"),
         (put(2, "operator", "version"), "operator.version"),
-        (put({}, "tasks"), "at least one task"),
-        (put(3, "tasks", "semantics", "classes", 0, "id"), "class ids must be"),
-        (put(5, "tasks", "semantics", "void"), "also the id of a class"),
+        (put([], "maps"), "at least one is needed"),
+        (put(map_entries("computed"), "maps"), "besides those of kind share"),
+        (put("depth", "maps", 2, "name"), "the name depth is there 2 times"),
+        (put("depth", "maps", 2, "output"), "the output depth is there 2 times"),
+        (put("meta", "maps", 1, "name"), "no map may be called meta or overlay"),
+        (put("Depth", "maps", 1, "name"), "maps.1.metric.name: String should match"),
+        (put("colour", "maps", 1, "kind"), "maps.1: Input tag 'colour'"),
+        (put("metre", "maps", 2, "unit"), "maps.2.vectors.unit: Extra inputs"),
+        (put(5, "maps", 3, "stride"), "maps.computed: its stride must divide input.size_multiple 32"),
+        (put(3, "maps", 0, "classes", 0, "id"), "maps.semantics: class ids must be"),
+        (put(5, "maps", 0, "void"), "also the id of a class"),
+        (put("fast.onnx", "maps", 0, "labels_model"), "maps.semantics: files must list fast.onnx"),
         (put(0.3, "budget", "floor"), "first budget must be the floor"),
         (put(0.9, "budget", "table", 2, "budget"), "last budget must be 1.0"),
         (scales((0.3, 1.0)), "the first scale's budget must be the floor"),
@@ -216,4 +233,4 @@ def test_more_figures_may_stand_in_the_metrics() -> None:
 
 
 def test_the_schema_lists_every_part() -> None:
-    assert {"budget", "tasks", "files"} <= set(json_schema()["properties"])
+    assert {"budget", "maps", "files"} <= set(json_schema()["properties"])

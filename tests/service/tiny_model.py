@@ -24,7 +24,7 @@ def manifest_document(name: str = "tiny") -> dict[str, Any]:
         {"name": "trunk.1", "stride": 16, "multiply_adds": 450, "coarse_stride": 0},
     ]
     return {
-        "schema_version": 1,
+        "schema_version": 2,
         "name": name,
         "version": "1.0.0",
         "description": "Pooled pixel values through fixed weights.",
@@ -52,23 +52,7 @@ def manifest_document(name: str = "tiny") -> dict[str, Any]:
             ],
         },
         "multiply_adds": {"reference_size": [480, 640], "total": 1000, "always": 150},
-        "tasks": {
-            "semantics": {
-                "output": "semantic_logits",
-                "stride": 8,
-                "classes": [{"id": i, "name": f"class {i}", "color": _colour(i)} for i in range(CLASSES)],
-                "void": 255,
-            },
-            "depth": {
-                "output": "depth",
-                "stride": 8,
-                "unit": "metre",
-                "kind": "metric",
-                "range": [0.5, 10.0],
-            },
-            "normals": {"output": "normals", "stride": 8, "frame": "x right, y down, z towards the camera"},
-        },
-        "computed_output": "computed",
+        "maps": map_entries(),
         "metrics": {
             "protocol": "made up",
             "splits": {"val": [{"budget": 1.0, "share": 1.0, "miou40": 0.3}, {"budget": 0.5, "share": 0.5}]},
@@ -82,6 +66,19 @@ def manifest_document(name: str = "tiny") -> dict[str, Any]:
         },
         "licence": {"weights": "Apache-2.0", "data_terms": "none"},
     }
+
+
+def map_entries(*names: str) -> list[dict[str, Any]]:
+    """The manifest's entries of the maps `names`, or of all."""
+    classes = [{"id": i, "name": f"class {i}", "color": _colour(i)} for i in range(CLASSES)]
+    frame = "x right, y down, z towards the camera"
+    entries: list[dict[str, Any]] = [
+        {"name": "semantics", "kind": "labels", "output": "semantic_logits", "classes": classes, "void": 255},
+        {"name": "depth", "kind": "metric", "output": "depth", "unit": "metre", "range": [0.5, 10.0]},
+        {"name": "normals", "kind": "vectors", "output": "normals", "frame": frame},
+        {"name": "computed", "kind": "share", "output": "computed"},
+    ]
+    return [{**entry, "stride": 8} for entry in entries if not names or entry["name"] in names]
 
 
 def write_model(

@@ -80,7 +80,7 @@ def _check_stackable(answers: Sequence[Answer]) -> None:
     if len(sizes) == 1:
         return
     found = ", ".join(f"{height} x {width}" for height, width in sorted(sizes))
-    if len({parsed.point.fit.source for parsed, _ in answers}) == 1:
+    if len({parsed.point.resize.source for parsed, _ in answers}) == 1:
         detail = f"Load lowered the budget, and so the size, of some images of this request alone: {found}."
         raise Overloaded(f"{detail} Retry, or send them one by one or with size=input.", retry_after=1)
     raise InvalidParameter(f"The maps differ in size: {found}. Send the images one by one.")

@@ -39,7 +39,8 @@ async def infer(request: Request, session: ModelSession, engine: Engine, setting
     parsed, images = zip(*answers, strict=True)
     least = min(parsed, key=lambda each: each.point.used_budget)
     headers = headers_of(least, canonical=True)
-    return answer(_response(message.request, parsed, least), images, binary, headers)
+    response = _response(message.request, parsed, least)
+    return answer(response, least.manifest, images, binary, headers)
 
 
 async def _receive(request: Request, settings: Settings) -> InferMessage:
@@ -89,7 +90,7 @@ def _checked_sources(
         _check_sizes(sizes, sum(pixels), settings)
     else:
         pixels = [min(count, options.session.manifest.input.working_pixels) for count in pixels]
-    check_json_size(sum(pixels), binary)
+    check_json_size(options.session.manifest, sum(pixels), binary)
     return sources
 
 

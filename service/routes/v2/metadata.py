@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from service.engine.engine import Engine, State
 from service.engine.session import ModelSession
+from service.maps import kind_of
+from service.model_folder.manifest import ModelManifest
+from service.model_folder.maps import MapEntry
+from service.routes.answers import describe_map
 from service.routes.v2.message import IMAGE
-from service.routes.v2.outputs import DATATYPES, INNER
 from service.schemas.v2 import ModelMetadata, RepositoryEntry, RepositoryState, TensorMetadata
 
 PLATFORM = "onnx_onnxv1"
@@ -25,8 +28,8 @@ def describe_model(session: ModelSession) -> ModelMetadata:
         versions=[manifest.version],
         platform=PLATFORM,
         inputs=[TensorMetadata(name=IMAGE, datatype="UINT8", shape=[-1, -1, -1, 3])],
-        outputs=[_output(name) for name in manifest.maps()],
-        properties=_properties(session),
+        outputs=[_output(entry) for entry in manifest.maps],
+        properties=_properties(manifest),
     )
 
 
@@ -41,23 +44,29 @@ def index_entry(session: ModelSession, engine: Engine) -> RepositoryEntry:
     )
 
 
-def _output(name: str) -> TensorMetadata:
-    return TensorMetadata(name=name, datatype=DATATYPES[name], shape=[-1, -1, -1, *INNER[name]])
+def _output(entry: MapEntry) -> TensorMetadata:
+    kind = kind_of(entry)
+    return TensorMetadata(name=entry.name, datatype=kind.datatype, shape=[-1, -1, -1, *kind.channels])
 
 
-def _properties(session: ModelSession) -> dict[str, str]:
-    manifest = session.manifest
-    found = {
+def _properties(manifest: ModelManifest) -> dict[str, str]:
+    return {
         "image": "RGB pixels, of one image [H,W,3] too; or BYTES [N]: photographs as JPEG, PNG, WebP, ...",
         "budget_floor": f"{manifest.budget.floor:g}",
         "budget_default": f"{manifest.budget.default:g}",
+        **{entry.name: _words(manifest, entry) for entry in manifest.maps},
     }
-    if manifest.tasks.semantics is not None:
-        found["semantics"] = f"class ids, named by GET /models/{manifest.name}"
-    if manifest.tasks.depth is not None:
-        found["depth"] = "metres, NaN where not known (null in JSON)"
-    if manifest.tasks.normals is not None:
-        found["normals"] = f"unit vectors: {manifest.tasks.normals.frame}"
-    if manifest.computed_output is not None:
-        found["computed"] = "share of the gated multiply-adds, 0 to 1; only where it is asked for in outputs"
-    return found
+
+
+def _words(manifest: ModelManifest, entry: MapEntry) -> str:
+    meta = describe_map(manifest, entry.name, canonical=True)
+    words = [f"{entry.kind}: {meta.unit}"]
+    if meta.classes is not None:
+        words.append(f"named by GET /models/{manifest.name}")
+    if meta.frame is not None:
+        words.append(meta.frame)
+    if meta.invalid is not None:
+        words.append(f"{meta.invalid} where not known" + " (null in JSON)" * (meta.invalid == "NaN"))
+    if not entry.by_default:
+        words.append("only where outputs name it")
+    return "; ".join(words)

@@ -16,19 +16,14 @@ from starlette.types import Receive, Scope, Send
 
 from service.engine.job import Parsed
 from service.errors import InvalidParameter
-from service.imaging.encode import depth_metres
+from service.maps import Kind, kind_of
+from service.model_folder.manifest import ModelManifest
+from service.model_folder.maps import MapEntry
 from service.routes.v2.message import HEADER_LENGTH
-from service.schemas.v2 import BinarySize, Datatype, InferResponse, OutputTensor
+from service.schemas.v2 import BinarySize, InferResponse, OutputTensor
 
 Buffer = bytes | memoryview
-DATATYPES: dict[str, Datatype] = {
-    "semantics": "UINT8",
-    "depth": "FP32",
-    "normals": "FP32",
-    "computed": "FP32",
-}
 DTYPES = {"UINT8": "u1", "FP32": "<f4"}
-INNER: dict[str, tuple[int, ...]] = {"semantics": (), "depth": (), "normals": (3,), "computed": ()}
 # A number takes up to 20 bytes of text and some tens of nanoseconds in which no other thread runs.
 MAX_JSON_NUMBERS = 4_000_000
 PIECE_NUMBERS = 65536
@@ -43,9 +38,10 @@ class Rendered:
     tensors: dict[str, Buffer]
 
 
-def check_json_size(pixels: int, binary: Mapping[str, bool]) -> None:
+def check_json_size(manifest: ModelManifest, pixels: int, binary: Mapping[str, bool]) -> None:
     """Raise InvalidParameter if outputs of `pixels` would be more JSON than is made."""
-    numbers = sum(pixels * math.prod(INNER[name]) for name, is_binary in binary.items() if not is_binary)
+    channels = [kind_of(manifest.map(name)).channels for name, is_binary in binary.items() if not is_binary]
+    numbers = pixels * sum(map(math.prod, channels))
     if numbers > MAX_JSON_NUMBERS:
         raise InvalidParameter(
             f"The outputs would be {numbers} numbers of JSON, at most {MAX_JSON_NUMBERS} are made: ask for "
@@ -56,13 +52,15 @@ def check_json_size(pixels: int, binary: Mapping[str, bool]) -> None:
 def render(parsed: Parsed, binary: Mapping[str, bool]) -> Rendered:
     """Tensors of `parsed`, for a codec thread; `binary` says of each output whether it is."""
     with parsed.timed("encode"):
-        tensors = {name: _tensor(name, parsed.maps[name], is_binary) for name, is_binary in binary.items()}
-    return Rendered(parsed.point.fit.target(parsed.size), tensors)
+        tensors = {
+            name: _tensor(kind_of(parsed.manifest.map(name)), parsed.maps[name], is_binary)
+            for name, is_binary in binary.items()
+        }
+    return Rendered(parsed.point.resize.target(parsed.size), tensors)
 
 
-def _tensor(name: str, values: NDArray[Any], binary: bool) -> Buffer:
-    canonical = depth_metres(values) if name == "depth" else values
-    array = np.ascontiguousarray(canonical, DTYPES[DATATYPES[name]])
+def _tensor(kind: Kind, values: NDArray[Any], binary: bool) -> Buffer:
+    array = np.ascontiguousarray(kind.canonical(values), DTYPES[kind.datatype])
     return array.data.cast("B") if binary else _json_numbers(array.reshape(-1))
 
 
@@ -73,10 +71,14 @@ def _json_numbers(values: NDArray[Any]) -> bytes:
 
 
 def answer(
-    response: InferResponse, images: Sequence[Rendered], binary: Mapping[str, bool], headers: dict[str, str]
+    response: InferResponse,
+    manifest: ModelManifest,
+    images: Sequence[Rendered],
+    binary: Mapping[str, bool],
+    headers: dict[str, str],
 ) -> Response:
     """The answer to a request: JSON, and behind it the binary outputs in their order."""
-    tensors = [_describe(name, images, is_binary) for name, is_binary in binary.items()]
+    tensors = [_describe(manifest.map(name), images, is_binary) for name, is_binary in binary.items()]
     head = [*_open(response)]
     for place, tensor in enumerate(tensors):
         head += [b","] if place else []
@@ -89,10 +91,11 @@ def answer(
     return PieceResponse([*head, *behind], headers | length, "application/octet-stream")
 
 
-def _describe(name: str, images: Sequence[Rendered], binary: bool) -> OutputTensor:
-    size = BinarySize(binary_data_size=sum(len(image.tensors[name]) for image in images)) if binary else None
-    shape = [len(images), *images[0].size, *INNER[name]]
-    return OutputTensor(name=name, datatype=DATATYPES[name], shape=shape, parameters=size)
+def _describe(entry: MapEntry, images: Sequence[Rendered], binary: bool) -> OutputTensor:
+    kind, data = kind_of(entry), [image.tensors[entry.name] for image in images]
+    size = BinarySize(binary_data_size=sum(map(len, data))) if binary else None
+    shape = [len(images), *images[0].size, *kind.channels]
+    return OutputTensor(name=entry.name, datatype=kind.datatype, shape=shape, parameters=size)
 
 
 def _open(response: InferResponse) -> list[Buffer]:

@@ -91,5 +91,5 @@ def _add_model(
 
     @router.post(f"{path}/infer", responses=INFER_ANSWERS, openapi_extra=INFER)
     async def inference(request: Request, session: ModelSession = found) -> Response:
-        """Semantic classes, metric depth and surface normals of the photographs in a tensor."""
+        """The dense maps of the photographs in a tensor."""
         return await infer(request, session, engine, settings)

@@ -9,10 +9,11 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from model_export.common.errors import FixableError
+from model_export.common.sizes import WORKING_PIXELS
 from model_export.data.labelled_photographs import LabelledPhotographs
-from model_export.data.photographs import WORKING_PIXELS, Photographs
+from model_export.data.photographs import Photographs
 from model_export.data.sample import VOID
-from model_export.errors import FixableError
 
 
 def noise(height: int, width: int) -> NDArray[np.uint8]:

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from model_export.evaluation import bootstrap, stored
 from model_export.evaluation.compare import Measured, difference
 from model_export.evaluation.evaluate import Evaluation, SplitMetrics, evaluate
-from model_export.evaluation.metrics import Statistics, figures, figures_of
 from model_export.evaluation.points import Point
-from tests.model_export.test_writing import killed
+from model_export.evaluation.statistics import Statistics, figures, figures_of
+from tests.model_export.common.test_writing import killed
 
 POINTS = (Point(1.0, 1.0), Point(0.7, 0.6), Point(1.0, 0.5))
 COSTS = {point: stored.Cost(round(1e9 * point.budget), point.budget) for point in POINTS}
@@ -34,7 +34,8 @@ def test_scale_1_is_the_plain_evaluation(samples, predictor, evaluation: Evaluat
     for sample in samples:
         maps = predictor(sample.image, 0.5)
         wide = {name: cv2.resize(values, (96, 64)) for name, values in maps.items()}
-        plain.update_full(wide["semantic_logits"].argmax(-1), wide["depth"], wide["normals"], sample)
+        maps = {"semantics": wide.pop("semantic_logits").argmax(-1), **wide}
+        plain.update_full(maps, sample)
     assert evaluation.figures(Point(1.0, 0.5)) == pytest.approx(plain.result())
 
 
@@ -58,8 +59,7 @@ def of_accuracy(hits: np.ndarray, pixels: int) -> Statistics:
     """Images of two classes of which so many pixels are right, and nothing else."""
     confusion = np.zeros((len(hits), 2, 2), np.int32)
     confusion[:, 0, 0], confusion[:, 0, 1] = hits, pixels - hits
-    none = np.zeros((len(hits), 6))
-    return Statistics(confusion, none, none, none[:, :5], np.zeros((len(hits), 360), np.int32))
+    return Statistics({"confusion": confusion})
 
 
 def test_an_interval_covers_the_truth_about_as_often_as_it_says() -> None:
@@ -116,8 +116,8 @@ def test_what_is_stored_is_what_was_measured(evaluation: Evaluation, tmp_path) -
     read, again = stored.load(path)
     assert read == json.loads(path.read_text()) == content | {"arrays_sha256": read["arrays_sha256"]}
     assert (again.points, again.images) == (evaluation.points, evaluation.images)
-    for name, values in evaluation.statistics.arrays().items():
-        assert np.array_equal(again.statistics.arrays()[name], values), name
+    for name, values in evaluation.statistics.sums.items():
+        assert np.array_equal(again.statistics.sums[name], values), name
     for each, point in zip(read["points"], POINTS, strict=True):
         assert each["figures"] == pytest.approx(evaluation.figures(point), abs=1e-6)
         assert all(low <= each["figures"][name] <= high for name, (low, high) in each["intervals"].items())
@@ -146,8 +146,8 @@ def test_absent_and_foreign_files_are_named(evaluation: Evaluation, tmp_path) ->
 
 def numbered(evaluation: Evaluation, number: int) -> Evaluation:
     """The evaluation with a number in every array."""
-    arrays = {name: np.full_like(values, number) for name, values in evaluation.statistics.arrays().items()}
-    return replace(evaluation, statistics=Statistics(**arrays))
+    arrays = {name: np.full_like(values, number) for name, values in evaluation.statistics.sums.items()}
+    return replace(evaluation, statistics=Statistics(arrays))
 
 
 def test_an_evaluation_is_old_or_new_after_every_kill(evaluation: Evaluation, tmp_path: Path) -> None:
@@ -160,7 +160,7 @@ def test_an_evaluation_is_old_or_new_after_every_kill(evaluation: Evaluation, tm
     for _ in range(10):
         killed(write)
         read, again = stored.load(tmp_path / "made.json")
-        for name, values in again.statistics.arrays().items():
+        for name, values in again.statistics.sums.items():
             assert (values == read["number"]).all(), name
     write(0)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["made.json", "made.npz"]

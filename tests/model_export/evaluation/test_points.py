@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model_export.evaluation.evaluate import of_scaled_camera
-from model_export.evaluation.labels import interpolated_labels, upsampled_labels
-from model_export.evaluation.points import Fit, Point
-from service.model_folder import geometry
+from model_export.evaluation.full_size import full_size, upsampled_labels
+from model_export.evaluation.points import Point
+from service.model_folder.geometry import plan_sampling, resample
+from service.model_folder.resize import plan_scaled
 
 sides = st.integers(8, 90)
 scales = st.floats(0.2, 1)
@@ -27,46 +27,25 @@ def test_what_is_no_point_is_refused(text: str) -> None:
         Point.parse(text)
 
 
-def test_nothing_is_done_to_an_image_that_fits() -> None:
-    image = np.random.default_rng(0).integers(0, 256, (64, 96, 3), np.uint8)
-    fit = Fit.of((64, 96), 1.0, 32)
-    assert fit.feed(image) is image
-    assert fit.extent(np.zeros((8, 12))) == (8, 12)
-
-
-@settings(max_examples=50, deadline=None)
-@given(sides, sides, scales, st.integers(0, 2**32 - 1))
-def test_images_and_maps_go_the_way_that_they_go_in_the_service(height, width, scale, seed) -> None:
-    rng = np.random.default_rng(seed)
-    image = rng.integers(0, 256, (height, width, 3), np.uint8)
-    fit = Fit.of((height, width), scale, 32)
-    plan = geometry.Fit(fit.source, fit.fed, fit.padded)
-    assert np.array_equal(fit.feed(image)[None], geometry.fit(image, plan))
-    output = rng.normal(size=(fit.padded[0] // 8, fit.padded[1] // 8, 3)).astype(np.float32)
-    sampling = geometry.plan_sampling(plan, "input", 8)
-    # The same scale comes from a quotient and from its inverse, which differ in the last bit.
-    np.testing.assert_allclose(fit.resample(output), geometry.resample(output, sampling), atol=1e-5)
-
-
 @settings(max_examples=50, deadline=None)
 @given(sides, sides, scales, st.integers(0, 2**32 - 1))
 def test_labels_are_the_argmax_of_interpolated_logits(height, width, scale, seed) -> None:
-    fit = Fit.of((height, width), scale, 32)
-    size = (fit.padded[0] // 8, fit.padded[1] // 8, 40)
+    plan = plan_scaled(height, width, 32, scale)
+    size, sampling = (plan.padded[0] // 8, plan.padded[1] // 8, 40), plan_sampling(plan, "input", 8)
     logits = np.random.default_rng(seed).normal(size=size).astype(np.float32)
-    labels, expected = upsampled_labels(logits, fit), interpolated_labels(logits, fit)
+    labels, wide = upsampled_labels(logits, sampling), resample(logits, sampling)
     # Where two interpolated logits are level to float32's rounding, either may win.
-    wide = np.sort(fit.resample(logits), -1)
-    clear = wide[..., -1] - wide[..., -2] > 1e-4
-    assert labels.shape == (height, width) and np.array_equal(labels[clear], expected[clear])
+    most = np.sort(wide, -1)
+    clear = most[..., -1] - most[..., -2] > 1e-4
+    assert labels.shape == (height, width) and np.array_equal(labels[clear], wide.argmax(-1)[clear])
 
 
 def test_a_smaller_image_s_depth_and_normals_are_brought_back_to_the_camera() -> None:
     """A slanted plane seen at half size looks twice as far away and steeper; both are undone."""
     normal = np.array([0.6, 0.0, 0.8])
     seen = normal * [1, 1, 0.5]
-    depth, normals = of_scaled_camera(
-        np.full((1, 1), 4.0, np.float32), (seen / np.linalg.norm(seen))[None, None].astype(np.float32), 0.5
-    )
-    assert depth == pytest.approx(2.0)
-    assert normals[0, 0] / np.linalg.norm(normals) == pytest.approx(normal, abs=1e-6)
+    outputs = {"depth": np.full((4, 4), 4.0, np.float32), "normals": np.empty((4, 4, 3), np.float32)}
+    outputs["normals"][:] = seen / np.linalg.norm(seen)
+    maps = full_size(outputs, plan_scaled(64, 64, 32, 0.5), 0.5)
+    assert maps["depth"].shape == (64, 64) and maps["depth"] == pytest.approx(2.0)
+    assert maps["normals"][0, 0] / np.linalg.norm(maps["normals"][0, 0]) == pytest.approx(normal, abs=1e-6)

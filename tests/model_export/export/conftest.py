@@ -13,10 +13,10 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from model_export.config import TrainingConfig
 from model_export.export.export import MODEL_NAME, Identity, export, load_exportable
 from model_export.export.exportable import ExportableParser
 from model_export.training import checkpoint
+from model_export.training.config import TrainingConfig
 from model_export.training.log import TrainingLog
 from model_export.training.train import make_network, make_optimizer
 from service.model_folder.manifest import ModelManifest

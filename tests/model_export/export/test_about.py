@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from model_export.common.errors import FixableError
 from model_export.data.classes import palette
-from model_export.errors import FixableError
 from model_export.export.about import About, template
 from model_export.networks.build import build
 

@@ -10,9 +10,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model_export.evaluation.cost import LayerCost, NetworkCost
 from model_export.export.allocation import allocated, table
 from model_export.networks.build import build
+from model_export.networks.cost import LayerCost, NetworkCost
 
 COST = NetworkCost(
     (LayerCost("stem", 100, None), LayerCost("a", 400, "a"), LayerCost("b", 500, "b")), {"a": 0.25, "b": 0.0}

@@ -8,8 +8,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model_export.evaluation.cost import LayerCost, NetworkCost
 from model_export.export.budget_table import SAFETY, BudgetTable, equal_ratios
+from model_export.networks.cost import LayerCost, NetworkCost
 
 COST = NetworkCost(
     (LayerCost("stem", 200, None), LayerCost("a", 500, "a"), LayerCost("b", 300, "b")), {"a": 0.25, "b": 0.0}

@@ -9,8 +9,9 @@ import shutil
 import numpy as np
 import pytest
 
+from model_export.commands import evaluate
 from model_export.data.sample import Sample
-from model_export.evaluation import command, stored, truth
+from model_export.evaluation import stored, truth
 from model_export.evaluation.points import Point
 from service.model_folder.files import load_manifest
 
@@ -34,10 +35,10 @@ def samples() -> list[Sample]:
 def run(monkeypatch, samples, *words: object) -> None:
     monkeypatch.setattr(truth, "open_split", lambda _: samples)
     parser = argparse.ArgumentParser()
-    command.add_arguments(parser)
+    evaluate.add_arguments(parser)
     given = [str(word) for word in words]
     monkeypatch.setattr("sys.argv", ["model_export", "evaluate", *given])
-    command.run(parser.parse_args(given))
+    evaluate.run(parser.parse_args(given))
 
 
 @pytest.fixture

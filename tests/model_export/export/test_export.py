@@ -21,9 +21,10 @@ def test_the_service_accepts_the_folder(exported, name: str) -> None:
     read_files(network.folder, manifest)
     assert manifest == network.manifest
     assert (manifest.name, manifest.version) == (name, "1.2.3")
-    assert manifest.tasks.names() == ("semantics", "depth", "normals")
-    assert [entry.name for entry in manifest.tasks.semantics.classes] == list(NYU40)
-    assert manifest.tasks.semantics.labels_model == "labels.onnx"
+    assert manifest.map_names() == ("semantics", "depth", "normals", "computed")
+    semantics = manifest.map("semantics")
+    assert [entry.name for entry in semantics.classes] == list(NYU40)
+    assert semantics.labels_model == "labels.onnx"
 
 
 @pytest.mark.parametrize("name", UNGATED)

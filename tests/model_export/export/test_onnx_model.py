@@ -21,14 +21,15 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from perforated_conv import DOMAIN
 
-from model_export.evaluation.evaluate import OnnxPredictor
-from model_export.export.exportable import OUTPUTS
 from model_export.export.graph import GraphBuilder
 from model_export.export.lowering import Lowering
 from model_export.export.onnx_model import to_onnx
+from model_export.export.predictors import OnnxPredictor
 from model_export.networks.pixels import normalise
+from model_export.networks.tasks import DEFAULT_TASKS, TASKS
 from tests.model_export.export.conftest import NETWORKS, UNGATED, Exported, random_image
 
+OUTPUTS = (*(TASKS[task].output for task in DEFAULT_TASKS), "computed")
 Run = Callable[[NDArray[np.uint8], NDArray[np.float32]], dict[str, NDArray[Any]]]
 
 
@@ -198,9 +199,9 @@ def test_budget_1_and_above_is_the_network_without_gates(exported, run_of, image
         dense = network(((pixels - 127) / 128).permute(0, 3, 1, 2))
     outputs = run_of(name)(np.stack(images), budgets(1.0, 3.0))
     np.testing.assert_allclose(outputs["computed"], 1, atol=1e-6)
-    np.testing.assert_allclose(outputs["depth"], dense.log_depth[:, 0].exp(), rtol=1e-3, atol=1e-3)
-    np.testing.assert_allclose(outputs["normals"], dense.normals.permute(0, 2, 3, 1), atol=2e-3)
-    logits = dense.semantic_logits.permute(0, 2, 3, 1)
+    np.testing.assert_allclose(outputs["depth"], dense["depth"][:, 0].exp(), rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(outputs["normals"], dense["normals"].permute(0, 2, 3, 1), atol=2e-3)
+    logits = dense["semantics"].permute(0, 2, 3, 1)
     np.testing.assert_allclose(outputs["semantic_logits"], logits, atol=2e-3)
     assert logits.std() > 0.1, "maps that are nearly flat would show nothing"
 
@@ -310,7 +311,7 @@ def test_without_gates_every_budget_gives_the_same_maps_all_computed(exported, r
     with torch.no_grad():
         pixels = normalise(torch.from_numpy(np.stack(images)))
         dense = exported(name).exportable.network(pixels)
-    np.testing.assert_allclose(full["depth"], dense.log_depth[:, 0].exp(), rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(full["depth"], dense["depth"][:, 0].exp(), rtol=1e-3, atol=1e-3)
 
 
 def test_a_layer_is_computed_whole_or_not_at_all_image_by_image(exported, run_of, images) -> None:

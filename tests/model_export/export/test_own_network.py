@@ -10,12 +10,12 @@ import onnx
 import pytest
 import torch
 
-from model_export.errors import FixableError
+from model_export.common.errors import FixableError
 from model_export.export.about import NYUV2, About, described
 from model_export.export.export import Identity, export, load_exportable
-from model_export.export.exportable import TASK_OUTPUTS
 from model_export.export.verify import verify
 from model_export.networks.build import build
+from model_export.networks.tasks import TASKS
 from model_export.training.saved import save_network
 from service.model_folder.files import load_manifest, read_files
 from service.model_folder.manifest import MODEL_NAME
@@ -60,14 +60,13 @@ def test_manifest_graph_and_all_forms_follow_classes_and_tasks(
     export([path], folder, Identity("own", "0.1.0"), about=about_of(heads.classes))
     manifest = load_manifest(folder)
     read_files(folder, manifest)
-    assert manifest.tasks.names() == heads.tasks
+    assert manifest.default_map_names() == heads.tasks
     outputs = {value.name: value for value in onnx.load(folder / MODEL_NAME).graph.output}
-    assert list(outputs) == [*(TASK_OUTPUTS[task] for task in heads.tasks), "computed"]
-    semantics = manifest.tasks.semantics
-    if semantics is None:
+    assert list(outputs) == [*(TASKS[task].output for task in heads.tasks), "computed"]
+    if "semantics" not in heads.tasks:
         assert not (folder / "labels.onnx").exists()
     else:
-        assert len(semantics.classes) == heads.classes == OWN[name]["classes"]
+        assert len(manifest.map("semantics").classes) == heads.classes == OWN[name]["classes"]
         assert outputs["semantic_logits"].type.tensor_type.shape.dim[3].dim_value == heads.classes
     results = verify(load_exportable(path), folder / MODEL_NAME, images, (0.7, 1.0), lambda _: None)
     assert {result.output for result in results} == set(outputs)
@@ -101,7 +100,7 @@ def test_without_about_export_shows_the_smallest_one_that_will_do(stored: Stored
     manifest = export(
         [path], tmp_path / "own", Identity("own", "0.1.0"), about=About.read(tmp_path / "about.json")
     )
-    assert [entry.name for entry in manifest.tasks.semantics.classes] == ["class 0", "class 1"]
+    assert [entry.name for entry in manifest.map("semantics").classes] == ["class 0", "class 1"]
 
 
 @pytest.mark.parametrize(("given", "says"), [(3, "names 3 classes, and the network has 2"), (0, "names 0")])

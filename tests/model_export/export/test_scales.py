@@ -6,13 +6,18 @@ from typing import Any
 
 import pytest
 
-from model_export.export.scales import QUALITY, choose_scales
+from model_export.export.scales import choose_scales
+from model_export.networks.tasks import figures
 
 BUDGETS = [0.2, 0.3, 0.5, 0.7, 0.9, 1.0]
 
 
 def point(scale: float, share: float, quality: float) -> dict[str, Any]:
-    return {"scale": scale, "share": share, "figures": dict.fromkeys(QUALITY, quality)}
+    return {
+        "scale": scale,
+        "share": share,
+        "figures": dict.fromkeys((figure.name for figure in figures("quality")), quality),
+    }
 
 
 HALF = [point(0.5, 0.12, 0.30), point(0.5, 0.25, 0.50)]

@@ -7,10 +7,11 @@ import copy
 import pytest
 import torch
 
+from model_export.networks.activations import DEPTH_RANGE_METRES
 from model_export.networks.blocks import SKIPPED
 from model_export.networks.build import build
-from model_export.networks.heads import DEPTH_RANGE_METRES, TaskHeads
 from model_export.networks.parser import DenseParser, SceneContext
+from model_export.networks.task_heads import TaskHeads
 
 IMAGE = torch.rand(2, 3, 64, 96, generator=torch.Generator().manual_seed(3)) * 2 - 1
 
@@ -26,8 +27,8 @@ def test_ratio_1_is_the_dense_pass_exactly(name: str, skipped: str, randomise) -
     network = small(name, skipped=skipped)
     randomise(network)
     gated = network(IMAGE, {gate: torch.ones(2) for gate in network.gates()})
-    for mine, dense in zip(gated, network(IMAGE), strict=True):
-        assert torch.equal(mine, dense)
+    for task, dense in network(IMAGE).items():
+        assert torch.equal(gated[task], dense), task
 
 
 @pytest.mark.parametrize("name", ["resnet26", "efficientnet_lite0"])
@@ -35,11 +36,12 @@ def test_maps_lie_at_stride_8_with_metric_depth_and_unit_normals(name: str, rand
     network = small(name)
     randomise(network)
     maps = network(IMAGE, {gate: torch.tensor([0.4, 0.9]) for gate in network.gates()})
-    assert maps.semantic_logits.shape == (2, 40, 8, 12)
-    assert maps.log_depth.shape == (2, 1, 8, 12) and maps.normals.shape == (2, 3, 8, 12)
-    torch.testing.assert_close(maps.normals.norm(dim=1), torch.ones(2, 8, 12))
-    low, high = DEPTH_RANGE_METRES
-    assert (maps.log_depth.exp() >= low - 1e-4).all() and (maps.log_depth.exp() <= high + 1e-4).all()
+    assert {name: value.shape[1:] for name, value in maps.items()} == {
+        "semantics": (40, 8, 12), "depth": (1, 8, 12), "normals": (3, 8, 12),
+    }  # fmt: skip
+    torch.testing.assert_close(maps["normals"].norm(dim=1), torch.ones(2, 8, 12))
+    (low, high), metres = DEPTH_RANGE_METRES, maps["depth"].exp()
+    assert (metres >= low - 1e-4).all() and (metres <= high + 1e-4).all()
 
 
 def test_each_image_follows_its_own_ratios(randomise) -> None:
@@ -49,7 +51,7 @@ def test_each_image_follows_its_own_ratios(randomise) -> None:
     together = network(IMAGE, dict.fromkeys(network.gates(), ratios))
     for image in range(2):
         alone = network(IMAGE[image : image + 1], dict.fromkeys(network.gates(), ratios[image : image + 1]))
-        torch.testing.assert_close(together.log_depth[image], alone.log_depth[0], rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(together["depth"][image], alone["depth"][0], rtol=1e-4, atol=1e-4)
 
 
 def test_every_block_of_a_resnet_is_gated_and_named_in_order() -> None:
@@ -83,16 +85,15 @@ def test_frozen_statistics_do_not_move_in_training(encoder_only: bool) -> None:
 
 
 def test_heads_start_at_the_rooms_middle_depth() -> None:
-    _, log_depth, _ = TaskHeads(8).eval()(torch.rand(1, 8, 4, 4))
-    assert log_depth.exp().mean().item() == pytest.approx(2.5, rel=0.1)
+    maps = TaskHeads(8).eval()(torch.rand(1, 8, 4, 4))
+    assert maps["depth"].exp().mean().item() == pytest.approx(2.5, rel=0.1)
 
 
 def test_a_network_has_the_heads_of_its_tasks_alone_in_one_order() -> None:
     network = small(classes=3, tasks=["normals", "semantics"])
     assert network.heads.tasks == ("semantics", "normals")
     maps = network(IMAGE)
-    assert list(maps.present()) == ["semantic_logits", "normals"] and maps.log_depth is None
-    assert maps.semantic_logits.shape[1] == 3
+    assert {name: value.shape[1] for name, value in maps.items()} == {"semantics": 3, "normals": 3}
     assert not any(name.startswith("heads.depth") for name in network.state_dict())
 
 
@@ -132,5 +133,6 @@ def test_context_brings_what_one_corner_shows_to_the_other(randomise) -> None:
 def test_a_network_on_a_truncated_encoder_gives_the_same_kind_of_maps() -> None:
     full, short = small("efficientnet_lite0"), small("efficientnet_lite0", encoder_blocks=12)
     assert short.encoder.top_channels == 192
-    assert [maps.shape for maps in short(IMAGE)] == [maps.shape for maps in full(IMAGE)]
+    shapes = ({name: value.shape for name, value in network(IMAGE).items()} for network in (short, full))
+    assert next(shapes) == next(shapes)
     assert set(short.gates()) < set(full.gates())

@@ -13,8 +13,8 @@ import pytest
 
 from model_export.evaluation import stored
 from model_export.evaluation.evaluate import Evaluation
-from model_export.evaluation.metrics import Statistics
 from model_export.evaluation.points import Point
+from model_export.evaluation.statistics import Statistics
 
 IMAGES = tuple(f"{number:04}" for number in range(901, 907))
 BUDGETS = (1.0, 0.86, 0.5)
@@ -37,9 +37,8 @@ def made_statistics(points: int, seed: int, images: int = len(IMAGES)) -> Statis
     normals = np.stack(
         [angles.sum(-1), angles.sum(-1) * 30, *[angles[..., :k].sum(-1) for k in (22, 45, 60)]], -1
     )
-    return Statistics(
-        confusion.astype(np.int32), depth.astype(float), depth.astype(float), normals.astype(float), angles
-    )
+    sums = {"confusion": confusion.astype(np.int32), "angles": angles, "normals": normals.astype(float)}
+    return Statistics(sums | dict.fromkeys(("depth", "depth_aligned"), depth.astype(float)))
 
 
 def write_evaluation(folder: Path, name: str, points: dict[Point, float], seed: int, asked=()) -> None:

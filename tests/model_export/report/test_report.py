@@ -11,9 +11,9 @@ from model_export.evaluation.compare import Measured, difference
 from model_export.report import page
 from model_export.report.front import TARGETS
 from model_export.report.markdown import ALL, MAIN
+from model_export.report.published import PUBLISHED
 from model_export.report.samples import Curve, Results
 from model_export.report.study import ReportError, read_study
-from model_export.report.talk import TALK
 
 Rows = list[list[str]]
 
@@ -120,7 +120,7 @@ def test_multipool_ratio_class_and_talk_tables_hold_the_files_numbers(written, r
         stored = [point["iou"][number] for point in gated["points"][:3]]
         assert ious[name] == ["-" if iou is None else f"{100 * iou:.1f}" for iou in stored]
     assert "-" in ious["otherprop"], "it is in no image"
-    talk = json.loads(TALK.read_text())
+    talk = json.loads(PUBLISHED.read_text())
     rows = {row[0]: row[1:] for _, rows in tables(text) for row in rows}
     for part in ("semantics", "depth", "normals"):
         every = {

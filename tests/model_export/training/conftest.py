@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from model_export.config import TrainingConfig, smoke
 from model_export.data.loader import collate
 from model_export.data.sample import VOID, Sample
+from model_export.training.config import TrainingConfig, smoke
 
 
 class Rooms:

@@ -10,13 +10,13 @@ import pytest
 import torch
 from PIL import Image
 
+from model_export.common.errors import FixableError
 from model_export.data.photographs import Photographs
-from model_export.errors import FixableError
-from model_export.evaluation.cost import count
-from model_export.losses import distillation_terms
 from model_export.networks.build import build
+from model_export.networks.cost import count
 from model_export.networks.parser import DenseParser
 from model_export.networks.pixels import normalise
+from model_export.networks.tasks import distillation_terms
 from model_export.training import checkpoint, train
 from model_export.training.gates import agreement, configuration, learn_gates
 from model_export.training.log import read_log
@@ -115,7 +115,7 @@ def test_at_ratio_1_a_fresh_gated_network_is_the_dense_one(
     config = configuration(dense, photographs, steps=4, batch=2)
     fresh = train.fresh_network(config, train.RunOptions(tmp_path, dense)).eval()
     same = agreement(fresh, load_network(dense), Photographs(photographs, cropped=True), 1.0)
-    assert same["labels"] == 1 and same["normals"] < 0.1
+    assert same["semantics"] == 1 and same["normals"] < 0.1
 
 
 def test_crops_follow_the_photographs_sizes(tmp_path: Path, dense: Path) -> None:

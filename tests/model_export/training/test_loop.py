@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from model_export.config import TrainingConfig
-from model_export.evaluation.cost import count
+from model_export.networks.cost import count
 from model_export.training.checkpoint import TrainingState, WeightAverage
+from model_export.training.config import TrainingConfig
 from model_export.training.loop import (
     NonFiniteLossError,
     draw_ratios,

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from model_export.errors import FixableError
+from model_export.common.errors import FixableError
 from model_export.networks.build import build
 from model_export.training import checkpoint
 from model_export.training.saved import StoredNetwork, load_network, save_network

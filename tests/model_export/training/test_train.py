@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 import torch
 
-from model_export.config import PRESETS, TrainingConfig, View
 from model_export.data.class_shares import class_shares
 from model_export.networks.parser import DenseParser
 from model_export.training import checkpoint, train
+from model_export.training.config import PRESETS, TrainingConfig, View
 from model_export.training.log import read_log
 from model_export.training.train import RunOptions, make_network, make_optimizer, preset
 

@@ -1,16 +1,21 @@
-"""The command as a user runs it: a process of its own, against the real service."""
+"""The command `pag` against a real service: in this process, or in one of its own where that is the point."""
 
 from __future__ import annotations
 
+import io
+import os
 import resource
+import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
+from pag.cli import app
 from tests.service.conftest import GUARD_SECONDS, Serve, _logs, encoded, picture, serve, weights
 from tests.service.ops.harness import bare_environment
 
@@ -23,17 +28,41 @@ Ended = subprocess.CompletedProcess[bytes]
 Pag = Callable[..., Ended]
 
 
-def run_pag(*words: str | Path, stdin: bytes = b"", room: int | None = None, **environment: str) -> Ended:
-    """Run `pag` with these words to its end; `room` bytes are the most that any of its files can take."""
+def run_pag(*words: str | Path, stdin: bytes = b"", **environment: str) -> Ended:
+    """Run `pag` with these words in this process; whatever uses it needs no process of its own."""
+    streams = {"stdin": _stream(stdin), "stdout": _stream(), "stderr": _stream()}
+    handlers = {number: signal.getsignal(number) for number in app.SIGNALS}
+    ours = {**bare_environment(), "HOME": HOME, **environment}
+    try:
+        with patch.dict(os.environ, ours, clear=True), patch.multiple(sys, **streams):
+            code = app.run([*map(str, words)])
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    return subprocess.CompletedProcess(words, code, *map(_written, [streams["stdout"], streams["stderr"]]))
+
+
+def start_pag(*words: str | Path, file_bytes: int | None = None, **environment: str) -> Ended:
+    """Run `pag` in a process of its own to its end; no file may take more than `file_bytes`."""
     return subprocess.run(
         [sys.executable, "-m", "pag", *map(str, words)],
         env={**bare_environment(), "HOME": HOME, **environment},
-        input=stdin,
         capture_output=True,
         timeout=GUARD_SECONDS,
         check=False,
-        preexec_fn=room and (lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))),
+        preexec_fn=file_bytes
+        and (lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (file_bytes, file_bytes))),
     )
+
+
+def _stream(data: bytes = b"") -> io.TextIOWrapper:
+    return io.TextIOWrapper(io.BytesIO(data), encoding="utf-8", write_through=True)
+
+
+def _written(stream: io.TextIOWrapper) -> bytes:
+    buffer = stream.buffer
+    assert isinstance(buffer, io.BytesIO)
+    return buffer.getvalue()
 
 
 @pytest.fixture(scope="session")
@@ -45,7 +74,7 @@ def url(serve: Serve) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def pag(url: str) -> Pag:
-    """The command, asking the running service."""
+    """The command in this process, asking the running service."""
     return lambda *words, **further: run_pag(*words, PAG_SERVER=url, **further)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from pag.cli.exit_codes import MEANINGS, code_of_all
-from tests.pag.cli.conftest import Pag, files_below, run_pag, write_photo
+from tests.pag.cli.conftest import Pag, files_below, run_pag, start_pag, write_photo
 from tests.service.conftest import GUARD_SECONDS, Serve, encoded, picture
 from tests.service.ops.harness import bare_environment
 from tests.service.tiny_model import write_model
@@ -36,20 +36,20 @@ def test_the_table_is_in_the_help() -> None:
         (["parse", "PHOTO", "-o", "OUT", "--budget", "1.5"], "1.5 is no share: more than 0 and at most 1"),
         (["parse", "PHOTO", "-o", "OUT", "--budget", "abc"], "abc is no share: more than 0"),
         (["parse", "PHOTO", "-o", "OUT", "--overwrite", "--skip-existing"], "not both"),
-        (["parse", "PHOTO", "-o", "OUT/x.png"], "--tasks depth"),
-        (["parse", "PHOTO", "-o", "-"], "--tasks depth"),
+        (["parse", "PHOTO", "-o", "OUT/x.png"], "name it with --maps"),
+        (["parse", "PHOTO", "-o", "-"], "name it with --maps"),
         (["parse", "PHOTO", "-o", "OUT/x.mp4"], "name for a video"),
         (["parse", "PHOTO", "-o", "OUT/x.npz", "--format", "json"], "does not fit the name"),
         (["parse", "PHOTO", "-o", "-", "--json", "--format", "npz"], "both take standard output"),
         (["parse", "PHOTO", "OTHER", "-o", "OUT/x.npz"], "takes one input, not 2"),
-        (["parse", "PHOTO", "-o", "OUT", "--format", "overlay", "--tasks", "depth"], "leave --tasks out"),
+        (["parse", "PHOTO", "-o", "OUT", "--tasks", "depth"], "--tasks is called --maps now: --maps depth"),
+        (["bench", "--tasks", "depth"], "--tasks is called --maps now: --maps depth"),
         (["parse", "PHOTO", "-o", "OUT", "--server", "ftp://x"], "http://HOST:PORT"),
         (["parse", "PHOTO", "-o", "OUT/x.jpg"], "no .jpg is written; a photograph becomes .npz, .json, .png"),
         (["parse", "PHOTO", "-o", "OUT", "--seconds", "1"], "are of videos"),
         (["parse", "PHOTO", "-o", "OUT", "--server", "http://127.0.0.1:1", "--weights", "x"], "leave it or"),
         (["bench", "--budgets", "2"], "2 is no share"),
         (["bench", "--image", "/nonexistent.jpg"], "No such file"),
-        (["serve", "--weights", "/nonexistent"], "PAG_WEIGHTS"),
     ],
 )
 def test_2_wrong_usage(words: list[str], fix: str, photo: Path, tmp_path: Path) -> None:
@@ -62,6 +62,12 @@ def test_2_wrong_usage(words: list[str], fix: str, photo: Path, tmp_path: Path) 
     assert ended.stdout == b""
 
 
+@pytest.mark.process
+def test_2_serve_cannot_start() -> None:
+    ended = start_pag("serve", "--weights", "/nonexistent")
+    assert (ended.returncode, b"PAG_WEIGHTS" in ended.stderr) == (2, True), ended.stderr
+
+
 def test_3_nobody_there(photo: Path, tmp_path: Path) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -72,8 +78,9 @@ def test_3_nobody_there(photo: Path, tmp_path: Path) -> None:
     assert b"pag serve" in ended.stderr
 
 
+@pytest.mark.process
 def test_3_it_cannot_start(photo: Path, tmp_path: Path) -> None:
-    ended = run_pag("parse", photo, "-o", tmp_path / "out", "--weights", tmp_path / "none")
+    ended = start_pag("parse", photo, "-o", tmp_path / "out", "--weights", tmp_path / "none")
     assert ended.returncode == 3
     said = ended.stderr.decode()
     assert said.startswith(
@@ -87,7 +94,7 @@ def test_3_it_cannot_start(photo: Path, tmp_path: Path) -> None:
     ("words", "told"),
     [
         (["--model", "huge"], "loaded: tiny"),
-        (["--tasks", "edges"], "edges"),
+        (["--maps", "flow"], "flow"),
         (["--min-budget", "0.9"], "0.9"),
     ],
 )
@@ -144,6 +151,7 @@ def test_5_only_if_nothing_else_failed() -> None:
     assert code_of_all({0, 1, 5}) == 1
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_told_to_end_it_ends_at_once_and_keeps_what_is_done(
     number: signal.Signals, code: int, tmp_path: Path

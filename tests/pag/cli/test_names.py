@@ -14,7 +14,7 @@ from pag.cli.inputs import find_sources
 from pag.cli.outputs import Naming, plan
 from tests.pag.cli.conftest import write_photo
 
-NPZ = Naming("npz", None, "overlay")
+NPZ = Naming("npz", [], "overlay")
 PART = st.sampled_from(["a", "b", "a.b", "A", "ä", "a b", "semantics", "a.depth"])
 PLACE = st.builds(
     lambda folders, name, ending: "/".join([*folders, name]) + ending,
@@ -35,7 +35,7 @@ def test_no_two_inputs_share_an_output(places: list[str], as_folder: bool) -> No
         except Stop:
             assert as_folder, "only a folder without photographs is refused"
             return
-        for naming in (NPZ, Naming("png", None, "overlay"), Naming("png", "depth", "overlay")):
+        for naming in (NPZ, Naming("png", [], "overlay"), Naming("png", ["depth", "edges"], "overlay")):
             files = [path for job in plan(sources, str(Path(folder) / "out"), naming) for path in job.files]
             assert len({str(path).casefold() for path in files}) == len(files)
             assert all(path.is_relative_to(Path(folder) / "out") for path in files)
@@ -79,3 +79,11 @@ def test_a_name_with_the_letters_of_patterns(tmp_path: Path) -> None:
     photo = write_photo(tmp_path / "a[1]*.jpg")
     (source,) = find_sources([str(photo)], recursive=False)
     assert source.path == photo
+
+
+def test_a_photograph_called_like_a_map_is_one_unless_a_json_lists_it(tmp_path: Path) -> None:
+    for name in ("a.left.png", "a.json", "b.left.png", "c.edges.png", "c.left.png"):
+        write_photo(tmp_path / name)
+    write_photo(tmp_path / "c.json", b'{"maps": {"edges": {"file": "c.edges.png"}}}')
+    found = find_sources([str(tmp_path)], recursive=False)
+    assert [source.place.name for source in found] == ["a.left.png", "b.left.png", "c.left.png"]

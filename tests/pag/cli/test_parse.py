@@ -17,7 +17,7 @@ import pytest
 from pag import Client, read_npz
 from pag.cli.exit_codes import Stop
 from pag.cli.inputs import find_sources
-from tests.pag.cli.conftest import PHOTO, Pag, files_below, run_pag, write_photo
+from tests.pag.cli.conftest import PHOTO, Pag, files_below, run_pag, start_pag, write_photo
 from tests.service.conftest import encoded, picture
 from tests.service.ops.harness import bare_environment
 
@@ -39,10 +39,11 @@ def test_a_photograph_becomes_its_maps(pag: Pag, photo: Path, tmp_path: Path, ur
     assert meta["maps"]["depth"]["file"] == "photo.depth.png"
 
 
+@pytest.mark.process
 def test_in_this_process_and_by_a_server_the_files_are_equal(
     pag: Pag, photo: Path, tmp_path: Path, weights: Path
 ) -> None:
-    alone = run_pag("parse", photo, "-o", tmp_path / "a", PAG_WEIGHTS=str(weights))
+    alone = start_pag("parse", photo, "-o", tmp_path / "a", PAG_WEIGHTS=str(weights))
     assert alone.returncode == 0, alone.stderr
     assert b"1 done" in alone.stderr
     assert len(alone.stderr.splitlines()) == 2, "the service's own logs do not belong there"
@@ -65,7 +66,7 @@ def test_every_format(pag: Pag, photo: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "words"),
-    [("d.png", ["--tasks", "depth"]), ("o.png", ["--format", "overlay"]), ("m.npz", []), ("m.json", [])],
+    [("d.png", ["--maps", "depth"]), ("o.png", ["--format", "overlay"]), ("m.npz", []), ("m.json", [])],
 )
 def test_one_file_by_its_name(pag: Pag, photo: Path, tmp_path: Path, name: str, words: list[str]) -> None:
     assert pag("parse", photo, "-o", tmp_path / "new" / name, *words).returncode == 0
@@ -73,9 +74,9 @@ def test_one_file_by_its_name(pag: Pag, photo: Path, tmp_path: Path, name: str, 
 
 
 def test_standard_input_to_standard_output(pag: Pag, url: str) -> None:
-    depth = pag("parse", "-", "-o", "-", "--tasks", "depth", stdin=PHOTO)
+    depth = pag("parse", "-", "-o", "-", "--maps", "depth", stdin=PHOTO)
     with Client(url) as client:
-        assert depth.stdout == client.files(PHOTO, tasks="depth")["depth.png"]
+        assert depth.stdout == client.files(PHOTO, maps="depth")["depth.png"]
     overlay = pag("parse", "-", "-o", "-", "--format", "overlay", "-q", stdin=PHOTO)
     assert overlay.stdout.startswith(PNG)
     assert overlay.stderr == b""
@@ -84,7 +85,7 @@ def test_standard_input_to_standard_output(pag: Pag, url: str) -> None:
 
 
 def test_options_reach_the_server(pag: Pag, photo: Path, tmp_path: Path) -> None:
-    words = ("--budget", "0.6", "--tasks", "depth,computed", "--size", "model", "--model", "tiny")
+    words = ("--budget", "0.6", "--maps", "depth,computed", "--size", "model", "--model", "tiny")
     assert pag("parse", photo, "-o", tmp_path / "out", *words).returncode == 0
     assert files_below(tmp_path / "out") == ["photo.computed.png", "photo.depth.png", "photo.json"]
     meta = json.loads((tmp_path / "out" / "photo.json").read_text())
@@ -123,8 +124,9 @@ def test_a_quoted_pattern(pag: Pag, tmp_path: Path) -> None:
 
 
 def test_a_pattern_passes_over_what_pag_wrote(photo: Path, tmp_path: Path) -> None:
-    for name in ("photo.depth.png", "photo.json", "empty/notes.txt", "sub/other.jpg"):
+    for name in ("photo.depth.png", "photo.overlay.png", "empty/notes.txt", "sub/other.jpg"):
         write_photo(photo.parent / name)
+    write_photo(photo.parent / "photo.json", b'{"maps": {"depth": {}}}')
     for pattern, names in (("*.*", {"photo"}), ("**", {"photo", "other"}), ("*", {"photo", "other"})):
         words = ("parse", photo.parent / pattern, "-o", tmp_path / "out", "--format", "npz", "--dry-run")
         planned = run_pag(*words).stdout.decode().splitlines()
@@ -132,6 +134,7 @@ def test_a_pattern_passes_over_what_pag_wrote(photo: Path, tmp_path: Path) -> No
         assert len(planned) == len(names)
 
 
+@pytest.mark.process
 def test_who_reads_no_further_ends_it_quietly(photo: Path, tmp_path: Path, url: str) -> None:
     for words in ((photo, "-o", tmp_path / "out", "--json", "-q"), (photo, "-o", "-", "--format", "npz")):
         ours, theirs = os.pipe()
@@ -198,7 +201,7 @@ def test_a_folder_below_that_cannot_be_read_is_said(
 
 
 def test_what_is_there_is_written_over_only_when_told(pag: Pag, photo: Path, tmp_path: Path) -> None:
-    words = ("parse", photo, "-o", tmp_path / "out", "--tasks", "depth")
+    words = ("parse", photo, "-o", tmp_path / "out", "--maps", "depth")
     assert pag(*words).returncode == 0
     depth = tmp_path / "out" / "photo.depth.png"
     depth.write_bytes(b"mine")
@@ -209,9 +212,7 @@ def test_what_is_there_is_written_over_only_when_told(pag: Pag, photo: Path, tmp
     assert pag(*words, "--overwrite").returncode == 0
     assert depth.read_bytes().startswith(PNG)
     # Another map of the same photograph is not there yet.
-    assert (
-        pag("parse", photo, "-o", tmp_path / "out", "--tasks", "normals", "--skip-existing").returncode == 0
-    )
+    assert pag("parse", photo, "-o", tmp_path / "out", "--maps", "normals", "--skip-existing").returncode == 0
     assert (tmp_path / "out" / "photo.normals.png").exists()
 
 
@@ -224,11 +225,12 @@ def test_a_dry_run_only_tells(photo: Path, tmp_path: Path) -> None:
 def test_inputs_are_never_written_over(pag: Pag, tmp_path: Path) -> None:
     taken = write_photo(tmp_path / "photo.depth.png", encoded(picture(64, 64)))
     write_photo(tmp_path / "photo.jpg")
-    words = ("parse", taken, tmp_path / "photo.jpg", "-o", tmp_path, "--tasks", "depth", "--overwrite")
+    words = ("parse", taken, tmp_path / "photo.jpg", "-o", tmp_path, "--maps", "depth", "--overwrite")
     ended = pag(*words)
     assert (ended.returncode, b"would overwrite the input" in ended.stderr) == (2, True)
 
 
+@pytest.mark.process
 def test_a_terminal_gets_a_bar(photo: Path, tmp_path: Path, url: str) -> None:
     ours, theirs = os.openpty()
     words = ["parse", str(photo), "-o", str(tmp_path / "out"), "--server", url]
@@ -247,21 +249,24 @@ def test_a_terminal_gets_a_bar(photo: Path, tmp_path: Path, url: str) -> None:
     assert b"budget 1.00" in said
 
 
+@pytest.mark.process
 def test_a_place_that_takes_no_files_is_said_before_any_work(photo: Path, tmp_path: Path) -> None:
     (tmp_path / "out").write_text("a file where the folder should be")
     # Nobody listens there: whoever asked first would say so.
-    ended = run_pag("parse", photo, "-o", tmp_path / "out", "--server", "127.0.0.1:1")
+    ended = start_pag("parse", photo, "-o", tmp_path / "out", "--server", "127.0.0.1:1")
     assert ended.returncode == 2
     assert ended.stderr.decode().startswith(f"pag: {tmp_path / 'out'}: Not a directory")
-    full = run_pag("parse", photo, "-o", tmp_path / "new", "--server", "127.0.0.1:1", room=1024)
+    full = start_pag("parse", photo, "-o", tmp_path / "new", "--server", "127.0.0.1:1", file_bytes=1024)
     assert (full.returncode, b"nothing was done" in full.stderr) == (2, True), full.stderr
     assert files_below(tmp_path) == ["in/photo.jpg", "out"]
 
 
-def test_a_full_disk_ends_the_work_and_is_blamed_itself(pag: Pag, tmp_path: Path) -> None:
+@pytest.mark.process
+def test_a_full_disk_ends_the_work_and_is_blamed_itself(url: str, tmp_path: Path) -> None:
     small = write_photo(tmp_path / "a.jpg")
     large = [write_photo(tmp_path / f"{name}.jpg", encoded(picture(480, 640))) for name in "bcdef"]
-    ended = pag("parse", small, *large, "-o", tmp_path / "out", "--jobs", "1", room=32768)
+    words = ("parse", small, *large, "-o", tmp_path / "out", "--jobs", "1", "--server", url)
+    ended = start_pag(*words, file_bytes=32768)
     assert ended.returncode == 1
     (said,) = [line for line in ended.stderr.decode().splitlines() if line.startswith("pag: ")]
     assert said.startswith(f"pag: {tmp_path / 'out' / 'b'}: File too large; finished files stay")

@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 import pytest
 
-from pag.cli.frames import Reader
-from tests.pag.cli.conftest import Pag, files_below, run_pag, write_photo
+from pag.cli.video_files import Reader
+from tests.pag.cli.conftest import Pag, files_below, run_pag, start_pag, write_photo
 from tests.service.conftest import picture
 
 FRAMES, RATE = 24, 12.0
@@ -67,9 +67,10 @@ def test_views_into_a_folder(pag: Pag, clip: Path, tmp_path: Path, view: str) ->
     assert frames[0].std() > 0
 
 
+@pytest.mark.process
 def test_without_a_server_and_with_small_maps(clip: Path, tmp_path: Path, weights: Path) -> None:
     words = ("parse", clip, "-o", tmp_path / "m.avi", "--size", "model", "--view", "depth")
-    ended = run_pag(*words, "--weights", weights)
+    ended = start_pag(*words, "--weights", weights)
     assert ended.returncode == 0, ended.stderr
     assert len(read(tmp_path / "m.avi")[0]) == FRAMES
 
@@ -101,10 +102,11 @@ def test_a_photograph_and_a_video(pag: Pag, photo: Path, clip: Path, tmp_path: P
     assert {"my film.overlay.mp4", "photo.depth.png"} <= set(names)
 
 
-def test_a_disk_without_room_is_a_failure_and_leaves_no_file(pag: Pag, clip: Path, tmp_path: Path) -> None:
-    ended = pag("parse", clip, "-o", tmp_path / "maps.mp4", room=8192)
+@pytest.mark.process
+def test_a_full_disk_is_a_failure_and_leaves_no_file(url: str, clip: Path, tmp_path: Path) -> None:
+    ended = start_pag("parse", clip, "-o", tmp_path / "maps.mp4", "--server", url, file_bytes=8192)
     said = ended.stderr.decode()
-    assert (ended.returncode, "is there room left on the disk?" in said) == (1, True), said
+    assert (ended.returncode, "is there space left on the disk?" in said) == (1, True), said
     assert files_below(tmp_path) == []
 
 
@@ -155,7 +157,7 @@ def test_what_is_no_video(pag: Pag, tmp_path: Path) -> None:
     [
         (["-o", "-"], "-o maps.mp4"),
         (["-o", "x.png"], "is a video"),
-        (["-o", "x.mp4", "--tasks", "depth"], "--view"),
+        (["-o", "x.mp4", "--maps", "depth"], "--view"),
     ],
 )
 def test_wrong_usage(clip: Path, words: list[str], fix: str) -> None:

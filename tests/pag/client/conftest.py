@@ -18,7 +18,7 @@ __all__ = ["_logs", "serve", "weights"]
 
 PIXELS = picture(96, 128)
 PHOTO = encoded(PIXELS)
-Answer = Callable[[BaseHTTPRequestHandler], None]
+Answering = Callable[[BaseHTTPRequestHandler], None]
 
 
 @pytest.fixture(scope="session")
@@ -46,7 +46,7 @@ def slow(tmp_path_factory: pytest.TempPathFactory, serve: Serve) -> Iterator[str
 
 @pytest.fixture(scope="session")
 def strict(serve: Serve) -> Iterator[str]:
-    """A service that asks for the key "sesame" and takes one stream and small bodies alone."""
+    """A service that needs the key "sesame" and takes one stream and small bodies alone."""
     with serve(api_keys="open,sesame", max_streams=1, max_body_bytes=100_000) as http:
         yield str(http.base_url)
 
@@ -60,8 +60,8 @@ def photo_file(tmp_path: Path) -> Path:
 
 
 @contextmanager
-def foreign(answer: Answer) -> Iterator[tuple[str, list[str]]]:
-    """A server of another make that answers everything by `answer`; its address, and the paths asked for."""
+def foreign(answer: Answering) -> Iterator[tuple[str, list[str]]]:
+    """A server of another program that answers by `answer`; its address, and the requested paths."""
     paths: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -88,7 +88,7 @@ def foreign(answer: Answer) -> Iterator[tuple[str, list[str]]]:
         server.server_close()
 
 
-def says(status: int, body: bytes, length: int | None = None, **headers: str) -> Answer:
+def says(status: int, body: bytes, length: int | None = None, **headers: str) -> Answering:
     """Answers with these; a `length` that is not the body's cuts the answer short."""
 
     def answer(handler: BaseHTTPRequestHandler) -> None:

@@ -13,10 +13,10 @@ from pag import AsyncClient, Client, Frame
 from tests.service.conftest import GUARD_SECONDS
 from tests.service.test_server import until
 
-Ask = Callable[..., list[Frame]]
+Collect = Callable[..., list[Frame]]
 
 
-def ask_sync(url: str, frames: Iterable[Any], most: int | None = None, **options: Any) -> list[Frame]:
+def collect_sync(url: str, frames: Iterable[Any], most: int | None = None, **options: Any) -> list[Frame]:
     settings = {"timeout": GUARD_SECONDS, **options.pop("settings", {})}
     note = options.pop("note", lambda frame: None)
     answers = []
@@ -29,12 +29,12 @@ def ask_sync(url: str, frames: Iterable[Any], most: int | None = None, **options
     return answers
 
 
-def ask_async(url: str, frames: Iterable[Any], most: int | None = None, **options: Any) -> list[Frame]:
+def collect_async(url: str, frames: Iterable[Any], most: int | None = None, **options: Any) -> list[Frame]:
     settings = {"timeout": GUARD_SECONDS, **options.pop("settings", {})}
     note = options.pop("note", lambda frame: None)
     answers = []
 
-    async def ask() -> None:
+    async def collect() -> None:
         async with AsyncClient(url, **settings) as client, client.stream(frames, **options) as stream:
             async for frame in stream:
                 note(frame)
@@ -42,15 +42,15 @@ def ask_async(url: str, frames: Iterable[Any], most: int | None = None, **option
                 if len(answers) == most:
                     break
 
-    asyncio.run(ask())
+    asyncio.run(collect())
     return answers
 
 
-@pytest.fixture(params=[ask_sync, ask_async], ids=["sync", "async"])
-def ask(request: pytest.FixtureRequest) -> Ask:
+@pytest.fixture(params=[collect_sync, collect_async], ids=["sync", "async"])
+def collect(request: pytest.FixtureRequest) -> Collect:
     """A stream's answers, by either client."""
-    asking: Ask = request.param
-    return asking
+    function: Collect = request.param
+    return function
 
 
 @pytest.fixture

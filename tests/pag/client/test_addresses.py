@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import pytest
 
 from pag import AsyncClient, Client
-from pag.client.address import read_address
+from pag.client.settings import read_address
 from tests.pag.client.conftest import PHOTO, foreign, says
 from tests.service.conftest import GUARD_SECONDS
 
@@ -29,7 +26,7 @@ from tests.service.conftest import GUARD_SECONDS
 )
 def test_addresses(url: str, here: bool, websocket: str) -> None:
     address = read_address(url)
-    assert (address.is_here, address.websocket_url) == (here, websocket)
+    assert (address.is_local, address.websocket_url) == (here, websocket)
 
 
 @pytest.mark.parametrize("path", ["/run/pag.sock", "pag.sock"])
@@ -90,19 +87,3 @@ def test_a_proxy_of_the_environment_does_not_come_between_this_machine_and_itsel
         with Client("http://pag.invalid", retries=0, trust_env=False) as client:
             assert not client.ready()
         assert len(paths) == 1
-
-
-def modules_after(code: str) -> set[str]:
-    """Packages that an interpreter has loaded after `code`."""
-    code += "; import sys; print(*{name.partition('.')[0] for name in sys.modules})"
-    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
-    return set(done.stdout.split())
-
-
-def test_the_command_line_need_not_wait_for_what_it_does_not_use() -> None:
-    assert not {"cv2", "httpx", "numpy", "websockets"} & modules_after("import pag")
-
-
-def test_the_client_needs_nothing_of_the_service() -> None:
-    code = "from pag import *; Client().close(); AsyncClient"
-    assert not {"service", "onnxruntime", "fastapi"} & modules_after(code)

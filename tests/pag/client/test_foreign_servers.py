@@ -16,9 +16,8 @@ import numpy as np
 import pytest
 
 from pag import AsyncClient, BadAnswer, Busy, Client, DeadlineMissed, PagError, Refused, TimedOut, Unreachable
-from pag.client.answers import read_files, read_npz, read_png
-from pag.client.models import read_models
-from tests.pag.client.conftest import PHOTO, Answer, foreign, says
+from pag.client.decode import read_files, read_models, read_npz, read_png
+from tests.pag.client.conftest import PHOTO, Answering, foreign, says
 from tests.service.conftest import GUARD_SECONDS
 
 NPZ = {"Content_Type": "application/x-npz"}
@@ -35,7 +34,7 @@ def parse(url: str, **options: Any) -> None:
     """Ask with both clients: what the one raises, the other must raise too."""
     settings = {"retries": 0, "timeout": GUARD_SECONDS, **options.pop("settings", {})}
 
-    async def ask() -> None:
+    async def use() -> None:
         async with AsyncClient(url, **settings) as client:
             await client.parse(PHOTO, **options)
 
@@ -44,9 +43,9 @@ def parse(url: str, **options: Any) -> None:
             client.parse(PHOTO, **options)
         except PagError as error:
             with pytest.raises(type(error)):
-                asyncio.run(ask())
+                asyncio.run(use())
             raise
-    asyncio.run(ask())
+    asyncio.run(use())
 
 
 @pytest.mark.parametrize(
@@ -71,7 +70,9 @@ def parse(url: str, **options: Any) -> None:
         ),
     ],
 )
-def test_what_no_pag_parse_would_say_is_an_error(answer: Answer, error: type[PagError], words: str) -> None:
+def test_an_answer_of_another_program_is_an_error(
+    answer: Answering, error: type[PagError], words: str
+) -> None:
     with foreign(answer) as (url, _), pytest.raises(error, match=words):
         parse(url)
 
@@ -93,12 +94,12 @@ def test_every_flipped_byte_is_an_error_or_harmless(npz: bytes) -> None:
 
 
 def edited(npz: bytes, **arrays: Any) -> bytes:
-    held = dict(np.load(io.BytesIO(npz)))
-    held |= {name: value for name, value in arrays.items() if value is not None}
+    members = dict(np.load(io.BytesIO(npz)))
+    members |= {name: value for name, value in arrays.items() if value is not None}
     for name in [name for name, value in arrays.items() if value is None]:
-        del held[name]
+        del members[name]
     buffer = io.BytesIO()
-    np.savez(buffer, **held)
+    np.savez(buffer, **members)
     return buffer.getvalue()
 
 
@@ -123,6 +124,8 @@ def without(npz: bytes, *path: str) -> bytes:
         (lambda npz: without(npz, "budget", "share"), "'share' is missing"),
         (lambda npz: without(npz, "size"), "'size' is missing"),
         (lambda npz: without(npz, "request_id"), "'request_id' is missing"),
+        (lambda npz: without(npz, "maps", "depth", "kind"), "'kind' is missing"),
+        (lambda npz: edited(npz, depth=None), "'depth' is missing"),
     ],
 )
 def test_what_a_parsing_lacks_is_named(edit: Callable[[bytes], bytes], words: str, npz: bytes) -> None:
@@ -181,14 +184,14 @@ def test_an_answer_that_dribbles_does_not_outlive_the_timeout() -> None:
         assert missed.value.status == 0
 
 
-def test_each_try_asks_for_the_time_that_is_left() -> None:
+def test_each_attempt_requests_the_time_that_remains() -> None:
     with foreign(says(429, b"", Retry_After="0")) as (url, paths):
         client = Client(url, retries=2, timeout=GUARD_SECONDS)
         with client, pytest.raises(Busy):
             client.parse(PHOTO, deadline_ms=60_000)
-    asked = [float(path.partition("deadline_ms=")[2]) for path in paths]
-    assert len(asked) == 3
-    assert 60_000 >= asked[0] > asked[1] > asked[2] > 0
+    sent = [float(path.partition("deadline_ms=")[2]) for path in paths]
+    assert len(sent) == 3
+    assert 60_000 >= sent[0] > sent[1] > sent[2] > 0
 
 
 @pytest.mark.parametrize("retry_after", ["3600", "Wed, 01 Jan 2081 00:00:00 GMT"])
@@ -201,7 +204,7 @@ def test_nobody_waits_for_what_would_come_too_late(retry_after: str) -> None:
     assert busy.value.retry_after is not None and busy.value.retry_after >= 3600
 
 
-def test_the_client_says_what_it_is_and_who_asks() -> None:
+def test_the_client_names_itself_and_sends_its_key() -> None:
     seen = []
 
     def answer(handler: BaseHTTPRequestHandler) -> None:

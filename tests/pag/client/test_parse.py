@@ -1,4 +1,4 @@
-"""Maps of a photograph, however it is given and whichever client asks."""
+"""Maps of a photograph, however it is given and whichever client is used."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import json
 import threading
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, assert_type
+from typing import Any
 
 import cv2
 import httpx
@@ -17,8 +17,8 @@ import pytest
 from numpy.typing import NDArray
 
 from pag import AsyncClient, Client, Parsing, read_npz
-from pag.client.questions import Question
-from pag.client.requests import NPZ, parse_request
+from pag.client.calls import Call, parse_request
+from pag.client.decode import NPZ
 from tests.pag.client.conftest import PHOTO, PIXELS
 from tests.service.conftest import GUARD_SECONDS, encoded, picture, serving
 
@@ -38,7 +38,6 @@ def expected(client: Client) -> Parsing:
 
 
 def test_maps_come_with_units_and_price(expected: Parsing) -> None:
-    assert expected.semantics is not None and expected.depth is not None and expected.normals is not None
     assert (expected.semantics.dtype, expected.semantics.shape) == (np.uint8, (96, 128))
     assert (expected.depth.dtype, expected.depth.shape) == (np.float32, (96, 128))
     assert (expected.normals.dtype, expected.normals.shape) == (np.float32, (96, 128, 3))
@@ -48,6 +47,11 @@ def test_maps_come_with_units_and_price(expected: Parsing) -> None:
     assert (expected.model, expected.model_version) == ("tiny", "1.0.0")
     assert (expected.image.height, expected.image.width, expected.image.format) == (96, 128, "PNG")
     assert expected.size == (96, 128) and expected.void == 255 and len(expected.classes) == 40
+    assert [expected.kind(name) for name in expected.maps] == ["labels", "metric", "vectors"]
+    assert (expected.map_info["depth"].unit, expected.map_info["normals"].frame) == (
+        "metre",
+        "x right, y down, z towards the camera",
+    )
     assert expected.milliseconds["inference"] > 0 and expected.milliseconds["encode"] > 0
 
 
@@ -57,7 +61,6 @@ def test_a_parsing_describes_itself_in_a_line(expected: Parsing) -> None:
 
 def test_class_shares_are_of_all_pixels_and_fall(expected: Parsing) -> None:
     shares = expected.class_shares()
-    assert expected.semantics is not None
     assert sum(shares.values()) == pytest.approx(1)
     assert list(shares.values()) == sorted(shares.values(), reverse=True)
     name, share = next(iter(shares.items()))
@@ -122,15 +125,11 @@ def test_what_is_no_picture_is_said_before_anything_is_sent(
 
 def test_options_reach_the_server(client: Client) -> None:
     parsing = client.parse(
-        PHOTO, budget=0.5, min_budget=0.5, tasks=["depth", "computed"], size="model", model="tiny"
+        PHOTO, budget=0.5, min_budget=0.5, maps=["depth", "computed"], size="model", model="tiny"
     )
     assert list(parsing.maps) == ["depth", "computed"]
-    assert parsing.computed is not None and parsing.computed.max() <= 1
+    assert parsing.computed.max() <= 1
     assert parsing.classes == () and parsing.void is None
-    with pytest.raises(ValueError, match="tasks='semantics'"):
-        parsing.class_shares()
-    with pytest.raises(ValueError, match="tasks='depth'"):
-        client.parse(PHOTO, tasks="semantics").points()
 
 
 def test_misspelt_options_are_errors(client: Client) -> None:
@@ -138,8 +137,15 @@ def test_misspelt_options_are_errors(client: Client) -> None:
         client.parse(PHOTO, buget=0.5)  # type: ignore[call-arg]
 
 
+def test_the_former_word_for_maps_is_an_error_that_names_the_new_one(client: Client) -> None:
+    with pytest.raises(TypeError, match="'tasks' is called 'maps' now"):
+        client.parse(PHOTO, tasks=["depth"])  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match="'tasks' is called 'maps' now"):
+        client.stream([PHOTO], tasks=["depth"])  # type: ignore[call-arg]
+
+
 @pytest.mark.parametrize(
-    "tasks",
+    "maps",
     [
         "depth,computed",
         ("depth", "computed"),
@@ -147,16 +153,16 @@ def test_misspelt_options_are_errors(client: Client) -> None:
         (name for name in ("depth", "computed")),
     ],
 )
-def test_tasks_are_named_by_whatever_holds_names(tasks: Iterable[str], client: Client) -> None:
-    assert list(client.parse(PHOTO, tasks=tasks).maps) == ["depth", "computed"]
+def test_maps_are_named_by_whatever_holds_names(maps: Iterable[str], client: Client) -> None:
+    assert list(client.parse(PHOTO, maps=maps).maps) == ["depth", "computed"]
 
 
 @pytest.mark.parametrize(
     ("options", "error", "fix"),
     [
-        ({"tasks": []}, ValueError, "tasks names no map: leave it out"),
-        ({"tasks": ["depth", 3]}, TypeError, "tasks are names of maps, .* not 3"),
-        ({"tasks": 5}, TypeError, "tasks are names of maps"),
+        ({"maps": []}, ValueError, "maps names no map: leave it out"),
+        ({"maps": ["depth", 3]}, TypeError, "maps are names, .* not 3"),
+        ({"maps": 5}, TypeError, "maps are names"),
         ({"deadline_ms": "80"}, TypeError, "deadline_ms is a number, not '80'"),
         ({"budget": "half"}, TypeError, "budget is a number, not 'half'"),
         ({"min_budget": True}, TypeError, "min_budget is a number, not True"),
@@ -179,15 +185,6 @@ def test_numbers_of_numpy_are_numbers(client: Client) -> None:
     assert parsing.budget.requested == 0.5
 
 
-def test_a_map_that_was_asked_for_is_there_for_type_checkers_too(client: Client, expected: Parsing) -> None:
-    assert_type(expected.require("semantics"), NDArray[np.uint8])
-    assert assert_type(expected.require("depth"), NDArray[np.float32]) is expected.depth
-    with pytest.raises(ValueError, match="no computed: ask for tasks='computed' too"):
-        expected.require("computed")
-    with pytest.raises(ValueError, match="no map 'dept': there are semantics, depth"):
-        expected.require("dept")  # type: ignore[call-overload]
-
-
 def test_ids_are_taken_over(client: Client) -> None:
     trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
     parsing = client.parse(PHOTO, request_id="mine-1", traceparent=trace)
@@ -196,11 +193,10 @@ def test_ids_are_taken_over(client: Client) -> None:
 
 
 def test_files_hold_what_the_arrays_hold(client: Client) -> None:
-    parsing = client.parse(PHOTO, tasks=ALL)
-    files = client.files(PHOTO, tasks=ALL)
+    parsing = client.parse(PHOTO, maps=ALL)
+    files = client.files(PHOTO, maps=ALL)
     assert sorted(files) == ["computed.png", "depth.png", "meta.json", "normals.png", "semantics.png"]
     assert json.loads(files["meta.json"])["model"]["name"] == "tiny"
-    assert parsing.depth is not None and parsing.normals is not None and parsing.computed is not None
     np.testing.assert_array_equal(_pixels(files["semantics.png"]), parsing.semantics)
     depth = _pixels(files["depth.png"])
     np.testing.assert_array_equal(depth == 0, np.isnan(parsing.depth))
@@ -226,18 +222,23 @@ def test_models_tell_what_each_budget_buys(client: Client) -> None:
     assert (model.budget_floor, model.budget_default) == (0.25, 1.0)
     assert model.curves["val"][0]["miou40"] == 0.3
     assert model.classes[3].name == "class 3"
+    kinds = {name: info.kind for name, info in model.maps.items()}
+    assert kinds == {"semantics": "labels", "depth": "metric", "normals": "vectors", "computed": "share"}
+    assert (model.maps["semantics"].void, model.maps["depth"].unit) == (255, "metre")
+    assert model.maps["normals"].frame == "x right, y down, z towards the camera"
+    assert model.default_maps == ("semantics", "depth", "normals")
     assert model.document["licence"]["weights"] == "Apache-2.0"
 
 
 def test_tools_read_answers_their_own_way(url: str, client: Client, expected: Parsing) -> None:
     request = parse_request(PHOTO, NPZ, {"budget": 0.5})
-    question = Question(request, lambda answer: (answer.headers["content-type"], answer.body))
+    call = Call(request, lambda answer: (answer.headers["content-type"], answer.body))
 
-    async def ask() -> tuple[str, bytes]:
-        async with AsyncClient(url, timeout=GUARD_SECONDS) as asking:
-            return await asking.ask(question)
+    async def use() -> tuple[str, bytes]:
+        async with AsyncClient(url, timeout=GUARD_SECONDS) as other:
+            return await other.call(call)
 
-    for kind, body in (client.ask(question), asyncio.run(ask())):
+    for kind, body in (client.call(call), asyncio.run(use())):
         assert kind == NPZ
         assert_same(read_npz(body), expected)
 
@@ -245,20 +246,20 @@ def test_tools_read_answers_their_own_way(url: str, client: Client, expected: Pa
 def test_the_async_client_gives_the_same(
     url: str, client: Client, photo_file: Path, expected: Parsing
 ) -> None:
-    async def ask() -> None:
-        async with AsyncClient(url, timeout=GUARD_SECONDS) as asking:
+    async def use() -> None:
+        async with AsyncClient(url, timeout=GUARD_SECONDS) as other:
             images = [PHOTO, PIXELS, photo_file, str(photo_file), io.BytesIO(PHOTO)]
-            for parsing in await asyncio.gather(*(asking.parse(image, budget=0.5) for image in images)):
+            for parsing in await asyncio.gather(*(other.parse(image, budget=0.5) for image in images)):
                 assert_same(parsing, expected)
-            assert await asking.models() == client.models()
-            assert await asking.overlay(PHOTO) == client.overlay(PHOTO)
-            theirs, ours = await asking.files(PHOTO), client.files(PHOTO)
+            assert await other.models() == client.models()
+            assert await other.overlay(PHOTO) == client.overlay(PHOTO)
+            theirs, ours = await other.files(PHOTO), client.files(PHOTO)
             assert {**theirs, "meta.json": b""} == {**ours, "meta.json": b""}
-            assert await asking.ready()
-            await asking.wait_until_ready()
-            assert repr(asking) == f"<AsyncClient {url}>"
+            assert await other.ready()
+            await other.wait_until_ready()
+            assert repr(other) == f"<AsyncClient {url}>"
 
-    asyncio.run(ask())
+    asyncio.run(use())
 
 
 def test_threads_share_a_client(client: Client, expected: Parsing) -> None:
@@ -281,17 +282,17 @@ def test_the_shipped_network_answers_both_clients_alike() -> None:
         url = str(http.base_url)
         with Client(url, timeout=GUARD_SECONDS) as client:
             model = client.models()[0]
-            first = client.parse(PIXELS, tasks=model.maps, budget=0.4)
-            assert tuple(first.maps) == model.maps
-            assert_same(client.parse(encoded(PIXELS), tasks=model.maps, budget=0.4), first)
+            first = client.parse(PIXELS, maps=model.maps, budget=0.4)
+            assert list(first.maps) == list(model.maps)
+            assert_same(client.parse(encoded(PIXELS), maps=model.maps, budget=0.4), first)
             assert first.budget.share <= 0.4
             assert first.class_shares().keys() <= {entry.name for entry in model.classes}
 
-        async def ask() -> Parsing:
-            async with AsyncClient(url, timeout=GUARD_SECONDS) as asking:
-                return await asking.parse(PIXELS, tasks=model.maps, budget=0.4)
+        async def use() -> Parsing:
+            async with AsyncClient(url, timeout=GUARD_SECONDS) as other:
+                return await other.parse(PIXELS, maps=model.maps, budget=0.4)
 
-        assert_same(asyncio.run(ask()), first)
+        assert_same(asyncio.run(use()), first)
 
 
 def _pixels(png: bytes) -> NDArray[np.generic]:

@@ -24,18 +24,18 @@ from tests.service.test_server import until
     [
         ({"budget": 2}, 422, "invalid-parameter", "query.budget"),
         ({"model": "none"}, 404, "unknown-model", "loaded: tiny"),
-        ({"tasks": ["depth", "smell"]}, 422, "unknown-task", "No task 'smell'; the model has semantics"),
+        ({"maps": ["depth", "smell"]}, 422, "unknown-map", "'smell'.*semantics"),
     ],
 )
 def test_refusals_name_the_fix(
     options: dict[str, object], status: int, slug: str, words: str, url: str
 ) -> None:
     with Client(url, timeout=GUARD_SECONDS) as client, pytest.raises(Refused, match=words) as refused:
-        client.parse(PHOTO, request_id="asked-1", **options)  # type: ignore[arg-type]
+        client.parse(PHOTO, request_id="mine-2", **options)  # type: ignore[arg-type]
     error = refused.value
-    assert (error.status, error.slug, error.request_id) == (status, slug, "asked-1")
+    assert (error.status, error.slug, error.request_id) == (status, slug, "mine-2")
     assert error.type == f"urn:problem-type:{slug}" and error.problem["status"] == status
-    assert error.detail in str(error) and "(request asked-1)" in str(error)
+    assert error.detail in str(error) and "(request mine-2)" in str(error)
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_a_key_opens_what_is_closed_without(strict: str) -> None:
             assert refused.value.status == 401
 
 
-def ask(url: str, parsings: list[Parsing | PagError], **settings: int) -> threading.Thread:
+def start_parsing(url: str, parsings: list[Parsing | PagError], **settings: int) -> threading.Thread:
     def parse() -> None:
         with Client(url, timeout=GUARD_SECONDS, **settings) as client:
             try:
@@ -93,7 +93,7 @@ def ask(url: str, parsings: list[Parsing | PagError], **settings: int) -> thread
 
 def test_a_full_server_s_refusal_is_an_error_only_without_further_tries(slow: str) -> None:
     outcomes: list[Parsing | PagError] = []
-    threads = [ask(slow, outcomes, retries=0) for _ in range(6)]
+    threads = [start_parsing(slow, outcomes, retries=0) for _ in range(6)]
     for thread in threads:
         thread.join()
     refused = [outcome for outcome in outcomes if isinstance(outcome, PagError)]
@@ -103,7 +103,7 @@ def test_a_full_server_s_refusal_is_an_error_only_without_further_tries(slow: st
         assert error.retry_after is not None and error.retry_after >= 1
 
     outcomes.clear()
-    threads = [ask(slow, outcomes, retries=1000) for _ in range(3)]
+    threads = [start_parsing(slow, outcomes, retries=1000) for _ in range(3)]
     for thread in threads:
         thread.join()
     assert [type(outcome) for outcome in outcomes] == [Parsing] * 3
@@ -149,11 +149,11 @@ def test_a_restart_between_tries_is_lived_through(weights: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         outcomes: list[Parsing | PagError] = []
-        asking = ask(f"http://127.0.0.1:{port}", outcomes, retries=1000)
+        parsing = start_parsing(f"http://127.0.0.1:{port}", outcomes, retries=1000)
         # The old server takes the request and dies over it.
         listener.accept()[0].close()
     with Server(weights, port=port):
-        asking.join()
+        parsing.join()
     assert isinstance(outcomes[0], Parsing)
 
 
@@ -177,16 +177,16 @@ def test_a_server_on_a_unix_socket_is_reached_by_its_path(weights: Path, tmp_pat
             assert repr(client) == f"<Client {url}>"
 
         async def parse() -> Parsing:
-            async with AsyncClient(url, timeout=GUARD_SECONDS) as asking:
-                return await asking.parse(PHOTO)
+            async with AsyncClient(url, timeout=GUARD_SECONDS) as other:
+                return await other.parse(PHOTO)
 
         assert asyncio.run(parse()).budget == parsing.budget
         with Client(url, timeout=GUARD_SECONDS) as client:
             assert [frame.number for frame in client.stream([PHOTO])] == [0]
 
         async def stream() -> list[int]:
-            async with AsyncClient(url, timeout=GUARD_SECONDS) as asking:
-                return [frame.number async for frame in asking.stream([PHOTO])]
+            async with AsyncClient(url, timeout=GUARD_SECONDS) as other:
+                return [frame.number async for frame in other.stream([PHOTO])]
 
         assert asyncio.run(stream()) == [0]
 
@@ -200,5 +200,5 @@ def test_a_unix_socket_that_is_not_there_is_named(tmp_path: Path) -> None:
     gc.collect()
 
 
-def test_what_is_left_of_a_deadline_is_asked_for(client: Client) -> None:
+def test_a_deadline_far_away_costs_nothing(client: Client) -> None:
     assert client.parse(PHOTO, deadline_ms=60_000).budget.used == 1.0

@@ -25,17 +25,17 @@ from pag import (
 )
 from tests.pag.client.conftest import PHOTO, PIXELS, foreign, says
 from tests.pag.client.slow_line import slow_line
-from tests.pag.client.streaming import Ask, ask, no_threads_left
+from tests.pag.client.streaming import Collect, collect, no_threads_left
 from tests.service.conftest import GUARD_SECONDS, encoded
 
-__all__ = ["ask", "no_threads_left"]
+__all__ = ["collect", "no_threads_left"]
 
 pytestmark = pytest.mark.usefixtures("no_threads_left")
 
 
-def test_answers_to_frames_are_those_to_photographs(ask: Ask, url: str, client: Client) -> None:
-    expected = client.parse(PHOTO, budget=0.5, tasks="depth,computed")
-    answers = ask(url, [PHOTO], budget=0.5, tasks=["depth", "computed"])
+def test_answers_to_frames_are_those_to_photographs(collect: Collect, url: str, client: Client) -> None:
+    expected = client.parse(PHOTO, budget=0.5, maps="depth,computed")
+    answers = collect(url, [PHOTO], budget=0.5, maps=["depth", "computed"])
     assert [(frame.number, frame.dropped, frame.problem) for frame in answers] == [(0, 0, None)]
     parsing = answers[0].parsing
     assert parsing is not None and list(parsing.maps) == ["depth", "computed"]
@@ -44,14 +44,14 @@ def test_answers_to_frames_are_those_to_photographs(ask: Ask, url: str, client: 
     assert repr(answers[0]).startswith("<Frame 0, 0 dropped: <Parsing 96x128 depth+computed")
 
 
-def test_every_frame_is_answered_where_that_is_asked_for(ask: Ask, slow: str) -> None:
-    answers = ask(slow, [PHOTO] * 12, every_frame=True, size="model")
+def test_every_frame_is_answered_with_every_frame(collect: Collect, slow: str) -> None:
+    answers = collect(slow, [PHOTO] * 12, every_frame=True, size="model")
     assert [(frame.number, frame.dropped) for frame in answers] == [(number, 0) for number in range(12)]
     assert all(frame.parsing is not None for frame in answers)
 
 
-def test_else_the_newest_wins_and_the_last_is_answered(ask: Ask, slow: str) -> None:
-    answers = ask(slow, [PHOTO] * 200, size="model")
+def test_else_the_newest_wins_and_the_last_is_answered(collect: Collect, slow: str) -> None:
+    answers = collect(slow, [PHOTO] * 200, size="model")
     assert len(answers) < 200
     assert answers[-1].number == 199
     assert sum(1 + frame.dropped for frame in answers) == 200
@@ -64,7 +64,7 @@ def noise(width: int) -> bytes:
     return encoded(np.random.default_rng(width).integers(0, 256, (100, width, 3), np.uint8))
 
 
-def test_maps_stay_young_over_a_slow_line(ask: Ask, url: str) -> None:
+def test_maps_stay_young_over_a_slow_line(collect: Collect, url: str) -> None:
     # Each frame is told by its width; as many bytes a second are offered as pass in three.
     pictures = [noise(100 + number % 20) for number in range(100)]
     given: list[float] = []
@@ -81,7 +81,7 @@ def test_maps_stay_young_over_a_slow_line(ask: Ask, url: str) -> None:
         ages.append(time.monotonic() - given[frame.number])
 
     with slow_line(url, 300_000) as line:
-        answers = ask(line, camera(), note=note, size="model", tasks="depth")
+        answers = collect(line, camera(), note=note, size="model", maps="depth")
     assert answers[-1].number == 99
     assert sum(1 + frame.dropped for frame in answers) == 100
     for frame in answers:
@@ -90,40 +90,40 @@ def test_maps_stay_young_over_a_slow_line(ask: Ask, url: str) -> None:
     assert max(ages) < 3
 
 
-def test_a_list_s_frames_wait_for_a_slow_line(ask: Ask, url: str) -> None:
+def test_a_list_s_frames_wait_for_a_slow_line(collect: Collect, url: str) -> None:
     with slow_line(url, 300_000) as line:
-        answers = ask(line, [noise(100)] * 12, size="model", tasks="depth")
+        answers = collect(line, [noise(100)] * 12, size="model", maps="depth")
     # Those that the server dropped, if it was busy.
     assert sum(1 + frame.dropped for frame in answers) == 12
     assert len(answers) > 6
 
 
-def test_pixels_paths_and_files_are_frames(ask: Ask, url: str, photo_file: Path) -> None:
-    answers = ask(url, [PIXELS, photo_file, str(photo_file), bytearray(PHOTO)], every_frame=True)
+def test_pixels_paths_and_files_are_frames(collect: Collect, url: str, photo_file: Path) -> None:
+    answers = collect(url, [PIXELS, photo_file, str(photo_file), bytearray(PHOTO)], every_frame=True)
     formats = [frame.parsing.image.format for frame in answers if frame.parsing is not None]
     assert formats == ["JPEG", "PNG", "PNG", "PNG"]
 
 
-def test_other_answers(ask: Ask, url: str, client: Client) -> None:
-    (frame,) = ask(url, [PHOTO], answer="zip", tasks="depth")
+def test_other_answers(collect: Collect, url: str, client: Client) -> None:
+    (frame,) = collect(url, [PHOTO], answer="zip", maps="depth")
     assert frame.files is not None and sorted(frame.files) == ["depth.png", "meta.json"]
-    assert frame.files["depth.png"] == client.files(PHOTO, tasks="depth")["depth.png"]
-    (frame,) = ask(url, [PHOTO], answer="overlay")
+    assert frame.files["depth.png"] == client.files(PHOTO, maps="depth")["depth.png"]
+    (frame,) = collect(url, [PHOTO], answer="overlay")
     assert frame.overlay == client.overlay(PHOTO)
 
 
-def test_a_frame_s_problem_does_not_end_the_stream(ask: Ask, url: str) -> None:
-    answers = ask(url, [b"no image", PHOTO], every_frame=True)
+def test_a_frame_s_problem_does_not_end_the_stream(collect: Collect, url: str) -> None:
+    answers = collect(url, [b"no image", PHOTO], every_frame=True)
     assert answers[0].problem is not None and answers[0].problem.slug == "unsupported-image"
     assert answers[0].parsing is None and "unsupported" in str(answers[0].problem.problem)
     assert answers[1].parsing is not None
 
 
-def test_no_frames_no_answers(ask: Ask, url: str) -> None:
-    assert ask(url, []) == []
+def test_no_frames_no_answers(collect: Collect, url: str) -> None:
+    assert collect(url, []) == []
 
 
-def test_a_loop_left_early_ends_the_stream_and_its_thread(ask: Ask, url: str) -> None:
+def test_a_loop_left_early_ends_the_stream_and_its_thread(collect: Collect, url: str) -> None:
     given = []
 
     def endless() -> Iterator[bytes]:
@@ -131,30 +131,30 @@ def test_a_loop_left_early_ends_the_stream_and_its_thread(ask: Ask, url: str) ->
             given.append(PHOTO)
             yield PHOTO
 
-    assert len(ask(url, endless(), most=3)) == 3
+    assert len(collect(url, endless(), most=3)) == 3
     count = len(given)
     threading.Event().wait(0.1)
     assert len(given) == count
 
 
-def test_a_camera_s_failure_is_raised_in_the_loop(ask: Ask, url: str) -> None:
+def test_a_camera_s_failure_is_raised_in_the_loop(collect: Collect, url: str) -> None:
     def unplugged() -> Iterator[bytes]:
         yield PHOTO
         raise OSError("the camera is gone")
 
     with pytest.raises(OSError, match="the camera is gone"):
-        ask(url, unplugged())
+        collect(url, unplugged())
 
 
-def test_what_is_no_frame_is_raised_in_the_loop(ask: Ask, url: str) -> None:
+def test_what_is_no_frame_is_raised_in_the_loop(collect: Collect, url: str) -> None:
     with pytest.raises(ValueError, match="not float64"):
-        ask(url, [np.zeros((8, 8, 3))])
+        collect(url, [np.zeros((8, 8, 3))])
 
 
 @pytest.mark.parametrize("frames", [PHOTO, "photo.jpg", Path("photo.jpg")])
-def test_one_image_is_no_stream(frames: Any, ask: Ask, url: str) -> None:
+def test_one_image_is_no_stream(frames: Any, collect: Collect, url: str) -> None:
     with pytest.raises(TypeError, match="for one use parse"):
-        ask(url, frames)
+        collect(url, frames)
 
 
 def test_options_change_from_a_frame_on(url: str) -> None:
@@ -165,13 +165,13 @@ def test_options_change_from_a_frame_on(url: str) -> None:
             assert frame.parsing is not None
             budgets.append(frame.parsing.budget.requested)
             if frame.number == 2:
-                stream.change(budget=0.25, tasks=["depth"])
+                stream.change(budget=0.25, maps=["depth"])
         assert list(frame.parsing.maps) == ["depth"]
     assert budgets[:3] == [0.5] * 3 and budgets[-1] == 0.25
 
 
-def test_options_change_for_tasks_too(url: str) -> None:
-    async def ask() -> list[float]:
+def test_options_change_in_the_async_client_too(url: str) -> None:
+    async def use() -> list[float]:
         budgets = []
         async with AsyncClient(url, timeout=GUARD_SECONDS) as client:
             stream = client.stream([PHOTO] * 8, every_frame=True, budget=0.5)
@@ -181,7 +181,7 @@ def test_options_change_for_tasks_too(url: str) -> None:
                 await stream.change(budget=None)
         return budgets
 
-    budgets = asyncio.run(ask())
+    budgets = asyncio.run(use())
     assert (budgets[0], budgets[-1]) == (0.5, 1.0)
 
 
@@ -202,11 +202,11 @@ def test_async_frames_are_awaited(url: str) -> None:
             await asyncio.sleep(0.001)
             yield PHOTO
 
-    async def ask() -> list[Frame]:
+    async def use() -> list[Frame]:
         async with AsyncClient(url, timeout=GUARD_SECONDS) as client:
             return [frame async for frame in client.stream(camera(), every_frame=True)]
 
-    assert [frame.number for frame in asyncio.run(ask())] == [0, 1, 2, 3]
+    assert [frame.number for frame in asyncio.run(use())] == [0, 1, 2, 3]
 
 
 @pytest.mark.parametrize(
@@ -214,40 +214,40 @@ def test_async_frames_are_awaited(url: str) -> None:
     [
         ({"budget": 2}, Refused, "query.budget"),
         ({"model": "none"}, Refused, "loaded: tiny"),
-        ({"tasks": "smell"}, Refused, "No task 'smell'"),
+        ({"maps": "smell"}, Refused, "'smell'"),
         ({"request_id": "x"}, TypeError, "no option 'request_id'"),
     ],
 )
 def test_a_stream_that_cannot_be_is_refused(
-    options: dict[str, Any], error: type[Exception], words: str, ask: Ask, url: str
+    options: dict[str, Any], error: type[Exception], words: str, collect: Collect, url: str
 ) -> None:
     with pytest.raises(error, match=words):
-        ask(url, [PHOTO], **options)
+        collect(url, [PHOTO], **options)
 
 
-def test_a_key_opens_a_stream(ask: Ask, strict: str) -> None:
-    assert len(ask(strict, [PHOTO], settings={"key": "sesame"})) == 1
+def test_a_key_opens_a_stream(collect: Collect, strict: str) -> None:
+    assert len(collect(strict, [PHOTO], settings={"key": "sesame"})) == 1
     with pytest.raises(Refused, match="X-API-Key") as refused:
-        ask(strict, [PHOTO])
+        collect(strict, [PHOTO])
     assert refused.value.status == 401
 
 
-def test_too_many_streams_are_refused_until_one_ends(ask: Ask, strict: str) -> None:
+def test_too_many_streams_are_refused_until_one_ends(collect: Collect, strict: str) -> None:
     with Client(strict, key="sesame", timeout=GUARD_SECONDS) as client:
         for _ in client.stream(itertools.repeat(PHOTO)):
             with pytest.raises(Busy, match="PAG_MAX_STREAMS") as busy:
-                ask(strict, [PHOTO], settings={"key": "sesame", "retries": 0})
+                collect(strict, [PHOTO], settings={"key": "sesame", "retries": 0})
             break
         assert (busy.value.status, busy.value.slug) == (429, "overloaded")
         # The server learns of the departure a moment later than we.
-        assert len(ask(strict, [PHOTO], settings={"key": "sesame"})) == 1
+        assert len(collect(strict, [PHOTO], settings={"key": "sesame"})) == 1
 
 
-def test_where_nobody_listens_no_stream_is_opened(ask: Ask) -> None:
+def test_where_nobody_listens_no_stream_is_opened(collect: Collect) -> None:
     with pytest.raises(Unreachable, match="Is the server running there"):
-        ask("http://127.0.0.1:9", [PHOTO], settings={"retries": 0})
+        collect("http://127.0.0.1:9", [PHOTO], settings={"retries": 0})
 
 
-def test_what_is_no_pag_parse_opens_no_stream(ask: Ask) -> None:
+def test_what_is_no_pag_parse_opens_no_stream(collect: Collect) -> None:
     with foreign(says(200, b"hello")) as (url, _), pytest.raises(BadAnswer, match="no WebSocket"):
-        ask(url, [PHOTO], settings={"retries": 0})
+        collect(url, [PHOTO], settings={"retries": 0})

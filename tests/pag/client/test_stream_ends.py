@@ -23,11 +23,11 @@ from pag import (
     TimedOut,
 )
 from tests.pag.client.conftest import PHOTO
-from tests.pag.client.streaming import Ask, ask, no_threads_left
+from tests.pag.client.streaming import Collect, collect, no_threads_left
 from tests.service.conftest import GUARD_SECONDS
 from tests.service.test_server import spawn
 
-__all__ = ["ask", "no_threads_left"]
+__all__ = ["collect", "no_threads_left"]
 
 pytestmark = pytest.mark.usefixtures("no_threads_left")
 
@@ -47,10 +47,11 @@ def process(weights: Path, **settings: str) -> Iterator[tuple[subprocess.Popen[s
         running.communicate()
 
 
-def test_a_server_that_ends_a_stream_says_why_itself(ask: Ask, weights: Path) -> None:
+@pytest.mark.process
+def test_a_server_that_ends_a_stream_says_why_itself(collect: Collect, weights: Path) -> None:
     with process(weights, PAG_MAX_BODY_BYTES="100000") as (running, url):
         with pytest.raises(StreamClosed, match="PAG_MAX_BODY_BYTES") as closed:
-            ask(url, [PHOTO, bytes(200_000)], every_frame=True)
+            collect(url, [PHOTO, bytes(200_000)], every_frame=True)
         assert closed.value.code == 1009
 
         def camera() -> Iterator[bytes]:
@@ -60,7 +61,7 @@ def test_a_server_that_ends_a_stream_says_why_itself(ask: Ask, weights: Path) ->
                     running.terminate()
 
         with pytest.raises(StreamClosed, match="it is stopping") as closed:
-            ask(url, camera(), every_frame=True)
+            collect(url, camera(), every_frame=True)
         assert closed.value.code == 1001
 
 
@@ -82,27 +83,27 @@ def other_server(handle: Callable[[ServerConnection], None]) -> Iterator[str]:
     ("code", "words"),
     [(1001, "it is stopping"), (1009, "PAG_MAX_BODY_BYTES"), (1008, "too long"), (1011, "does not say why")],
 )
-def test_a_server_that_ends_a_stream_says_why(code: int, words: str, ask: Ask) -> None:
+def test_a_server_that_ends_a_stream_says_why(code: int, words: str, collect: Collect) -> None:
     def handle(connection: ServerConnection) -> None:
         connection.recv()
         connection.close(code)
 
     with other_server(handle) as url, pytest.raises(StreamClosed, match=words) as closed:
-        ask(url, [PHOTO] * 3, every_frame=True)
+        collect(url, [PHOTO] * 3, every_frame=True)
     assert closed.value.code == code
 
 
-def test_a_connection_that_breaks_is_an_error(ask: Ask) -> None:
+def test_a_connection_that_breaks_is_an_error(collect: Collect) -> None:
     def handle(connection: ServerConnection) -> None:
         connection.recv()
         connection.socket.close()
 
     with other_server(handle) as url, pytest.raises(StreamClosed, match="the connection broke") as closed:
-        ask(url, [PHOTO] * 3, every_frame=True)
+        collect(url, [PHOTO] * 3, every_frame=True)
     assert closed.value.code == 1006
 
 
-def test_a_server_that_owes_an_answer_is_not_waited_for_longer_than_the_timeout(ask: Ask) -> None:
+def test_a_server_that_owes_an_answer_is_not_waited_for_longer_than_the_timeout(collect: Collect) -> None:
     def handle(connection: ServerConnection) -> None:
         try:
             while True:
@@ -111,12 +112,12 @@ def test_a_server_that_owes_an_answer_is_not_waited_for_longer_than_the_timeout(
             return
 
     with other_server(handle) as url, pytest.raises(TimedOut, match="No answer to a frame"):
-        ask(url, [PHOTO], settings={"timeout": 0.3})
+        collect(url, [PHOTO], settings={"timeout": 0.3})
 
 
 # Small frames wait for word that they arrived; a large one does not even leave.
 @pytest.mark.parametrize("size", [2**10, 2**24])
-def test_a_server_that_takes_nothing_does_not_hold_the_caller_up(size: int, ask: Ask) -> None:
+def test_a_server_that_takes_nothing_does_not_hold_the_caller_up(size: int, collect: Collect) -> None:
     over = threading.Event()
 
     def handle(connection: ServerConnection) -> None:
@@ -124,7 +125,7 @@ def test_a_server_that_takes_nothing_does_not_hold_the_caller_up(size: int, ask:
 
     with other_server(handle) as url:
         with pytest.raises(TimedOut, match="No answer to a frame"):
-            ask(url, itertools.repeat(bytes(size)), settings={"timeout": 0.2})
+            collect(url, itertools.repeat(bytes(size)), settings={"timeout": 0.2})
         over.set()
 
 
@@ -140,7 +141,7 @@ def test_a_server_that_takes_nothing_does_not_hold_the_caller_up(size: int, ask:
         '{"problem": 3}',
     ],
 )
-def test_what_no_pag_parse_would_say_ends_a_stream(said: str | bytes, ask: Ask) -> None:
+def test_what_no_pag_parse_would_say_ends_a_stream(said: str | bytes, collect: Collect) -> None:
     def handle(connection: ServerConnection) -> None:
         connection.recv()
         connection.send(said)
@@ -151,4 +152,4 @@ def test_what_no_pag_parse_would_say_ends_a_stream(said: str | bytes, ask: Ask) 
             return
 
     with other_server(handle) as url, pytest.raises(BadAnswer):
-        ask(url, [PHOTO])
+        collect(url, [PHOTO])

@@ -11,8 +11,8 @@ import pytest
 
 import pag
 from pag import AsyncClient, Client, PagError, TlsFailed
-from pag.client.questions import Question
-from pag.client.requests import NPZ, parse_request
+from pag.client.calls import Call, parse_request
+from pag.client.decode import NPZ
 from tests.pag.client.conftest import PHOTO
 from tests.service.conftest import GUARD_SECONDS
 
@@ -26,20 +26,20 @@ def test_the_package_shows_what_it_holds() -> None:
 
 @pytest.mark.parametrize("parse", [Client.parse, AsyncClient.parse])
 def test_help_names_options_with_values_and_units(parse: Callable[..., object]) -> None:
-    for words in ("(0, 1]", "milliseconds", '"depth"', '"model"', "`models()`"):
+    for words in ("(0, 1]", "milliseconds", "`maps`", '"model"', "`models()`", "ValueError"):
         assert words in (parse.__doc__ or "")
 
 
 def test_answers_are_read_beside_the_loop(url: str) -> None:
-    question = Question(parse_request(PHOTO, NPZ, {}), lambda _: threading.current_thread())
+    call = Call(parse_request(PHOTO, NPZ, {}), lambda _: threading.current_thread())
 
-    async def ask() -> threading.Thread:
-        async with AsyncClient(url, timeout=GUARD_SECONDS) as asking:
-            return await asking.ask(question)
+    async def use() -> threading.Thread:
+        async with AsyncClient(url, timeout=GUARD_SECONDS) as other:
+            return await other.call(call)
 
-    assert asyncio.run(ask()) is not threading.current_thread()
+    assert asyncio.run(use()) is not threading.current_thread()
     with Client(url, timeout=GUARD_SECONDS) as client:
-        assert client.ask(question) is threading.current_thread()
+        assert client.call(call) is threading.current_thread()
 
 
 def test_a_closed_client_says_so(url: str) -> None:
@@ -49,13 +49,13 @@ def test_a_closed_client_says_so(url: str) -> None:
         with pytest.raises(PagError, match=r"closed: make another with Client\(\.\.\.\)"):
             call()
 
-    async def ask() -> None:
-        async with AsyncClient(url) as asking:
+    async def use() -> None:
+        async with AsyncClient(url) as other:
             pass
-        await asking.models()
+        await other.models()
 
     with pytest.raises(PagError, match="closed: make another with AsyncClient"):
-        asyncio.run(ask())
+        asyncio.run(use())
 
 
 def test_an_async_client_belongs_to_one_loop(url: str) -> None:
@@ -95,12 +95,12 @@ def test_a_server_without_tls_is_told_from_one_that_is_not_there(url: str) -> No
             with pytest.raises(TlsFailed, match=f"No TLS with {secure}.*write http:// instead"):
                 call()
 
-    async def ask() -> None:
-        async with AsyncClient(secure, retries=1000, timeout=GUARD_SECONDS) as asking:
+    async def use() -> None:
+        async with AsyncClient(secure, retries=1000, timeout=GUARD_SECONDS) as other:
             with pytest.raises(TlsFailed, match="write http:// instead"):
-                await asking.ready()
-            await asking.models()
+                await other.ready()
+            await other.models()
 
     with pytest.raises(TlsFailed, match="write http:// instead"):
-        asyncio.run(ask())
+        asyncio.run(use())
     gc.collect()

@@ -40,7 +40,8 @@ budgets = st.floats(FLOOR, 1.0)
 
 
 def job(budget: float = 1.0, least: float | None = None, deadline: float | None = None) -> Job:
-    options = Options(SESSION, MANIFEST.tasks.names(), budget, "model", min_budget=least, deadline=deadline)
+    names = MANIFEST.default_map_names()
+    options = Options(SESSION, names, budget, "model", min_budget=least, deadline=deadline)
     return Job(b"", options, lambda *_: None, Cancellation(), "JPEG", 480, 640, 0.0, 0.0)
 
 

@@ -17,7 +17,7 @@ from service.engine.resources import resolve_resources
 from service.errors import InvalidParameter, StartupError, UnknownModel
 from service.model_folder.files import file_entry
 from service.settings import Settings
-from tests.service.tiny_model import manifest_document, write_model
+from tests.service.tiny_model import manifest_document, map_entries, write_model
 
 
 def load_models(settings: Settings) -> ModelRegistry:
@@ -95,14 +95,13 @@ def test_files_that_are_whole_but_wrong(tmp_path: Path) -> None:
 
 
 def test_a_map_of_computed_pixels_that_the_graph_lacks(tmp_path: Path) -> None:
-    write_model(tmp_path, computed_output="masks")
+    write_model(tmp_path, maps=[*map_entries("depth"), {**map_entries("computed")[0], "output": "masks"}])
     with pytest.raises(StartupError, match="lacks masks"):
         load_models(Settings(weights=tmp_path))
 
 
 def test_outputs_that_the_graph_lacks(tmp_path: Path) -> None:
-    tasks = {"normals": {"output": "directions", "stride": 8, "frame": "x"}}
-    write_model(tmp_path, tasks=tasks)
+    write_model(tmp_path, maps=[{**map_entries("normals")[0], "output": "directions"}])
     with pytest.raises(StartupError, match="lacks directions"):
         load_models(Settings(weights=tmp_path))
 

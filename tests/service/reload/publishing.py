@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from model_export.writing import replacing_folder
+from model_export.common.writing import replacing_folder
 from tests.service.tiny_model import write_model
 
 

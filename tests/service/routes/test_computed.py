@@ -18,11 +18,11 @@ from PIL import Image
 from service.model_folder.files import load_manifest
 from tests.service.conftest import Serve, encoded, picture, serving
 from tests.service.routes.test_parse import arrays, assert_problem, pixels, post
-from tests.service.tiny_model import write_model
+from tests.service.tiny_model import map_entries, write_model
 
 WEIGHTS = Path(__file__).parents[3] / "weights"
 SHIPPED = WEIGHTS / "efficientnet_lite0-nyuv2"
-TASKS = ["semantics", "depth", "normals"]
+MAPS = ["semantics", "depth", "normals"]
 NPZ, ZIP, JSON, PNG = "application/x-npz", "application/zip", "application/json", "image/png"
 
 
@@ -42,7 +42,7 @@ def photograph() -> Image.Image:
 
 
 def computed(client: httpx.Client, photo: bytes, **query: Any) -> tuple[Any, dict[str, Any]]:
-    found = arrays(post(client, photo, NPZ, tasks="computed", **query))
+    found = arrays(post(client, photo, NPZ, maps="computed", **query))
     assert sorted(found) == ["computed", "meta"]
     return found["computed"], json.loads(str(found["meta"]))
 
@@ -51,7 +51,7 @@ def gated_share(meta: dict[str, Any], height: int, width: int) -> float:
     """Share of the gated multiply-adds at the size fed, by the price that the answer tells."""
     manifest = load_manifest(SHIPPED)
     fed = meta["size"]["network_padded"]
-    spent = meta["budget"]["share"] * manifest.fit(height, width).pixels / (fed[0] * fed[1])
+    spent = meta["budget"]["share"] * manifest.plan_resize(height, width).pixels / (fed[0] * fed[1])
     total, always = manifest.multiply_adds.total, manifest.multiply_adds.always
     return float((spent * total - always) / (total - always))
 
@@ -92,21 +92,21 @@ def test_at_the_whole_budget_everything_was_computed(
 
 
 def test_all_representations_hold_the_same_map(client: httpx.Client, photograph: Image.Image) -> None:
-    photo, asked = encoded(photograph), {"budget": 0.36, "tasks": ",".join(["computed", *TASKS])}
+    photo, asked = encoded(photograph), {"budget": 0.36, "maps": ",".join(["computed", *MAPS])}
     canonical = arrays(post(client, photo, NPZ, **asked))
-    assert sorted(canonical) == sorted([*TASKS, "computed", "meta"])
+    assert sorted(canonical) == sorted([*MAPS, "computed", "meta"])
     told = json.loads(str(canonical["meta"]))["maps"]["computed"]
     assert (told["array"], told["dtype"]) == ("computed", "float32")
     stored = np.rint(255 * canonical["computed"])
     answer = post(client, photo, JSON, **asked)
     # In the fixed order, however they are asked for.
-    assert list(answer.json()["maps"]) == [*TASKS, "computed"]
+    assert list(answer.json()["maps"]) == [*MAPS, "computed"]
     assert 'computed="dtype=uint8,unit=share of the gated multiply-adds"' in answer.headers["pag-maps"]
     meta = answer.json()["maps"]["computed"]
     assert (meta["dtype"], meta["formula"]) == ("uint8", "share = v / 255")
     with zipfile.ZipFile(io.BytesIO(post(client, photo, ZIP, **asked).content)) as archive:
         files = {"zip": archive.read("computed.png"), "json": base64.b64decode(meta["png"])}
-    files["png"] = post(client, photo, PNG, budget=0.36, tasks="computed").content
+    files["png"] = post(client, photo, PNG, budget=0.36, maps="computed").content
     for data in files.values():
         assert (pixels(data) == stored).all()
 
@@ -114,17 +114,17 @@ def test_all_representations_hold_the_same_map(client: httpx.Client, photograph:
 def test_the_other_maps_are_the_same_with_it(client: httpx.Client, photograph: Image.Image) -> None:
     photo = encoded(photograph)
     plain = arrays(post(client, photo, NPZ, budget=0.36))
-    assert sorted(plain) == sorted([*TASKS, "meta"]), "it is made by name only"
-    beside = arrays(post(client, photo, NPZ, budget=0.36, tasks=",".join([*TASKS, "computed"])))
-    for name in TASKS:
+    assert sorted(plain) == sorted([*MAPS, "meta"]), "it is made by name only"
+    beside = arrays(post(client, photo, NPZ, budget=0.36, maps=",".join([*MAPS, "computed"])))
+    for name in MAPS:
         np.testing.assert_array_equal(beside[name], plain[name])
 
 
 def test_a_model_that_does_not_tell_it_names_what_there_is(tmp_path: Path, serve: Serve) -> None:
-    write_model(tmp_path, computed_output=None)
+    write_model(tmp_path, maps=map_entries(*MAPS))
     with serve(weights=tmp_path) as client:
-        answer = post(client, encoded(picture(32, 32)), tasks="computed")
-        body = assert_problem(answer, 422, "unknown-task", "the model has semantics, depth, normals.")
-        assert body["available"] == TASKS
-        assert client.get("/models/tiny").json()["maps"] == TASKS
+        answer = post(client, encoded(picture(32, 32)), maps="computed")
+        body = assert_problem(answer, 422, "unknown-map", "the model has semantics, depth, normals.")
+        assert body["available"] == MAPS
+        assert [each["name"] for each in client.get("/models/tiny").json()["maps"]] == MAPS
         assert "computed" not in {each["name"] for each in client.get("/v2/models/tiny").json()["outputs"]}

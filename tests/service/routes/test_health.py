@@ -37,7 +37,7 @@ def test_models_show_the_curve(client: httpx.Client) -> None:
     assert entry["budget_scales"] == []
     assert entry["multiply_adds"]["total"] == 1000
     assert entry["metrics"]["splits"]["val"][0]["miou40"] == 0.3
-    assert len(entry["tasks"]["semantics"]["classes"]) == 40
+    assert len(entry["maps"][0]["classes"]) == 40
     assert_problem(client.get("/models/none"), 404, "unknown-model")
 
 
@@ -74,4 +74,4 @@ def test_the_document_describes_bodies_answers_and_problems(client: httpx.Client
     assert list(operation["responses"]["422"]["content"]) == ["application/problem+json"]
     assert "HTTPValidationError" not in document["components"]["schemas"]
     names = {parameter["name"] for parameter in operation["parameters"]}
-    assert names == {"budget", "min_budget", "deadline_ms", "tasks", "size", "model", "output"}
+    assert names == {"budget", "min_budget", "deadline_ms", "maps", "size", "model", "output"}

@@ -18,14 +18,17 @@ def test_models_are_told_with_what_may_be_asked_of_them(client: httpx.Client) ->
     (entry,) = client.get("/models").json()["models"]
     assert entry == client.get("/models/tiny").json()
     assert (entry["name"], entry["version"], entry["default"]) == ("tiny", "1.0.0", True)
-    assert entry["maps"] == ["semantics", "depth", "normals", "computed"]
+    maps = {each["name"]: each for each in entry["maps"]}
+    assert list(maps) == ["semantics", "depth", "normals", "computed"]
+    assert [each["kind"] for each in maps.values()] == ["labels", "metric", "vectors", "share"]
+    assert entry["default_maps"] == ["semantics", "depth", "normals"]
     assert (entry["budget_floor"], entry["budget_default"], entry["budget_scales"]) == (0.25, 1.0, [])
-    assert entry["tasks"]["depth"]["range"] == [0.5, 10.0]
+    assert maps["depth"]["range"] == [0.5, 10.0]
     assert_problem(client.get("/models/other"), 404, "unknown-model", "loaded: tiny")
 
 
 def test_the_legend_has_a_name_and_a_colour_for_every_class(client: httpx.Client) -> None:
-    semantics = client.get("/models/tiny").json()["tasks"]["semantics"]
+    semantics = client.get("/models/tiny").json()["maps"][0]
     assert [entry["id"] for entry in semantics["classes"]] == list(range(40))
     colours = [entry["color"] for entry in semantics["classes"]]
     assert all(len(colour) == 3 and all(0 <= part <= 255 for part in colour) for colour in colours)
@@ -50,6 +53,6 @@ def test_the_shipped_model_has_a_curve_of_accuracy_against_compute(serve: Serve)
 
 def test_the_document_says_what_the_figures_mean(client: httpx.Client) -> None:
     schemas = client.get("/openapi.json").json()["components"]["schemas"]
-    assert "tasks=" in schemas["ModelEntry"]["properties"]["maps"]["description"]
+    assert "maps=" in schemas["ModelEntry"]["properties"]["maps"]["description"]
     figures = schemas["MetricsRow"]["properties"]
     assert "less is better" in figures["normal_mean_degrees"]["description"]

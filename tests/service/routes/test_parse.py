@@ -20,10 +20,10 @@ from PIL import Image
 
 from tests.service.conftest import Serve, encoded, picture
 from tests.service.imaging.test_decode import png_header
-from tests.service.tiny_model import write_model
+from tests.service.tiny_model import map_entries, write_model
 
 PHOTO = encoded(picture(96, 128))
-TASKS = ("semantics", "depth", "normals")
+MAPS = ("semantics", "depth", "normals")
 
 
 def post(client: httpx.Client, data: bytes = PHOTO, accept: str = "*/*", **query: Any) -> httpx.Response:
@@ -66,9 +66,9 @@ def test_json_is_the_default_and_describes_itself(client: httpx.Client) -> None:
     }
     assert meta["image"] == {"height": 96, "width": 128, "format": "PNG"}
     assert meta["size"]["network_padded"] == [96, 128]
-    maps = {name: pixels(base64.b64decode(meta["maps"][name]["png"])) for name in TASKS}
-    assert [maps[name].dtype for name in TASKS] == [np.uint8, np.uint16, np.uint8]
-    assert [maps[name].shape for name in TASKS] == [(96, 128), (96, 128), (96, 128, 3)]
+    maps = {name: pixels(base64.b64decode(meta["maps"][name]["png"])) for name in MAPS}
+    assert [maps[name].dtype for name in MAPS] == [np.uint8, np.uint16, np.uint8]
+    assert [maps[name].shape for name in MAPS] == [(96, 128), (96, 128), (96, 128, 3)]
     assert len(meta["maps"]["semantics"]["classes"]) == 40
     assert meta["maps"]["semantics"]["invalid"] == 255
     assert meta["maps"]["depth"]["unit"] == "millimetre"
@@ -86,14 +86,14 @@ def test_all_representations_hold_the_same_maps(client: httpx.Client) -> None:
     with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
         assert {item.compress_type for item in archive.infolist()} == {zipfile.ZIP_STORED}
         assert sorted(archive.namelist()) == ["depth.png", "meta.json", "normals.png", "semantics.png"]
-        files = {name: archive.read(f"{name}.png") for name in TASKS}
+        files = {name: archive.read(f"{name}.png") for name in MAPS}
         assert json.loads(archive.read("meta.json"))["maps"]["depth"]["file"] == "depth.png"
     assert (pixels(files["semantics"]) == canonical["semantics"]).all()
     # Stored to the nearest millimetre and to the nearest 1/127.5.
     np.testing.assert_allclose(pixels(files["depth"]) / 1000, canonical["depth"], atol=0.0006)
     np.testing.assert_allclose(pixels(files["normals"]) / 127.5 - 1, canonical["normals"], atol=0.004)
-    for name in TASKS:
-        alone = post(client, accept="image/png", tasks=name)
+    for name in MAPS:
+        alone = post(client, accept="image/png", maps=name)
         assert alone.headers["content-type"] == "image/png"
         assert alone.content == files[name]
 
@@ -123,8 +123,8 @@ def test_every_representation_carries_the_budget(
     client: httpx.Client, query: dict[str, float], used: float, reason: str
 ) -> None:
     for accept in ("application/json", "application/zip", "application/x-npz", "image/png"):
-        tasks = {"tasks": "depth"} if accept == "image/png" else {}
-        headers = post(client, accept=accept, **tasks, **query).headers
+        named = {"maps": "depth"} if accept == "image/png" else {}
+        headers = post(client, accept=accept, **named, **query).headers
         assert float(headers["pag-budget-requested"]) == query.get("budget", 1.0)
         assert float(headers["pag-budget-used"]) == used
         assert headers["pag-budget-reason"] == reason
@@ -138,8 +138,8 @@ def test_every_representation_carries_the_budget(
 
 
 def test_a_form_and_a_wrong_content_type_give_the_same(client: httpx.Client) -> None:
-    expected = post(client, accept="image/png", tasks="depth").content
-    query = {"tasks": "depth"}
+    expected = post(client, accept="image/png", maps="depth").content
+    query = {"maps": "depth"}
     accept = {"Accept": "image/png"}
     form = client.post("/parse", files={"file": ("x.txt", PHOTO, "text/plain")}, params=query, headers=accept)
     assert form.content == expected
@@ -156,7 +156,7 @@ def test_a_form_and_a_wrong_content_type_give_the_same(client: httpx.Client) -> 
 
 def test_size_model_gives_maps_as_the_network_saw_them(client: httpx.Client) -> None:
     large = encoded(picture(960, 1280), "JPEG")
-    meta = post(client, large, tasks="depth", size="model").json()
+    meta = post(client, large, maps="depth", size="model").json()
     assert (meta["size"]["height"], meta["size"]["width"]) == (480, 640)
     assert (meta["image"]["height"], meta["image"]["width"]) == (960, 1280)
     assert pixels(base64.b64decode(meta["maps"]["depth"]["png"])).shape == (480, 640)
@@ -175,7 +175,7 @@ def test_the_overlay_is_a_picture(client: httpx.Client, size: str) -> None:
 def test_exif_orientation_is_honoured(client: httpx.Client) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
-    meta = post(client, encoded(picture(64, 96), "JPEG", exif=exif), tasks="depth").json()
+    meta = post(client, encoded(picture(64, 96), "JPEG", exif=exif), maps="depth").json()
     assert meta["image"] == {"height": 96, "width": 64, "format": "JPEG"}
 
 
@@ -183,7 +183,7 @@ def test_exif_orientation_is_honoured(client: httpx.Client) -> None:
 @given(st.integers(16, 700), st.integers(16, 700), st.sampled_from(["input", "model"]))
 def test_any_size_is_answered_at_that_size(client: httpx.Client, height: int, width: int, size: str) -> None:
     photo = encoded(picture(height, width), "BMP")
-    answer = post(client, photo, "application/x-npz", size=size, tasks="semantics,depth")
+    answer = post(client, photo, "application/x-npz", size=size, maps="semantics,depth")
     found = arrays(answer)
     expected = tuple(json.loads(str(found["meta"]))["size"][key] for key in ("height", "width"))
     assert found["semantics"].shape == found["depth"].shape == expected
@@ -212,11 +212,11 @@ def test_extreme_shapes_work(client: httpx.Client, shape: tuple[int, int]) -> No
     ],
 )
 def test_the_accept_header_is_weighed(client: httpx.Client, accept: str, kind: str) -> None:
-    assert post(client, accept=accept, tasks="depth").headers["content-type"] == kind
+    assert post(client, accept=accept, maps="depth").headers["content-type"] == kind
 
 
 def test_what_cannot_be_accepted_names_the_fix(client: httpx.Client) -> None:
-    body = assert_problem(post(client, accept="image/png"), 406, "not-acceptable", "tasks=semantics")
+    body = assert_problem(post(client, accept="image/png"), 406, "not-acceptable", "maps=semantics")
     assert body["available"] == ["application/json", "application/zip", "application/x-npz"]
     assert_problem(post(client, accept="text/html"), 406, "not-acceptable", "can be answered as")
     assert_problem(
@@ -233,12 +233,13 @@ def test_a_budget_outside_its_domain_is_refused(client: httpx.Client, budget: st
 @pytest.mark.parametrize(
     ("query", "status", "slug", "words"),
     [
-        ({"tasks": "boundaries"}, 422, "unknown-task", "semantics, depth, normals"),
-        ({"tasks": ""}, 422, "unknown-task", ""),
+        ({"maps": "boundaries"}, 422, "unknown-map", "semantics, depth, normals"),
+        ({"maps": ""}, 422, "unknown-map", ""),
+        ({"tasks": "depth"}, 422, "invalid-parameter", "query.tasks: tasks is called maps now"),
         ({"model": "large"}, 404, "unknown-model", "loaded: tiny"),
         ({"size": "huge"}, 422, "invalid-parameter", "query.size"),
         ({"buget": "0.5"}, 422, "invalid-parameter", "query.buget"),
-        ({"output": "overlay", "tasks": "depth"}, 422, "invalid-parameter", "semantics alone"),
+        ({"output": "overlay", "maps": "depth"}, 422, "invalid-parameter", "semantics alone"),
     ],
 )
 def test_unknown_names_are_refused(
@@ -295,18 +296,12 @@ def test_a_slow_body_times_out(serve: Serve) -> None:
 
 def test_several_models_need_a_choice(tmp_path: Path, serve: Serve) -> None:
     write_model(tmp_path, "a")
-    write_model(
-        tmp_path,
-        "b",
-        tasks={
-            "depth": {"output": "depth", "stride": 8, "unit": "metre", "kind": "metric", "range": [0, 10]}
-        },
-    )
+    write_model(tmp_path, "b", maps=map_entries("depth"))
     with serve(weights=tmp_path) as client:
         assert_problem(post(client), 422, "invalid-parameter", "model=a or b")
         assert post(client, model="b").json()["model"]["name"] == "b"
         assert post(client, model="b", accept="image/png").status_code == 200
-        assert_problem(post(client, model="b", output="overlay"), 422, "unknown-task")
+        assert_problem(post(client, model="b", output="overlay"), 422, "unknown-map", "of kind metric")
     with serve(weights=tmp_path, model="a", default_budget=0.5, default_size="model") as client:
         meta = post(client).json()
         assert (meta["model"]["name"], meta["budget"]["used"], meta["size"]["mode"]) == ("a", 0.5, "model")

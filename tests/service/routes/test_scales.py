@@ -71,7 +71,7 @@ def test_maps_come_back_as_sent_whatever_the_scale(
 
 
 def test_the_whole_budget_spends_exactly_all(client: httpx.Client, photograph: Image.Image) -> None:
-    budget = post(client, encoded(photograph), tasks="depth", budget=1).json()["budget"]
+    budget = post(client, encoded(photograph), maps="depth", budget=1).json()["budget"]
     assert (budget["scale"], budget["share"], budget["reason"]) == (1.0, 1.0, "client")
     # 400x600 is padded to 416x608; the network's figure is that of 480x640.
     total = load_manifest(SHIPPED).multiply_adds.total
@@ -85,7 +85,7 @@ def test_maps_lie_where_the_picture_does_at_every_scale(tmp_path: Path) -> None:
     photo = encoded(np.repeat(ramp[..., None], 3, axis=2))
     with serving(weights=tmp_path, threads=1) as client:
         full, small, middle = (
-            arrays(post(client, photo, AS_ARRAYS, budget=budget, tasks="depth"))["depth"]
+            arrays(post(client, photo, AS_ARRAYS, budget=budget, maps="depth"))["depth"]
             for budget in (1, 0.2, 0.45)
         )
     # What the network said of a smaller image is brought back to the camera of the whole one.
@@ -115,7 +115,7 @@ def test_any_size_is_served_within_the_budget(
     client: httpx.Client, photograph: Image.Image, shape: tuple[int, int], budget: float
 ) -> None:
     photo = encoded(photograph.resize(shape[::-1]), "JPEG")
-    answer = post(client, photo, AS_ARRAYS, budget=budget, tasks="semantics,depth")
+    answer = post(client, photo, AS_ARRAYS, budget=budget, maps="semantics,depth")
     found = arrays(answer)
     assert found["semantics"].shape == found["depth"].shape == shape
     told = meta_of(found)["budget"]
@@ -127,7 +127,7 @@ def test_any_size_is_served_within_the_budget(
 def test_below_the_floor_the_floor_is_served_and_said(
     client: httpx.Client, photograph: Image.Image, accept: str
 ) -> None:
-    headers = post(client, encoded(photograph), accept, budget=0.05, tasks="depth").headers
+    headers = post(client, encoded(photograph), accept, budget=0.05, maps="depth").headers
     assert float(headers["pag-budget-requested"]) == 0.05
     assert (float(headers["pag-budget-used"]), headers["pag-budget-reason"]) == (0.2, "floor")
     assert float(headers["pag-scale"]) == 0.6
@@ -135,7 +135,7 @@ def test_below_the_floor_the_floor_is_served_and_said(
 
 
 def test_padding_may_raise_the_floor_of_a_tiny_image(client: httpx.Client, photograph: Image.Image) -> None:
-    told = post(client, encoded(photograph.resize((32, 32))), tasks="depth", budget=0.2).json()["budget"]
+    told = post(client, encoded(photograph.resize((32, 32))), maps="depth", budget=0.2).json()["budget"]
     # 32x32 and its 19x19 are both padded to 32x32: the gates' own floor is the least.
     assert (told["requested"], told["reason"], told["scale"]) == (0.2, "floor", 0.6)
     assert told["used"] == pytest.approx(load_manifest(SHIPPED).budget.gates_floor, abs=1e-6)

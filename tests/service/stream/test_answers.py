@@ -65,9 +65,9 @@ def test_an_overlay_is_a_picture(client: httpx.Client) -> None:
 
 
 def test_options_hold_from_the_next_frame_on(client: httpx.Client) -> None:
-    with opened(client, {"budget": 0.5, "tasks": "depth"}) as stream:
+    with opened(client, {"budget": 0.5, "maps": "depth"}) as stream:
         assert asked(stream).told["meta"]["budget"]["requested"] == 0.5
-        stream.send('{"budget": 0.75, "tasks": "semantics,depth", "answer": "zip"}')
+        stream.send('{"budget": 0.75, "maps": "semantics,depth", "answer": "zip"}')
         said = asked(stream)
         assert said.told["meta"]["budget"]["requested"] == 0.75
         assert sorted(entries(said.body or b"")) == ["depth.png", "semantics.png"]
@@ -101,9 +101,9 @@ def test_a_frame_that_waits_keeps_the_options_it_came_with(slow: httpx.Client) -
         ('{"budget": NaN}', "invalid-parameter", "options.budget"),
         ('{"budgte": 0.5}', "invalid-parameter", "options.budgte"),
         ('{"answer": "json"}', "invalid-parameter", "options.answer"),
-        ('{"tasks": ["depth"]}', "invalid-parameter", "options.tasks"),
-        ('{"tasks": "taste"}', "unknown-task", "taste"),
-        ('{"answer": "overlay", "tasks": "depth"}', "invalid-parameter", "overlay"),
+        ('{"maps": ["depth"]}', "invalid-parameter", "options.maps"),
+        ('{"maps": "taste"}', "unknown-map", "taste"),
+        ('{"answer": "overlay", "maps": "depth"}', "invalid-parameter", "overlay"),
         ('{"model": "other"}', "unknown-model", "other"),
         ('{"min_budget": 0.9}', "invalid-parameter", "above the budget"),
     ],

@@ -60,7 +60,7 @@ def test_text_that_is_none_ends_it(client: httpx.Client) -> None:
 
 def test_options_without_end_end_it(client: httpx.Client) -> None:
     with opened(client) as stream:
-        stream.send('{"tasks": "' + "depth," * 1000 + '"}')
+        stream.send('{"maps": "' + "depth," * 1000 + '"}')
         assert ended(stream) == (1009, "Options take 4096 characters at most.")
 
 

@@ -40,10 +40,10 @@ HEADERS = {"X-API-Key": KEY}
     ("query", "status", "kind", "words"),
     [
         ({"model": "other"}, 404, "unknown-model", "other"),
-        ({"tasks": "taste"}, 422, "unknown-task", "taste"),
+        ({"maps": "taste"}, 422, "unknown-map", "taste"),
         ({"budget": 7}, 422, "invalid-parameter", "query.budget"),
         ({"output": "overlay"}, 422, "invalid-parameter", "query.output"),
-        ({"answer": "overlay", "tasks": "depth"}, 422, "invalid-parameter", "overlay"),
+        ({"answer": "overlay", "maps": "depth"}, 422, "invalid-parameter", "overlay"),
         ({"budget": 0.5, "min_budget": 0.75}, 422, "invalid-parameter", "above the budget"),
     ],
 )

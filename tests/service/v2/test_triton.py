@@ -141,7 +141,7 @@ def test_where_the_compute_went_is_told_only_where_asked_for(
     pictures = pixels_input(np.stack([PIXELS, PIXELS]))
     asked = outputs(binary, "computed", "depth")
     result = remote.infer("tiny", [pictures], outputs=asked, parameters={"budget": 0.5})
-    expected = parsed(client, tasks="computed,depth", budget=0.5)
+    expected = parsed(client, maps="computed,depth", budget=0.5)
     computed = result.as_numpy("computed")
     assert (computed.dtype, computed.shape) == (np.float32, (2, 96, 128))
     np.testing.assert_array_equal(computed[1], expected["computed"])

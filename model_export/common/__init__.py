@@ -1,0 +1,1 @@
+"""What every part needs and what needs no part: errors, writing of files, sizes, threads, provenance."""

@@ -1,0 +1,33 @@
+"""A figure: its name, how it is written, and where it is shown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Role = Literal["card", "printed", "validated", "quality", "report", "main"]
+"""card: on a model's card; printed: by `evaluate`; validated: while training; quality: in the mean by which
+scales are chosen, so a share where more is better; report: in its tables; main: one of its few."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """How one figure is written.
+
+    Attributes:
+        name: key in evaluations and manifests.
+        heading: on a model's card.
+        title: in the report, with its unit.
+        factor: from the stored value to that unit.
+        digits: after the point, in the report.
+        sign: 1 if more is better, -1 if less is.
+        roles: where it is shown.
+    """
+
+    name: str
+    heading: str = ""
+    title: str = ""
+    factor: float = 100.0
+    digits: int = 1
+    sign: int = 1
+    roles: tuple[Role, ...] = ()

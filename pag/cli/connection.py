@@ -1,0 +1,108 @@
+"""The connection of one command: a client of the named server, or of the service inside this process."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pag.cli.exit_codes import NO_SERVER, REFUSED, USAGE, Stop, code_of, message_of
+from pag.cli.extras import needs
+from pag.client import Client, Model, PagError
+
+# For one photograph with all its tries; a deadline of its own ends earlier.
+TIMEOUT_SECONDS = 120.0
+# About a minute of pauses: the requests of a batch that keep a server busy are its own, and it has time.
+RETRIES = 20
+READY_SECONDS = 3.0
+# How many threads a server of somebody else has is not known.
+REMOTE_JOBS = 4
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True)
+class Connection:
+    """A client of a server that is ready, and how many requests at a time keep that server busy."""
+
+    client: Client
+    jobs: int
+    where: str
+
+    def model(self, name: str | None) -> Model:
+        """The loaded model `name`, or the server's default one; Stop if there is none."""
+        models = self.client.models()
+        found = [model for model in models if (model.default if name is None else model.name == name)]
+        if not found:
+            loaded = ", ".join(model.name for model in models) or "none"
+            raise Stop(REFUSED, f"there is no model {name or 'by default'}; loaded: {loaded}")
+        return found[0]
+
+
+@contextmanager
+def connected(
+    server: str | None, key: str | None, weights: Path | None, **settings: Any
+) -> Iterator[Connection]:
+    """The connection; Stop says why there is none, or why the server refused something within.
+
+    `settings` are of the service inside this process, which runs where `server` is None.
+    """
+    if server is not None and weights is not None:
+        raise Stop(
+            USAGE, "--weights is of the service in this command: leave it or --server (PAG_SERVER) out"
+        )
+    try:
+        with ExitStack() as stack:
+            yield _remote(stack, server, key) if server is not None else _local(stack, weights, settings)
+    except PagError as error:
+        raise Stop(code_of(error), message_of(error, key)) from error
+
+
+def in_order(
+    items: Iterable[T], function: Callable[[T], R], jobs: int, window: int | None = None
+) -> Iterator[tuple[T, R]]:
+    """Each item with the function's result, in the order of the items, computed by `jobs` threads.
+
+    At most `window` items (default: `jobs`) are taken before the first of them is given back.
+    """
+    pool = ThreadPoolExecutor(jobs, "request")
+    pending: deque[tuple[T, Future[R]]] = deque()
+    try:
+        for item in items:
+            pending.append((item, pool.submit(function, item)))
+            while len(pending) >= (window or jobs) or (pending and pending[0][1].done()):
+                first, future = pending.popleft()
+                yield first, future.result()
+        for first, future in pending:
+            yield first, future.result()
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _remote(stack: ExitStack, server: str, key: str | None) -> Connection:
+    server = server.strip()
+    url = server if "://" in server or server.startswith("unix:") else f"http://{server}"
+    try:
+        client = stack.enter_context(Client(url, key=key, timeout=TIMEOUT_SECONDS, retries=RETRIES))
+    except ValueError as error:
+        raise Stop(USAGE, str(error)) from error
+    client.wait_until_ready(READY_SECONDS)
+    return Connection(client, REMOTE_JOBS, url)
+
+
+def _local(stack: ExitStack, weights: Path | None, settings: dict[str, Any]) -> Connection:
+    with needs("serve", "without --server the service runs in this command, which", NO_SERVER):
+        from pag.local import CannotStart, LocalServer  # noqa: PLC0415 - slow, and needs an extra
+    if weights is not None:
+        settings["weights"] = weights
+    try:
+        local = stack.enter_context(LocalServer(**settings))
+    except CannotStart as error:
+        raise Stop(NO_SERVER, f"the service cannot start: {error}") from error
+    client = stack.enter_context(local.client(timeout=TIMEOUT_SECONDS, retries=RETRIES))
+    return Connection(client, local.jobs, "this process")
