@@ -20,7 +20,7 @@ LARGE, MIDDLING = encoded(picture(1200, 1600), "JPEG"), encoded(picture(480, 640
 @pytest.fixture(scope="module")
 def impatient(weights: Path) -> Iterator[httpx.Client]:
     """A server that waits half a second for a head or a body, one second for a client to read."""
-    with hosting(weights=weights, body_timeout=0.5, send_timeout=1) as client:
+    with hosting(weights=weights, body_timeout_seconds=0.5, send_timeout_seconds=1) as client:
         yield client
 
 
