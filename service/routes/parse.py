@@ -10,9 +10,8 @@ from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service.engine.cancellation import Cancellation
 from service.engine.engine import Engine
-from service.engine.job import Options
+from service.engine.job import Cancellation, Options
 from service.errors import NotAcceptable
 from service.problems import documented
 from service.routes.representations import JSON, REPRESENTATIONS, Representation, headers_of
@@ -61,10 +60,10 @@ def build_router(engine: Engine, settings: Settings) -> APIRouter:
         refuse_repeated(request)
         options = options_of(engine, query, arrived, overlay=query.output == "overlay")
         chosen = _chosen(request, options)
-        options = replace(options, answer=chosen.name)
+        options = replace(options, representation=chosen.name)
         render = chosen.renderer(request.scope["request_id"])
-        with engine.held(options):
-            data = await read_image(request, settings.max_body_bytes, settings.body_timeout)
+        with engine.admitted(options):
+            data = await read_image(request, settings.max_body_bytes, settings.body_timeout_seconds)
             cancellation = Cancellation()
             async with cancelled_on_disconnect(request, cancellation):
                 parsed, body = await engine.parse(data, options, render, cancellation)
@@ -87,12 +86,12 @@ def _chosen(request: Request, options: Options) -> Representation:
 def _holds(each: Representation, options: Options) -> bool:
     if options.photograph:
         return each.holds == "overlay"
-    return each.holds == "maps" or (each.holds == "one map" and len(options.tasks) == 1)
+    return each.holds == "maps" or (each.holds == "one map" and len(options.maps) == 1)
 
 
 def _hint(options: Options) -> str:
     if options.photograph:
         return "Leave out output=overlay for the maps themselves."
-    if len(options.tasks) > 1:
-        return f"image/png holds one map: request maps={options.tasks[0]}, say, or output=overlay."
+    if len(options.maps) > 1:
+        return f"image/png holds one map: request maps={options.maps[0]}, say, or output=overlay."
     return ""

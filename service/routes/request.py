@@ -14,9 +14,8 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import HTTPConnection, Request
 from starlette.types import Message, Receive
 
-from service.engine.cancellation import Cancellation
 from service.engine.engine import Engine
-from service.engine.job import Options
+from service.engine.job import Cancellation, Options
 from service.errors import (
     BodyTooLarge,
     EmptyBody,

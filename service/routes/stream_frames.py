@@ -12,9 +12,8 @@ import structlog
 from pydantic import ValidationError
 from starlette.requests import HTTPConnection
 
-from service.engine.cancellation import Cancellation
 from service.engine.engine import Engine
-from service.engine.job import Options, Parsed
+from service.engine.job import Cancellation, Options, Parsed
 from service.errors import DeadlineUnreachable, ServiceError, Unavailable
 from service.problems import internal_error, invalid_parameter, problem_body
 from service.routes.representations import describe, representation
@@ -86,7 +85,7 @@ class Frames:
     def options(self, requested: StreamQuery, arrived: float) -> Options:
         """For a frame that arrived at `arrived`; resolved anew for each, since models come and go."""
         options = options_of(self._engine, requested, arrived, overlay=requested.answer == "overlay")
-        return replace(options, answer=requested.answer)
+        return replace(options, representation=requested.answer)
 
     def give_up(self) -> None:
         """Nobody waits for any frame any more."""
@@ -101,7 +100,7 @@ class Frames:
         try:
             if self._given_up:
                 cancellation.cancel()
-            with self._engine.held(options):
+            with self._engine.admitted(options):
                 render = self._renderer(frame.options)
                 _, answer = await self._engine.parse(frame.data, options, render, cancellation)
             return answer
