@@ -60,7 +60,7 @@ def _properties(manifest: ModelManifest) -> dict[str, str]:
 
 def _words(manifest: ModelManifest, entry: MapEntry) -> str:
     meta = describe_map(manifest, entry.name, canonical=True)
-    words = [f"{entry.kind}: {meta.unit}"]
+    words = [meta.unit]
     if meta.classes is not None:
         words.append(f"named by GET /models/{manifest.name}")
     if meta.frame is not None:
