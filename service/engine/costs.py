@@ -1,4 +1,4 @@
-"""Predicts how long each stage of a request takes; learns from every request, starts from the warm-up."""
+"""The cost model: predicted seconds of each stage, at first from the warm-up, then from every request."""
 
 from __future__ import annotations
 
@@ -200,7 +200,7 @@ def _size_key(seconds: float, shared: bool) -> Hashable:
 
 
 def _finish_key(options: Options) -> Hashable:
-    return ("finish", options.session.manifest.name, options.answer, options.tasks, options.size)
+    return ("finish", options.session.manifest.name, options.representation, options.maps, options.size)
 
 
 def _decode_seconds(kind: str, pixels: int) -> float:

@@ -1,14 +1,17 @@
-"""Which models lie in the weights folder, which are loaded, and which answers by default."""
+"""The registry of models: those in the weights folder, those that are loaded, and the default one."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+import perforated_conv
 import structlog
 
+from service.engine.kernels import request_kernels, unmet_requests, uses_native_operators
+from service.engine.resources import Resources
 from service.engine.session import ModelSession, load_session
-from service.errors import InvalidParameter, StartupError, UnknownModel
+from service.errors import InvalidParameter, NotReady, StartupError, UnknownModel
 from service.model_folder.files import ManifestError, model_folders, read_model
 from service.model_folder.manifest import MANIFEST_NAME, MODEL_NAME, ModelManifest
 from service.settings import Settings
@@ -17,18 +20,22 @@ log = structlog.get_logger(__name__)
 
 
 class ModelRegistry:
-    """Loaded models by name; at least one.
+    """Loaded models by name: none until it is filled, then at least one.
 
     They may change while others read: a reader keeps what it was given, the next gets what is there now.
     """
 
-    def __init__(
-        self, models: dict[str, ModelSession], default: str | None, origins: Mapping[Path, str]
-    ) -> None:
-        self._models = models
-        self.default = default
-        self.origins = origins
+    def __init__(self) -> None:
+        self._models: dict[str, ModelSession] = {}
+        self.default: str | None = None
+        self.folders: Mapping[Path, str] = {}
         """The folder that each model was loaded from at the start, and its name."""
+
+    def fill(self, sessions: Mapping[Path, ModelSession], default: str | None) -> None:
+        """Serve the models of some folders; `default` answers where none is named, or the only one."""
+        self._models = {session.manifest.name: session for session in sessions.values()}
+        self.default = default or _only(self._models)
+        self.folders = {folder: session.manifest.name for folder, session in sessions.items()}
 
     def __iter__(self) -> Iterator[ModelSession]:
         return iter(self._models.values())
@@ -51,13 +58,19 @@ class ModelRegistry:
         self.default = self.default or _only(self._models)
 
     def get(self, name: str | None) -> ModelSession:
-        """The model `name`, or the default one; UnknownModel if there is none."""
+        """The model `name`, or the default one; UnknownModel if there is none, NotReady before the first."""
+        self.check_loaded()
         wanted = name if name is not None else self.default
         if wanted is None:
             raise InvalidParameter(f"Several models are loaded; choose model={' or '.join(self.names())}.")
         if wanted not in self._models:
             raise UnknownModel(wanted, self.names())
         return self._models[wanted]
+
+    def check_loaded(self) -> None:
+        """Raise NotReady until the models are loaded."""
+        if not self._models:
+            raise NotReady("The server is warming up: its models are not loaded yet.", retry_after=1)
 
     def names(self) -> list[str]:
         """Names of the loaded models, sorted."""
@@ -74,24 +87,41 @@ def find_models(settings: Settings) -> dict[Path, ModelManifest]:
     return manifests
 
 
-def load_models(settings: Settings) -> ModelRegistry:
-    """All models below `settings.weights`, loaded but not warmed up."""
-    sessions = {folder: _load(folder, settings) for folder in find_models(settings)}
-    origins = {folder: session.manifest.name for folder, session in sessions.items()}
+def load_models(settings: Settings, resources: Resources) -> dict[Path, ModelSession]:
+    """All models below `settings.weights` by their folders, loaded but not warmed up."""
+    manifests = find_models(settings)
+    _settle_kernels(settings)
+    sessions = {folder: _load(folder, settings, resources) for folder in manifests}
     # The folders may have changed since they were checked.
-    _check_names(list(origins.values()), settings)
-    models = {session.manifest.name: session for session in sessions.values()}
-    return ModelRegistry(models, settings.model or _only(models), origins)
+    _check_names([session.manifest.name for session in sessions.values()], settings)
+    return sessions
 
 
-def _load(folder: Path, settings: Settings) -> ModelSession:
+def _settle_kernels(settings: Settings) -> None:
+    """Hand the requested kernels to the library before its first session; warn of what it does not use."""
+    if not uses_native_operators(settings):
+        return
+    try:
+        request_kernels(settings)
+        used = perforated_conv.kernels_in_use()
+    except OSError as error:
+        # Loading the models tells whether they can do without, or must not.
+        log.warning("native_library_unusable", error=str(error))
+        return
+    for sentence in unmet_requests(settings, used) if used is not None else ():
+        log.warning("kernels_not_as_requested", detail=sentence)
+
+
+def _load(folder: Path, settings: Settings, resources: Resources) -> ModelSession:
     manifest, contents = _read(folder)
-    session = load_session(folder, manifest, contents, settings)
+    session = load_session(folder, manifest, contents, settings, resources)
     log.info(
         "model_loaded",
         model=manifest.name,
         version=manifest.version,
         folder=str(folder),
+        kernels=session.runtime.kernels,
+        precision=session.runtime.precision,
         native_labels=session.native_labels,
     )
     return session

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import onnxruntime
@@ -14,8 +15,8 @@ import perforated_conv
 import structlog
 from numpy.typing import NDArray
 
-from service.engine.cancellation import Stoppable
-from service.engine.threads import threads_of, workers_of
+from service.engine.kernels import uses_native_operators
+from service.engine.resources import Resources
 from service.errors import InferenceFailed, StartupError
 from service.maps import kind_of
 from service.model_folder.geometry import Sampling
@@ -32,14 +33,32 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class Runtime:
-    """How the session computes, for readiness and logs."""
+    """How the session computes, for readiness and logs.
+
+    `kernels` is the instruction set of the native operators, `precision` that of their products; None where
+    the model runs by its function bodies.
+    """
 
     provider: str
-    native_operator: bool
-    max_isa: str | None
+    kernels: str | None
     precision: str | None
     threads: int
     shared_threads: int
+
+    @property
+    def native_operator(self) -> bool:
+        """Whether the native operators are used."""
+        return self.kernels is not None
+
+
+class Stop(Protocol):
+    """Tells a run that nobody waits for its result any more."""
+
+    def check(self) -> None:
+        """Raise a ServiceError if nobody waits any more."""
+
+    def listening(self, listener: Callable[[], object]) -> AbstractContextManager[None]:
+        """Call `listener` from any thread if that happens within the context; raise as `check` if it has."""
 
 
 class ModelSession:
@@ -75,28 +94,28 @@ class ModelSession:
         images: NDArray[np.uint8],
         budgets: Sequence[float],
         outputs: Sequence[str],
-        cancellation: Stoppable,
+        stop: Stop,
         *,
         shared: bool = False,
     ) -> list[dict[str, NDArray[np.float32]]]:
         """Named outputs of each image of uint8 [N,H,W,3], which has a budget of its own.
 
-        Raises Cancelled if `cancellation` is used meanwhile. `shared` leaves threads to other inferences.
+        Raises Cancelled if `stop` is given meanwhile. `shared` leaves threads to other inferences.
         """
         spec = self.manifest.input
         feeds: dict[str, NDArray[Any]] = {spec.image: images, spec.budget: np.array(budgets, np.float32)}
-        values = self._run(self._shared if shared else self._alone, outputs, feeds, cancellation)
+        values = self._run(self._shared if shared else self._alone, outputs, feeds, stop)
         return [dict(zip(outputs, each, strict=True)) for each in zip(*values, strict=True)]
 
     def resample(
-        self, entry: MapEntry, values: NDArray[np.float32], sampling: Sampling, cancellation: Stoppable
+        self, entry: MapEntry, values: NDArray[np.float32], sampling: Sampling, stop: Stop
     ) -> NDArray[Any]:
         """The map `entry` at `sampling` of its output float32 [h,w,...]; Cancelled if the caller left.
 
         By the kernel of the entry's labels model where it is loaded, by numpy and OpenCV otherwise.
         """
         if (labels := self._labels.get(entry.name)) is not None:
-            return self._native_labels(labels, values, sampling, cancellation)
+            return self._native_labels(labels, values, sampling, stop)
         return kind_of(entry).resample(values, sampling)
 
     def _native_labels(
@@ -104,7 +123,7 @@ class ModelSession:
         session: onnxruntime.InferenceSession,
         logits: NDArray[np.float32],
         sampling: Sampling,
-        cancellation: Stoppable,
+        stop: Stop,
     ) -> NDArray[np.uint8]:
         covered = [side * scale for side, scale in zip(sampling.target, sampling.scale, strict=True)]
         feeds: dict[str, NDArray[Any]] = {
@@ -112,7 +131,7 @@ class ModelSession:
             "size": np.array(sampling.target, np.int64),
             "extent": np.array(covered, np.float32),
         }
-        labels: NDArray[np.uint8] = self._run(session, ["labels"], feeds, cancellation)[0][0]
+        labels: NDArray[np.uint8] = self._run(session, ["labels"], feeds, stop)[0][0]
         return labels
 
     def _run(
@@ -120,45 +139,48 @@ class ModelSession:
         session: onnxruntime.InferenceSession,
         outputs: Sequence[str],
         feeds: dict[str, NDArray[Any]],
-        cancellation: Stoppable,
+        stop: Stop,
     ) -> list[NDArray[Any]]:
-        with cancellation.run_options() as options:
+        # Terminated options stay terminated, so each run gets its own.
+        options = onnxruntime.RunOptions()
+        # Heads of maps that nobody requested are not run.
+        options.only_execute_path_to_fetches = True
+        with stop.listening(partial(setattr, options, "terminate", True)):
             try:
                 values: list[NDArray[Any]] = session.run(list(outputs), feeds, options)
             # The runtime's exceptions share no base of their own below Exception.
             except Exception as error:
-                cancellation.check()
+                stop.check()
                 log.exception("inference_failed", model=self.manifest.name)
                 raise InferenceFailed(f"The network {self.manifest.name} could not be run.") from error
         return values
 
 
 def load_session(
-    folder: Path, manifest: ModelManifest, contents: Mapping[str, bytes], settings: Settings
+    folder: Path,
+    manifest: ModelManifest,
+    contents: Mapping[str, bytes],
+    settings: Settings,
+    resources: Resources,
 ) -> ModelSession:
     """Session of the `contents` of the files in `folder`; StartupError names the folder and the fix."""
     _check_provider(settings.provider)
     library = _native_library(settings)
-    threads, workers = threads_of(settings), workers_of(settings)
-    runtime = Runtime(
-        settings.provider,
-        library is not None,
-        settings.max_isa,
-        settings.precision,
-        threads,
-        max(1, threads // workers),
-    )
-    opening = partial(_open_network, folder, contents[MODEL_NAME])
+    runtime = Runtime(settings.provider, None, None, resources.threads, resources.shared_threads)
+    opening = partial(_open_network, folder, contents[MODEL_NAME], runtime)
     try:
-        alone, shared = opening(runtime, library)
+        alone, shared = opening(library)
     except StartupError as error:
         if library is None or settings.native_operator == "require":
             raise
         log.warning("native_operator_unusable", library=str(library), error=str(error))
-        library, runtime = None, replace(runtime, native_operator=False)
-        alone, shared = opening(runtime, None)
+        library = None
+        alone, shared = opening(None)
     _check_graph(folder, manifest, alone)
     labels = _open_labels(folder, manifest, contents, runtime, library)
+    used = perforated_conv.kernels_in_use() if library is not None else None
+    if used is not None:
+        runtime = replace(runtime, kernels=used.isa, precision=used.precision)
     return ModelSession(manifest, alone, shared, runtime, labels)
 
 
@@ -200,8 +222,7 @@ def _open_labels(
 
 
 def _native_library(settings: Settings) -> Path | None:
-    # The native kernels compute on the CPU: on a GPU the function bodies keep the maps where they are.
-    if settings.native_operator == "off" or settings.provider != "cpu":
+    if not uses_native_operators(settings):
         return None
     library = perforated_conv.library_path()
     if library is None and settings.native_operator == "require":

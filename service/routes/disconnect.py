@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, suppress
 
 from starlette.requests import Request
 
-from service.engine.cancellation import Cancellation
+from service.engine.job import Cancellation
 
 
 @asynccontextmanager

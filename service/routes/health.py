@@ -37,7 +37,7 @@ def _model(session: ModelSession) -> ReadyModel:
         version=session.manifest.version,
         provider=runtime.provider,
         operator="native" if runtime.native_operator else "function body",
-        kernel_cap=runtime.max_isa,
+        kernels=runtime.kernels,
         precision=runtime.precision,
         threads=runtime.threads,
     )

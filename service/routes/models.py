@@ -17,6 +17,7 @@ def build_router(registry: ModelRegistry) -> APIRouter:
     @router.get("/models", responses=documented(401))
     async def models() -> ModelList:
         """Every loaded model with its maps, budget floor, scales, and accuracy at each budget."""
+        registry.check_loaded()
         return ModelList(models=[_entry(session, registry.default) for session in registry])
 
     @router.get("/models/{name}", responses=documented(401, 404, 422))

@@ -12,9 +12,8 @@ from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service.engine.cancellation import Cancellation
 from service.engine.engine import Engine
-from service.engine.job import Options, Parsed, Render
+from service.engine.job import Cancellation, Options, Parsed, Render
 from service.errors import NotAcceptable
 from service.problems import documented
 from service.routes.accept import choose
@@ -70,10 +69,10 @@ def build_router(engine: Engine, settings: Settings) -> APIRouter:
         refuse_repeated(request)
         options = options_of(engine, query, arrived, overlay=query.output == "overlay")
         media_type, render = _representation(request, query, options)
-        options = replace(options, answer=media_type + query.output)
+        options = replace(options, representation=media_type + query.output)
         request_id = request.scope["request_id"]
-        with engine.held(options):
-            data = await read_image(request, settings.max_body_bytes, settings.body_timeout)
+        with engine.admitted(options):
+            data = await read_image(request, settings.max_body_bytes, settings.body_timeout_seconds)
             cancellation = Cancellation()
             async with cancelled_on_disconnect(request, cancellation):
                 parsed, body = await engine.parse(
@@ -88,7 +87,7 @@ def build_router(engine: Engine, settings: Settings) -> APIRouter:
 def _representation(request: Request, query: ParseQuery, options: Options) -> tuple[str, Renderer]:
     accept = ", ".join(request.headers.getlist("accept"))
     overlay = query.output == "overlay"
-    single = [PNG] if len(options.tasks) == 1 else []
+    single = [PNG] if len(options.maps) == 1 else []
     available = [PNG] if overlay else [JSON, ZIP, NPZ, *single]
     chosen = choose(accept, available)
     if chosen is None:
@@ -99,6 +98,6 @@ def _representation(request: Request, query: ParseQuery, options: Options) -> tu
 def _hint(overlay: bool, options: Options) -> str:
     if overlay:
         return "Leave out output=overlay for the maps themselves."
-    if len(options.tasks) > 1:
-        return f"{PNG} holds one map: ask for maps={options.tasks[0]}, say, or for output=overlay."
+    if len(options.maps) > 1:
+        return f"{PNG} holds one map: ask for maps={options.maps[0]}, say, or for output=overlay."
     return ""

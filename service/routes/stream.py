@@ -32,11 +32,14 @@ log = structlog.get_logger(__name__)
 
 
 def build_router(
-    engine: Engine, settings: Settings, metrics: Metrics, listeners: set[Callable[[], None]]
+    engine: Engine,
+    settings: Settings,
+    allowed: tuple[str, ...],
+    metrics: Metrics,
+    listeners: set[Callable[[], None]],
 ) -> APIRouter:
-    """The route, bound to its engine; `listeners` are told when the server stops."""
+    """The route, for pages of `allowed` origins; `listeners` are told when the server stops."""
     router = APIRouter(tags=["stream"])
-    allowed = origins.origins_of(settings)
     rooms = _Rooms(settings.max_streams, metrics)
 
     @router.websocket("/stream")

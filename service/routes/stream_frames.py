@@ -12,9 +12,8 @@ import structlog
 from pydantic import ValidationError
 from starlette.requests import HTTPConnection
 
-from service.engine.cancellation import Cancellation
 from service.engine.engine import Engine
-from service.engine.job import Options, Parsed
+from service.engine.job import Cancellation, Options, Parsed
 from service.errors import DeadlineUnreachable, ServiceError, Unavailable
 from service.problems import internal_error, invalid_parameter, problem_body
 from service.routes.answers import NPZ, PNG, ZIP, describe, render_npz, render_overlay, render_zip
@@ -89,7 +88,7 @@ class Frames:
         overlay = asked.answer == "overlay"
         options = options_of(self._engine, asked, arrived, overlay=overlay)
         # POST /parse names the costs of its answers so, and they are the same.
-        return replace(options, answer=KINDS[asked.answer][0] + ("overlay" if overlay else "maps"))
+        return replace(options, representation=KINDS[asked.answer][0] + ("overlay" if overlay else "maps"))
 
     def give_up(self) -> None:
         """Nobody waits for any frame any more."""
@@ -104,7 +103,7 @@ class Frames:
         try:
             if self._given_up:
                 cancellation.cancel()
-            with self._engine.held(options):
+            with self._engine.admitted(options):
                 render = self._renderer(frame.asked)
                 _, answer = await self._engine.parse(frame.data, options, render, cancellation)
             return answer

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from model_export.export.labels_model import labels_model
-from service.engine.cancellation import Cancellation
+from service.engine.job import Cancellation
+from service.engine.resources import resolve_resources
 from service.engine.session import ModelSession, load_session
 from service.errors import Cancelled
 from service.model_folder.files import ManifestError, file_entry, load_manifest, read_files
@@ -54,7 +55,7 @@ def add_labels_model(folder: Path, content: bytes | None = None) -> Path:
 def loaded(folder: Path, **knobs: Any) -> ModelSession:
     manifest = load_manifest(folder)
     settings = Settings(weights=folder.parent, threads=2, **knobs)
-    return load_session(folder, manifest, read_files(folder, manifest), settings)
+    return load_session(folder, manifest, read_files(folder, manifest), settings, resolve_resources(settings))
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 GUARD_MS = 60_000
 # A tenth of a second or two on one thread.
 SLOW_NODES = 250
-ALONE = {"brownout": False, "max_wait": 600}
+ALONE = {"brownout": False, "max_wait_seconds": 600}
 WINDOW = {"width": 1280, "height": 900}
 # What the visitor opened is closed, and the focus where a new visitor has it.
 AS_IT_CAME = """() => {
@@ -108,7 +108,7 @@ def slow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     write_model(root, slow_nodes=SLOW_NODES)
     # One thread: the browser has to go on beside it.
     one = {"PAG_THREADS": "1", "PAG_WORKERS": "1"}
-    alone = {"PAG_BROWNOUT": "false", "PAG_MAX_WAIT": "600", "PAG_LOG_LEVEL": "error"}
+    alone = {"PAG_BROWNOUT": "false", "PAG_MAX_WAIT_SECONDS": "600", "PAG_LOG_LEVEL": "error"}
     with Process(PAG_WEIGHTS=str(root), **one, **alone) as slow:
         yield slow.client
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -17,7 +18,7 @@ import httpx
 import pytest
 
 from service.__main__ import main
-from service.settings import Settings, settings_table
+from service.settings import OTHERS, Settings, environment_name, read_settings, settings_table
 from tests.service.conftest import GUARD_SECONDS, Serve, encoded, picture, started
 from tests.service.routes.test_parse import assert_problem
 from tests.service.tiny_model import write_model
@@ -76,6 +77,9 @@ def test_it_starts_serves_logs_and_stops(weights: Path) -> None:
     [
         ("PAG_WEIGHTS", "/nonexistent", "weights folder /nonexistent does not exist"),
         ("PAG_MAX_PENDING", "0", "PAG_MAX_PENDING: Input should be greater than or equal to 1"),
+        ("PAG_MAX_WAIT", "1", "PAG_MAX_WAIT is not a setting: did you mean PAG_MAX_WAIT_SECONDS?"),
+        ("PAG_MAX_PENDNG", "1", "PAG_MAX_PENDNG is not a setting: did you mean PAG_MAX_PENDING?"),
+        ("PAG_ZEBRA", "1", "PAG_ZEBRA is not a setting: pag serve --settings lists them"),
         ("PERFORATED_CONV_MAX_ISA", "sse", "PERFORATED_CONV_MAX_ISA: Input should be 'portable'"),
     ],
 )
@@ -93,6 +97,37 @@ def test_it_says_why_it_cannot_start(
     message = capsys.readouterr().err
     assert message.startswith("cannot start: ")
     assert words in message
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("PAG_KEY", "secret"),
+        ("PAG_SERVICE_HOST", "10.0.0.1"),
+        ("PAG_PARSE_SERVICE_PORT_HTTP", "8000"),
+        ("PAG_PARSE_PORT", "tcp://10.0.0.1:8000"),
+        ("PAG_PARSE_PORT_8000_TCP_ADDR", "10.0.0.1"),
+    ],
+)
+def test_variables_that_are_meant_for_others_are_let_be(
+    variable: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, value)
+    assert read_settings(port=1).port == 1
+
+
+def test_every_variable_that_this_repository_reads_is_known() -> None:
+    root = Path(__file__).parents[2]
+    folders = ("benchmarks", "model_export", "pag", "service", "tests")
+    read = re.compile(r'environ(?:\.get\(|\[)"(PAG_\w+)"')
+    names = {
+        name
+        for folder in folders
+        for path in (root / folder).rglob("*.py")
+        for name in read.findall(path.read_text(encoding="utf-8"))
+    }
+    assert names
+    assert names <= OTHERS | {environment_name(field) for field in Settings.model_fields}
 
 
 def test_the_settings_are_documented() -> None:

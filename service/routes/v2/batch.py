@@ -11,10 +11,8 @@ from dataclasses import replace
 
 from starlette.requests import Request
 
-from service.engine.cancellation import Cancellation
 from service.engine.engine import Engine
-from service.engine.job import Options, Parsed
-from service.engine.threads import batch_of, workers_of
+from service.engine.job import Cancellation, Options, Parsed
 from service.errors import DeadlineExceeded, InvalidParameter, Overloaded
 from service.routes.disconnect import cancelled_on_disconnect
 from service.routes.v2.outputs import Rendered
@@ -34,7 +32,7 @@ async def parse_all(
 ) -> list[Answer]:
     """Every image's answer, in order; if one fails or the client leaves, the others are stopped."""
     # More at a time would only wait: for the engine that is load, on which it lowers budgets and refuses.
-    window = workers_of(settings) * batch_of(settings) + 1
+    window = engine.resources.workers * engine.resources.batch + 1
     places = asyncio.Semaphore(window)
     cancellations = [Cancellation() for _ in sources]
 
@@ -44,7 +42,7 @@ async def parse_all(
             return await engine.parse(source, options, lambda parsed, _: render(parsed), cancellation)
 
     # The engine limits the time of each image; where some wait for others, all together are limited too.
-    limit = settings.timeout if len(sources) > window else None
+    limit = settings.timeout_seconds if len(sources) > window else None
     async with cancelled_on_disconnect(request, *cancellations), _limited(limit):
         jobs = zip(sources, _each(options, len(sources), window), cancellations, strict=True)
         try:

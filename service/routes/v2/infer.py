@@ -28,7 +28,7 @@ from service.settings import Settings
 async def infer(request: Request, session: ModelSession, engine: Engine, settings: Settings) -> Response:
     """Answer a request for the model of `session`."""
     arrived = time.perf_counter()
-    with engine.held():
+    with engine.admitted():
         message = await _receive(request, settings)
         options = _options(engine, session, message.request, arrived)
         binary = _forms(message.request, options)
@@ -47,7 +47,7 @@ async def _receive(request: Request, settings: Settings) -> InferMessage:
     encoding = request.headers.get("content-encoding", "identity")
     if encoding != "identity":
         raise HTTPException(415, f"Content-Encoding {encoding[:60]} is not read: send the body as it is.")
-    body = await read_body(request, settings.max_body_bytes, settings.body_timeout)
+    body = await read_body(request, settings.max_body_bytes, settings.body_timeout_seconds)
     # Numbers as text take a while, for which nobody else should wait.
     return await asyncio.to_thread(read_message, body, request.headers.get(HEADER_LENGTH))
 
@@ -65,7 +65,7 @@ def _options(engine: Engine, session: ModelSession, request: InferRequest, arriv
         min_budget=wanted.min_budget,
         deadline=None if seconds is None else arrived + seconds,
         priority=wanted.priority or DEFAULT_PRIORITY,
-        answer="v2",
+        representation="v2",
     )
     # The version that the path named, also where another has been loaded since.
     return replace(options, session=session)
@@ -75,7 +75,7 @@ def _forms(request: InferRequest, options: Options) -> dict[str, bool]:
     """Whether each output is binary, in the order of the answer."""
     asked = {output.name: output.parameters.binary_data for output in request.outputs}
     default = request.parameters.binary_data_output
-    stated = {name: asked.get(name) for name in options.tasks}
+    stated = {name: asked.get(name) for name in options.maps}
     return {name: default if binary is None else binary for name, binary in stated.items()}
 
 

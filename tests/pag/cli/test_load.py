@@ -18,7 +18,7 @@ def strained(serve: Serve, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     """A server that lowers budgets as soon as anything waits."""
     weights = tmp_path_factory.mktemp("strained")
     write_model(weights, slow_nodes=20)
-    with serve(weights=weights, brownout_wait=0.001, brownout_floor=0.3) as client:
+    with serve(weights=weights, brownout_wait_seconds=0.001, brownout_floor=0.3) as client:
         yield str(client.base_url)
 
 

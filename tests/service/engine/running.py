@@ -9,23 +9,26 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from service.engine.cancellation import Cancellation
 from service.engine.engine import Engine
-from service.engine.job import Parsed
-from service.engine.registry import load_models
+from service.engine.job import Cancellation, Parsed
+from service.engine.registry import ModelRegistry, load_models
+from service.engine.resources import resolve_resources
 from service.settings import Settings
 from service.telemetry.metrics import Metrics
 from tests.service.conftest import encoded, picture
 
+# The machine may be very busy.
+PATIENT: dict[str, Any] = {"max_wait_seconds": 600.0, "timeout_seconds": 600.0}
 PHOTO = encoded(picture(64, 64))
 
 
 @asynccontextmanager
 async def running(weights: Path, **knobs: Any) -> AsyncIterator[tuple[Engine, Metrics]]:
     """Engine that takes work without having been warmed up, so it knows nothing of its costs."""
-    settings = Settings(weights=weights, **({"max_wait": 600.0} | knobs))
-    metrics = Metrics()
-    engine = Engine(settings, load_models(settings), metrics)
+    settings = Settings(weights=weights, **(PATIENT | knobs))
+    resources, registry, metrics = resolve_resources(settings), ModelRegistry(), Metrics()
+    engine = Engine(settings, resources, registry, metrics)
+    registry.fill(load_models(settings, resources), settings.model)
     engine.state = "ready"
     try:
         yield engine, metrics
@@ -43,7 +46,7 @@ def start(
     """Parse `source` in a task of its own; it gives the parsed image and its maps."""
 
     async def parse() -> tuple[Parsed, dict[str, Any]]:
-        with engine.held():
+        with engine.admitted():
             return await engine.parse(
                 source, engine.resolve(**asked), maps_of, cancellation or Cancellation()
             )

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from service.engine.cancellation import Cancellation, Together
 from service.engine.engine import Engine
+from service.engine.job import Cancellation, Together
 from service.errors import Cancelled
 from service.telemetry.metrics import Metrics
 from tests.service.conftest import encoded, picture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from types import SimpleNamespace
 from typing import Any, cast
@@ -12,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.engine.brownout import Brownout
-from service.engine.cancellation import Cancellation
-from service.engine.choice import STEPS, Choice, Chooser, sending
+from service.engine.choice import STEPS, Choice, Chooser, sending_seconds
 from service.engine.costs import FIRST_MARGIN, Costs
 from service.engine.engine import Engine
-from service.engine.job import Job, Options
-from service.engine.registry import load_models
+from service.engine.job import Cancellation, Job, Options
+from service.engine.registry import ModelRegistry, load_models
+from service.engine.resources import resolve_resources
 from service.engine.session import ModelSession
 from service.errors import InvalidParameter
 from service.model_folder.manifest import ModelManifest
@@ -41,9 +40,9 @@ budgets = st.floats(FLOOR, 1.0)
 
 
 def job(budget: float = 1.0, least: float | None = None, deadline: float | None = None) -> Job:
-    options = Options(SESSION, MANIFEST.default_map_names(), budget, "model", least=least, deadline=deadline)
-    nobody = cast("asyncio.Future[Any]", None)
-    return Job(b"", options, lambda *_: None, Cancellation(), "JPEG", 480, 640, 0.0, 0.0, nobody)
+    names = MANIFEST.default_map_names()
+    options = Options(SESSION, names, budget, "model", min_budget=least, deadline=deadline)
+    return Job(b"", options, lambda *_: None, Cancellation(), "JPEG", 480, 640, 0.0, 0.0)
 
 
 def chooser(ceiling: float = 1.0, costs: Costs | None = None) -> Chooser:
@@ -71,9 +70,9 @@ def test_a_deadline_gets_the_largest_budget_that_meets_it(budget: float, left: f
     choice = subject.choose(job(budget, deadline=left), 0.0, shared=False)
     if choice is None:
         least = chosen(subject.choose(job(FLOOR), 0.0, shared=False))
-        assert least.seconds + sending(job()) > left
+        assert least.seconds + sending_seconds(job()) > left
         return
-    assert choice.seconds + sending(job()) <= left
+    assert choice.seconds + sending_seconds(job()) <= left
     assert choice.point.requested_budget == budget
     assert choice.point.used_budget <= budget
     assert choice.point.reason == ("client" if choice.point.used_budget == budget else "deadline")
@@ -82,7 +81,7 @@ def test_a_deadline_gets_the_largest_budget_that_meets_it(budget: float, left: f
         # What was predicted is stretched by the margin that stands before anything was measured.
         assert chosen(subject.choose(job(higher), 0.0, shared=False)).seconds * (
             1 + FIRST_MARGIN
-        ) > left - sending(job())
+        ) > left - sending_seconds(job())
 
 
 @given(budgets, budgets, st.floats(0.01, 1.0), st.floats(0.0, 0.3))
@@ -123,7 +122,9 @@ def test_the_margin_learned_from_misses_makes_choices_more_careful() -> None:
 
 def test_min_budget_above_the_budget_is_refused(weights: Any) -> None:
     settings = Settings(weights=weights)
-    engine = Engine(settings, load_models(settings), Metrics())
+    resources, registry = resolve_resources(settings), ModelRegistry()
+    engine = Engine(settings, resources, registry, Metrics())
+    registry.fill(load_models(settings, resources), settings.model)
     try:
         with pytest.raises(InvalidParameter, match=r"min_budget=0\.8 is above the budget 0\.5"):
             engine.resolve(budget=0.5, min_budget=0.8)

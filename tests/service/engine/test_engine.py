@@ -13,10 +13,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from service.engine.cancellation import Cancellation
 from service.engine.engine import Engine
+from service.engine.job import Cancellation
 from service.errors import Cancelled, DeadlineExceeded, ImageTooSmall, NotReady, Overloaded, UndecodableImage
-from service.settings import Settings
 from service.telemetry.metrics import Metrics
 from tests.service.conftest import picture
 from tests.service.engine.running import PHOTO, running, sample, start, until_inference
@@ -165,7 +164,7 @@ def test_what_misses_its_deadline_is_stopped_and_said(slow_weights: Path) -> Non
 
 def test_the_server_s_own_limit_on_time_holds_without_a_deadline(slow_weights: Path) -> None:
     async def scenario() -> None:
-        async with running(slow_weights, timeout=0.08) as (engine, _):
+        async with running(slow_weights, timeout_seconds=0.08) as (engine, _):
             with pytest.raises(DeadlineExceeded):
                 await start(engine)
 
@@ -227,7 +226,7 @@ async def expires(engine: Engine, metrics: Metrics, pixels: Any) -> None:
 
 
 async def is_refused(engine: Engine, metrics: Metrics, pixels: Any) -> None:
-    engine._scheduler._settings = Settings(max_wait=1e-9)
+    engine._scheduler._max_wait = 1e-9
     blocker = start(engine)
     await until_inference(metrics)
     with pytest.raises(Overloaded):

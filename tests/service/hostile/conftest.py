@@ -49,7 +49,7 @@ def server(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         port = probe.getsockname()[1]
     log = tmp_path_factory.mktemp("log") / "service.log"
     # A body that does not come is to be given up within the patience of a test.
-    knobs = {"PAG_WEIGHTS": str(weights), "PAG_PORT": str(port), "PAG_BODY_TIMEOUT": "2"}
+    knobs = {"PAG_WEIGHTS": str(weights), "PAG_PORT": str(port), "PAG_BODY_TIMEOUT_SECONDS": "2"}
     with log.open("w") as output:
         process = _spawn(output, **knobs)
         try:

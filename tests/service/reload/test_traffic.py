@@ -21,7 +21,7 @@ from tests.service.test_server import until
 PHOTO = encoded(picture(64, 64))
 AS_JSON = {"Accept": "application/json"}
 VERSIONS = [f"1.0.{number}" for number in range(10)]
-PATIENT = {"PAG_MAX_WAIT": "600", "PAG_TIMEOUT": "600"}
+PATIENT = {"PAG_MAX_WAIT_SECONDS": "600", "PAG_TIMEOUT_SECONDS": "600"}
 BROKEN: dict[str, dict[str, Any]] = {
     "1.0.3": {"damage": cut_off},
     "1.0.5": {"damage": cut_off_manifest},

@@ -284,7 +284,7 @@ def test_limits_are_counted_while_bytes_arrive(serve: Serve) -> None:
 
 
 def test_a_slow_body_times_out(serve: Serve) -> None:
-    with serve(body_timeout=0.2) as client:
+    with serve(body_timeout_seconds=0.2) as client:
         address = (client.base_url.host, client.base_url.port)
         with socket.create_connection(address) as connection:
             head = b"POST /parse HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 100\r\n\r\n"

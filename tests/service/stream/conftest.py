@@ -16,5 +16,5 @@ def slow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     """Client of the whole server, whose model takes about 40 ms."""
     root = tmp_path_factory.mktemp("slow")
     write_model(root, slow_nodes=40)
-    with hosting(weights=root, max_wait=600, brownout=False) as client:
+    with hosting(weights=root, max_wait_seconds=600, brownout=False) as client:
         yield client

@@ -28,7 +28,7 @@ BINARY, PING = 0x82, 0x89
 @pytest.fixture(scope="module")
 def strict(weights: Path) -> Iterator[httpx.Client]:
     """A server of small messages and little patience."""
-    with hosting(weights=weights, max_body_bytes=8192, body_timeout=0.5) as client:
+    with hosting(weights=weights, max_body_bytes=8192, body_timeout_seconds=0.5) as client:
         yield client
 
 
@@ -37,7 +37,7 @@ def pinging(weights: Path) -> Iterator[httpx.Client]:
     """A server that asks often whether its peers are there, and waits two seconds for an answer."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("service.transport.server.PING_SECONDS", 0.2)
-        with hosting(weights=weights, body_timeout=2) as client:
+        with hosting(weights=weights, body_timeout_seconds=2) as client:
             yield client
 
 
@@ -113,7 +113,7 @@ def test_a_peer_that_is_gone_is_noticed(pinging: httpx.Client) -> None:
 
 
 def test_who_takes_no_answers_loses_the_stream(weights: Path) -> None:
-    with hosting(weights=weights, send_timeout=1) as client, raw(client, 4096) as connection:
+    with hosting(weights=weights, send_timeout_seconds=1) as client, raw(client, 4096) as connection:
         upgrade(connection)
         frame = masked(BINARY, LARGE)
         for _ in range(5):

@@ -21,7 +21,7 @@ INFER = "/v2/models/tiny/infer"
 @pytest.fixture(scope="session")
 def client(serve: Serve) -> Iterator[httpx.Client]:
     """Client of an application that lowers no budget, however busy the machine is."""
-    with serve(brownout=False, max_wait=600, max_images=4, max_pixels=400_000) as started:
+    with serve(brownout=False, max_wait_seconds=600, max_images=4, max_pixels=400_000) as started:
         yield started
 
 

@@ -58,7 +58,7 @@ def metric(client: httpx.Client, name: str) -> float:
 def slow(tmp_path_factory: pytest.TempPathFactory, serve: Serve) -> Iterator[httpx.Client]:
     root = tmp_path_factory.mktemp("slow")
     write_model(root, slow_nodes=200)
-    with serve(weights=root, max_pending=1, brownout=False, max_wait=600) as client:
+    with serve(weights=root, max_pending=1, brownout=False, max_wait_seconds=600) as client:
         yield client
 
 
@@ -120,7 +120,7 @@ def test_all_images_of_a_client_that_leaves_are_stopped(slow: httpx.Client) -> N
 
 def test_the_time_limit_of_the_server_holds(tmp_path: Path, serve: Serve) -> None:
     write_model(tmp_path, slow_nodes=100)
-    with serve(weights=tmp_path, timeout=0.02, max_wait=600) as client:
+    with serve(weights=tmp_path, timeout_seconds=0.02, max_wait_seconds=600) as client:
         assert_error(post(client), 504, "deadline")
         # More than are computed at a time: those that have not begun have no time of their own.
         assert_error(post(client, 16), 504, "deadline")
@@ -137,7 +137,7 @@ def test_one_wrong_photograph_stops_the_others(slow: httpx.Client) -> None:
 
 
 def test_many_images_of_one_request_lower_no_budget_by_themselves(serve: Serve) -> None:
-    with serve(max_wait=600) as client:
+    with serve(max_wait_seconds=600) as client:
         answer = post(client, 16, binary_data_output=True)
         assert answer.is_success
         assert int(answer.headers["inference-header-content-length"]) < 1000
@@ -152,7 +152,7 @@ def test_bodies_are_counted_as_they_arrive(serve: Serve, chunked: bool) -> None:
 
 
 def test_a_body_that_does_not_come_is_given_up(serve: Serve) -> None:
-    with serve(body_timeout=0.2) as client:
+    with serve(body_timeout_seconds=0.2) as client:
         connection = socket.create_connection((client.base_url.host, client.base_url.port))
         connection.sendall(f"POST {INFER} HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n{{".encode())
         answer = b""

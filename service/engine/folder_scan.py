@@ -1,4 +1,4 @@
-"""Tells which model folders have changed, come or gone, from names, sizes and times: no file is read."""
+"""The scan of the weights folder: which models changed, came or went, by names, sizes and times."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class Changes:
     gone: frozenset[Path]
 
 
-class Looks:
-    """Compares each look at the weights folder with the one before; a change counts once two agree on it.
+class FolderScan:
+    """Compares each scan of the weights folder with the one before; a change counts once two agree on it.
 
     `known` are the folders of the models that serve: what they hold now counts as a change.
     """
@@ -26,14 +26,14 @@ class Looks:
     def __init__(self, weights: Path, known: Iterable[Path]) -> None:
         self._weights = weights
         self._seen: dict[Path, Fingerprint | None] = dict.fromkeys(known)
-        self._told: dict[Path, Fingerprint] = {}
+        self._reported: dict[Path, Fingerprint] = {}
         self._present = frozenset(self._seen)
 
     def __contains__(self, folder: Path) -> bool:
         return folder in self._seen
 
-    def look(self) -> Changes | None:
-        """What changed, each change once; None if there is no model at all, which counts as no look."""
+    def scan(self) -> Changes | None:
+        """What changed, each change once; None if there is no model at all, which counts as no scan."""
         now = self._fingerprints()
         if not now:
             return None
@@ -41,12 +41,14 @@ class Looks:
         gone = self._present - now.keys() - self._seen.keys()
         self._present = (self._present | now.keys()) - gone
         # One that comes back as it was is new again.
-        self._told = {folder: told for folder, told in self._told.items() if folder not in gone} | changed
+        self._reported = {
+            folder: found for folder, found in self._reported.items() if folder not in gone
+        } | changed
         self._seen = dict(now)
         return Changes(frozenset(changed), gone)
 
     def _is_new(self, folder: Path, found: Fingerprint) -> bool:
-        return found == self._seen.get(folder) and found != self._told.get(folder)
+        return found == self._seen.get(folder) and found != self._reported.get(folder)
 
     def _fingerprints(self) -> dict[Path, Fingerprint]:
         try:
