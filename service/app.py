@@ -13,7 +13,8 @@ from fastapi_offline import FastAPIOffline
 from service import VERSION, problems
 from service.engine.clock import background
 from service.engine.engine import Engine
-from service.engine.registry import ModelRegistry, find_models, load_models
+from service.engine.loading import find_models, load_models
+from service.engine.models import ModelRegistry
 from service.engine.reload import watching
 from service.engine.resources import resolve_resources
 from service.middleware import keys, origins

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from service import VERSION
 from service.doctor.finding import FAIL, OK, WARN, Finding
-from service.engine.registry import find_models
+from service.engine.loading import find_models
 from service.errors import StartupError
 from service.middleware import keys, origins
 from service.model_folder.files import ManifestError, model_folders, read_model

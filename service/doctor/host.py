@@ -17,8 +17,8 @@ import perforated_conv
 
 from service.doctor.finding import FAIL, OK, WARN, Finding
 from service.engine.kernels import request_kernels, unmet_requests, uses_native_operators
+from service.engine.loading import PROVIDERS
 from service.engine.resources import CGROUP, resolve_resources, usable_cpus
-from service.engine.session import PROVIDERS
 from service.settings import Settings
 
 # Sockets, models, logs and pools beside the connections that requests come by.

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from service.engine.session import ModelSession
+from service.engine.models import ModelSession
 from service.errors import Cancelled, DeadlineExceeded, ServiceError
 from service.model_folder.manifest import ModelManifest
 from service.model_folder.operating_point import OperatingPoint, Reason

@@ -17,7 +17,8 @@ import structlog
 from service.engine.clock import background
 from service.engine.engine import Engine
 from service.engine.folder_scan import FolderScan
-from service.engine.session import ModelSession, load_session
+from service.engine.loading import load_session
+from service.engine.models import ModelSession
 from service.errors import StartupError
 from service.model_folder.files import read_model
 from service.model_folder.manifest import ModelManifest
