@@ -1,4 +1,4 @@
-"""The one composition root: settings to an application that loads, warms up, serves and drains."""
+"""The composition root: makes the application of the settings, with its engine, routes and lifespan."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from service.settings import Settings
 from service.telemetry import tracing
 from service.telemetry.metrics import Metrics
 
-DESCRIPTION = "Semantic classes, metric depth and surface normals at a compute budget chosen per request."
+DESCRIPTION = "Dense maps of photographs at a compute budget chosen per request."
 
 
 def create_app(settings: Settings) -> FastAPI:

@@ -1,4 +1,4 @@
-"""What the doctor looks at in the settings and what they point at."""
+"""Checks of the settings, and of the models and keys that they name."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def access(settings: Settings) -> Iterator[Finding]:
 
 
 def tracing_extra(settings: Settings) -> Iterator[Finding]:
-    """What sends spans is installed if it is switched on."""
+    """The exporter of spans is installed if tracing is switched on."""
     try:
         spans = tracing.open_spans(settings, VERSION)
     except StartupError as error:

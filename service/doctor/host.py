@@ -1,4 +1,4 @@
-"""What the doctor looks at on the machine: CPUs, kernels, libraries, memory, files, the port."""
+"""Checks of the machine: CPUs, kernels, libraries, memory, open files, the port."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def runtime(settings: Settings) -> Iterator[Finding]:
 
 
 def memory(settings: Settings) -> Iterator[Finding]:
-    """The bodies of all requests that are admitted fit in memory with room for the work on them."""
+    """The bodies of all requests that are admitted fit in memory beside the decoded photographs."""
     limit, held = memory_limit(), settings.max_pending * settings.max_body_bytes
     pixels = 3 * settings.max_pixels * resolve_resources(settings).codec_threads
     detail = (

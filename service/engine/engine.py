@@ -107,7 +107,7 @@ class Engine:
         )
 
     def check_capacity(self) -> None:
-        """Raise NotReady or Overloaded if a request would be refused whatever it asks for."""
+        """Raise NotReady or Overloaded if a request would be refused whatever its options are."""
         self._check_ready()
         if self._pending >= self._settings.max_pending:
             raise Overloaded(f"{self._pending} requests are pending, the most this server holds.", 1)
@@ -175,7 +175,7 @@ class Engine:
             del job
 
     async def run_clock(self) -> None:
-        """Move what time moves, the brown-out, until cancelled."""
+        """Let the brown-out follow the load until cancelled; without it nothing recovers from a burst."""
         if self._settings.brownout:
             await every(PERIOD_SECONDS, self.tick)
 

@@ -26,7 +26,7 @@ PATIENCE_SECONDS = 1.0
 
 
 class Stoppable:
-    """Work that may be told to stop; from any thread, any number of times."""
+    """A stop signal, given from any thread, any number of times."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

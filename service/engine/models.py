@@ -45,7 +45,7 @@ class Runtime:
 
 
 class Stop(Protocol):
-    """Tells a run that nobody waits for its result any more."""
+    """The stop signal of a run."""
 
     def check(self) -> None:
         """Raise a ServiceError if nobody waits any more."""

@@ -41,7 +41,7 @@ async def watching(settings: Settings, engine: Engine, metrics: Metrics) -> Asyn
 
 
 class Reloader:
-    """Takes over what changed, one model at a time, so that one too many is in memory at most."""
+    """Loads changed models one at a time, so that memory holds at most one model too many."""
 
     def __init__(self, settings: Settings, engine: Engine, metrics: Metrics) -> None:
         self._settings = settings
@@ -147,7 +147,7 @@ class Reloader:
         return weakref.ref(before) if before is not None else None
 
     def _own(self, folder: Path, name: str) -> None:
-        """Note whose model serves under `name`; what the folder had before goes if it was another."""
+        """Note that `name` is the model of `folder`; drop the one that it held before, if another."""
         former, self._names[folder] = self._names.get(folder), name
         if former is not None:
             self._drop(former)
