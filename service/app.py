@@ -1,4 +1,4 @@
-"""The one composition root: settings to an application that loads, warms up, serves and drains."""
+"""The composition root: makes the application of the settings, with its engine, routes and lifespan."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from fastapi_offline import FastAPIOffline
 from service import VERSION, problems
 from service.engine.clock import background
 from service.engine.engine import Engine
-from service.engine.registry import ModelRegistry, find_models, load_models
+from service.engine.loading import find_models, load_models
+from service.engine.models import ModelRegistry
 from service.engine.reload import watching
 from service.engine.resources import resolve_resources
 from service.middleware import keys, origins
@@ -24,7 +25,7 @@ from service.settings import Settings
 from service.telemetry import tracing
 from service.telemetry.metrics import Metrics
 
-DESCRIPTION = "Semantic classes, metric depth and surface normals at a compute budget chosen per request."
+DESCRIPTION = "Dense maps of photographs at a compute budget chosen per request."
 
 
 def create_app(settings: Settings) -> FastAPI:

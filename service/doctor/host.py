@@ -1,4 +1,4 @@
-"""What the doctor looks at on the machine: CPUs, kernels, libraries, memory, files, the port."""
+"""Checks of the machine: CPUs, kernels, libraries, memory, open files, the port."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ import perforated_conv
 
 from service.doctor.finding import FAIL, OK, WARN, Finding
 from service.engine.kernels import request_kernels, unmet_requests, uses_native_operators
+from service.engine.loading import PROVIDERS
 from service.engine.resources import CGROUP, resolve_resources, usable_cpus
-from service.engine.session import PROVIDERS
 from service.settings import Settings
 
 # Sockets, models, logs and pools beside the connections that requests come by.
@@ -96,14 +96,14 @@ def runtime(settings: Settings) -> Iterator[Finding]:
     available = onnxruntime.get_available_providers()
     detail = f"ONNX Runtime {onnxruntime.__version__}: {', '.join(available)}"
     if PROVIDERS[settings.provider][0] not in available:
-        fix = "pip install 'pag-parse[gpu]' in place of [cpu], or set PAG_PROVIDER=cpu"
+        fix = "pip install 'pag-parse[serve-gpu]' in place of [serve], or set PAG_PROVIDER=cpu"
         yield Finding("runtime", FAIL, f"{detail}; PAG_PROVIDER={settings.provider}", fix)
     else:
         yield Finding("runtime", OK, detail)
 
 
 def memory(settings: Settings) -> Iterator[Finding]:
-    """The bodies of all requests that are admitted fit in memory with room for the work on them."""
+    """The bodies of all requests that are admitted fit in memory beside the decoded photographs."""
     limit, held = memory_limit(), settings.max_pending * settings.max_body_bytes
     pixels = 3 * settings.max_pixels * resolve_resources(settings).codec_threads
     detail = (

@@ -47,7 +47,7 @@ class Load:
 
 @dataclass(frozen=True)
 class Capacity:
-    """What the threads can bear: their number, and measured over predicted time of work under contention."""
+    """Capacity of the threads: their number, and measured over predicted time of work under contention."""
 
     threads: int
     stretch: float

@@ -35,7 +35,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Choice:
-    """What the start of an inference decides.
+    """The decision at the start of an inference.
 
     Attributes:
         point: the operating point.

@@ -18,10 +18,9 @@ from service.engine.brownout import PERIOD_SECONDS
 from service.engine.clock import every
 from service.engine.costs import RAW, Costs
 from service.engine.job import DEFAULT_PRIORITY, Cancellation, Job, Options, Parsed, Render
-from service.engine.registry import ModelRegistry
+from service.engine.models import ModelRegistry, ModelSession
 from service.engine.resources import Resources
 from service.engine.scheduler import Scheduler
-from service.engine.session import ModelSession
 from service.engine.warm_up import RUNS, sample_photograph, warm_up
 from service.errors import (
     InvalidParameter,
@@ -108,7 +107,7 @@ class Engine:
         )
 
     def check_capacity(self) -> None:
-        """Raise NotReady or Overloaded if a request would be refused whatever it asks for."""
+        """Raise NotReady or Overloaded if a request would be refused whatever its options are."""
         self._check_ready()
         if self._pending >= self._settings.max_pending:
             raise Overloaded(f"{self._pending} requests are pending, the most this server holds.", 1)
@@ -176,8 +175,9 @@ class Engine:
             del job
 
     async def run_clock(self) -> None:
-        """Move what time moves, the brown-out, until cancelled."""
-        await every(PERIOD_SECONDS, self.tick)
+        """Let the brown-out follow the load until cancelled; without it nothing recovers from a burst."""
+        if self._settings.brownout:
+            await every(PERIOD_SECONDS, self.tick)
 
     def tick(self, now: float) -> None:
         """One tick of the clock; `now` as of time.perf_counter()."""

@@ -33,7 +33,7 @@ class FolderScan:
         return folder in self._seen
 
     def scan(self) -> Changes | None:
-        """What changed, each change once; None if there is no model at all, which counts as no scan."""
+        """Changes since the last scan, each reported once; None, as if not scanned, without any model."""
         now = self._fingerprints()
         if not now:
             return None

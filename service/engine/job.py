@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from service.engine.session import ModelSession
+from service.engine.models import ModelSession
 from service.errors import Cancelled, DeadlineExceeded, ServiceError
 from service.model_folder.manifest import ModelManifest
 from service.model_folder.operating_point import OperatingPoint, Reason
@@ -26,7 +26,7 @@ PATIENCE_SECONDS = 1.0
 
 
 class Stoppable:
-    """Work that may be told to stop; from any thread, any number of times."""
+    """A stop signal, given from any thread, any number of times."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

@@ -25,10 +25,9 @@ def request_kernels(settings: Settings) -> None:
 
 
 def unmet_requests(settings: Settings, used: KernelsInUse) -> list[str]:
-    """What the settings request and the library does not use, one sentence for each setting.
+    """Sentences, one for each setting that the library does not follow; empty if it follows all.
 
-    It uses something else where the CPU lacks what is requested, or where this process had settled its choice
-    before.
+    The reason is a CPU without the requested kernels, or a choice that this process had settled before.
     """
     wanted = {"max_isa": (settings.max_isa, used.isa), "precision": (settings.precision, used.precision)}
     return [

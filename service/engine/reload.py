@@ -17,7 +17,8 @@ import structlog
 from service.engine.clock import background
 from service.engine.engine import Engine
 from service.engine.folder_scan import FolderScan
-from service.engine.session import ModelSession, load_session
+from service.engine.loading import load_session
+from service.engine.models import ModelSession
 from service.errors import StartupError
 from service.model_folder.files import read_model
 from service.model_folder.manifest import ModelManifest
@@ -40,7 +41,7 @@ async def watching(settings: Settings, engine: Engine, metrics: Metrics) -> Asyn
 
 
 class Reloader:
-    """Takes over what changed, one model at a time, so that one too many is in memory at most."""
+    """Loads changed models one at a time, so that memory holds at most one model too many."""
 
     def __init__(self, settings: Settings, engine: Engine, metrics: Metrics) -> None:
         self._settings = settings
@@ -146,7 +147,7 @@ class Reloader:
         return weakref.ref(before) if before is not None else None
 
     def _own(self, folder: Path, name: str) -> None:
-        """Note whose model serves under `name`; what the folder had before goes if it was another."""
+        """Note that `name` is the model of `folder`; drop the one that it held before, if another."""
         former, self._names[folder] = self._names.get(folder), name
         if former is not None:
             self._drop(former)

@@ -22,7 +22,7 @@ def usable_cpus(cgroup: Path = CGROUP) -> int:
 
 @dataclass(frozen=True)
 class Resources:
-    """What the service computes with, resolved once at the start.
+    """Threads and batch size of the service, resolved once at the start.
 
     Attributes:
         threads: of all inferences together.

@@ -138,7 +138,7 @@ class Scheduler:
         return entry.answer
 
     def refuse_if_full(self, options: Options) -> None:
-        """Raise Overloaded where a request would be refused whatever its image is, before that arrives."""
+        """Raise Overloaded if a request would be refused whatever its image, before that arrives."""
         ordinary = options.deadline is None and options.priority >= DEFAULT_PRIORITY
         if ordinary and self._record_wait() > self._max_wait:
             raise self._overloaded(TOO_LONG)
@@ -181,7 +181,7 @@ class Scheduler:
         return self._costs.wait((self._begun() + self._queue.cost) / self._threads)
 
     def _record_wait(self) -> float:
-        """What a request that comes now would wait, in seconds; the brown-out acts on the longest."""
+        """Seconds that a request arriving now would wait, recorded for the brown-out."""
         wait = self._backlog_seconds()
         self._load.longest_wait = max(self._load.longest_wait, wait)
         return wait
@@ -217,7 +217,7 @@ class Scheduler:
             ahead.append(other.estimate)
 
     def _overloaded(self, detail: str, wait: float | None = None) -> Overloaded:
-        """A refusal, `detail` told of the wait in seconds: by default behind all that is there."""
+        """The refusal of a request that would wait `wait` seconds, by default behind the whole backlog."""
         self._load.refused = True
         wait = self._backlog_seconds() if wait is None else wait
         # Spread, or all that are refused now would come back at once.
@@ -278,7 +278,7 @@ class Scheduler:
         return await asyncio.get_running_loop().run_in_executor(self._codecs, run)
 
     def _stopped(self, entry: Entry) -> None:
-        """Answer a job that nobody waits for at once; what computes for it ends by itself."""
+        """Answer a stopped job at once; its computation ends by itself."""
         self._queue.remove(entry)
         try:
             entry.job.cancellation.check()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Response
 
 from service.engine.engine import Engine
-from service.engine.session import ModelSession
+from service.engine.models import ModelSession
 from service.schemas.health import Liveness, Readiness, ReadyModel
 
 

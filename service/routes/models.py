@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from service.engine.registry import ModelRegistry
-from service.engine.session import ModelSession
+from service.engine.models import ModelRegistry, ModelSession
 from service.problems import documented
 from service.schemas.models import ModelEntry, ModelList
 

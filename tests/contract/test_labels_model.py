@@ -18,8 +18,9 @@ from PIL import Image
 
 from model_export.export.labels_model import labels_model
 from service.engine.job import Cancellation
+from service.engine.loading import load_session
+from service.engine.models import ModelSession
 from service.engine.resources import resolve_resources
-from service.engine.session import ModelSession, load_session
 from service.errors import Cancelled
 from service.model_folder.files import ManifestError, file_entry, load_manifest, read_files
 from service.model_folder.geometry import plan_sampling

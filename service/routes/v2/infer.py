@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from service.engine.engine import Engine
 from service.engine.job import DEFAULT_PRIORITY, Options, Parsed
-from service.engine.session import ModelSession
+from service.engine.models import ModelSession
 from service.errors import InvalidParameter
 from service.routes.representations import headers_of
 from service.routes.request import read_body

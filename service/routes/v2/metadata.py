@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from service.engine.engine import Engine, State
-from service.engine.session import ModelSession
+from service.engine.models import ModelSession
 from service.maps import kind_of
 from service.model_folder.manifest import ModelManifest
 from service.model_folder.maps import MapEntry

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.engine.engine import Engine
-from service.engine.session import ModelSession
+from service.engine.models import ModelSession
 from service.errors import UnknownModel
 from service.routes.v2.infer import infer
 from service.routes.v2.metadata import describe_model, index_entry

@@ -11,7 +11,8 @@ from typing import Any
 
 from service.engine.engine import Engine
 from service.engine.job import Cancellation, Parsed
-from service.engine.registry import ModelRegistry, load_models
+from service.engine.loading import load_models
+from service.engine.models import ModelRegistry
 from service.engine.resources import resolve_resources
 from service.settings import Settings
 from service.telemetry.metrics import Metrics

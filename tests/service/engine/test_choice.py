@@ -15,9 +15,9 @@ from service.engine.choice import STEPS, Choice, Chooser, sending_seconds
 from service.engine.costs import FIRST_MARGIN, Costs
 from service.engine.engine import Engine
 from service.engine.job import Cancellation, Job, Options
-from service.engine.registry import ModelRegistry, load_models
+from service.engine.loading import load_models
+from service.engine.models import ModelRegistry, ModelSession
 from service.engine.resources import resolve_resources
-from service.engine.session import ModelSession
 from service.errors import InvalidParameter
 from service.model_folder.manifest import ModelManifest
 from service.model_folder.operating_point import operating_point

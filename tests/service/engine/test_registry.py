@@ -11,8 +11,9 @@ import onnxruntime
 import perforated_conv
 import pytest
 
-from service.engine.registry import ModelRegistry, find_models
-from service.engine.registry import load_models as load
+from service.engine.loading import find_models
+from service.engine.loading import load_models as load
+from service.engine.models import ModelRegistry
 from service.engine.resources import resolve_resources
 from service.errors import InvalidParameter, StartupError, UnknownModel
 from service.model_folder.files import file_entry

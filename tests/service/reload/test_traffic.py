@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 
-from service.engine.session import ModelSession
+from service.engine.models import ModelSession
 from tests.service.conftest import GUARD_SECONDS, Serve, encoded, picture
 from tests.service.reload.process import service
 from tests.service.reload.publishing import cut_off, cut_off_manifest, publish
