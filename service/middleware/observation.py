@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import re
+import secrets
 import time
 import uuid
+from collections.abc import Iterable
 from contextlib import suppress
 
 import structlog
@@ -15,11 +17,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from service.errors import NotReady
 from service.middleware.stopping import Stopping
 from service.problems import internal_error, service_problem
-from service.telemetry import tracing
 from service.telemetry.metrics import Metrics
-from service.telemetry.tracing import Served, Spans
+from service.telemetry.tracing import Served, Spans, Trace
 
-GIVEN_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
+REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
+# Later versions may append fields; of version 00 these are all.
+TRACEPARENT = re.compile(
+    r"(?P<version>[0-9a-f]{2})-(?P<trace>[0-9a-f]{32})-(?P<span>[0-9a-f]{16})-(?P<flags>[0-9a-f]{2})(?P<more>-.*)?"
+)
+SAMPLED = 1
 QUIET = {"/livez", "/readyz", "/healthz", "/health", "/metrics"}
 QUIET_BELOW = "/v2/health/"
 # Status of a WebSocket that is open, and the code with which one ends whose server fails.
@@ -52,7 +58,7 @@ class ObservedRequests:
         # The handshake of a WebSocket is a GET.
         scope.setdefault("method", "GET")
         scope["request_id"] = _request_id(scope)
-        scope["trace"] = tracing.begin(scope["headers"], sampled=self._spans is not None)
+        scope["trace"] = begin_trace(scope["headers"], sampled=self._spans is not None)
         observed = _Observed(scope, send)
         ids = {"request_id": scope["request_id"], "trace_id": scope["trace"].trace_id}
         with structlog.contextvars.bound_contextvars(**ids):
@@ -114,7 +120,7 @@ class _Observed:
             self._headers = message["headers"] = [
                 *message.get("headers", ()),
                 (b"x-request-id", self.scope["request_id"].encode()),
-                (tracing.HEADER, self.scope["trace"].traceparent.encode()),
+                (b"traceparent", _traceparent(self.scope["trace"])),
             ]
         await self._send(message)
 
@@ -135,4 +141,31 @@ class _Observed:
 
 def _request_id(scope: Scope) -> str:
     given = dict(scope["headers"]).get(b"x-request-id", b"")
-    return given.decode() if GIVEN_ID.fullmatch(given) else uuid.uuid4().hex
+    return given.decode() if REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+
+
+def begin_trace(headers: Iterable[tuple[bytes, bytes]], *, sampled: bool) -> Trace:
+    """The trace that a valid `traceparent` names, else a new one; our span is new in both."""
+    given = [value.decode("latin-1") for name, value in headers if name == b"traceparent"]
+    match = TRACEPARENT.fullmatch(given[0].strip()) if len(given) == 1 else None
+    if match is None or not _valid(match):
+        return Trace(_identifier(16), _identifier(8), None, sampled)
+    flags = int(match["flags"], 16)
+    return Trace(match["trace"], _identifier(8), match["span"], bool(flags & SAMPLED))
+
+
+def _traceparent(trace: Trace) -> bytes:
+    """The header that names our span as the parent of what follows."""
+    return f"00-{trace.trace_id}-{trace.span_id}-{trace.sampled:02x}".encode()
+
+
+def _valid(match: re.Match[str]) -> bool:
+    unknown = match["version"] == "ff" or (match["version"] == "00" and match["more"] is not None)
+    return not unknown and int(match["trace"], 16) != 0 and int(match["span"], 16) != 0
+
+
+def _identifier(size: int) -> str:
+    # All zeros is no identifier.
+    while not any(identifier := secrets.token_bytes(size)):
+        continue
+    return identifier.hex()

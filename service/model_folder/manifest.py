@@ -12,8 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from service.model_folder.base import Count, ManifestPart, Positive
 from service.model_folder.budget import SHARE_TOLERANCE, BudgetSpec, Gate
+from service.model_folder.geometry import ResizePlan, plan_resize
 from service.model_folder.maps import MapEntry, map_problems
-from service.model_folder.resize import ResizePlan, plan_resize
 
 MANIFEST_NAME = "manifest.json"
 MODEL_NAME = "model.onnx"

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from service.model_folder.budget import SHARE_TOLERANCE, BudgetSpec
+from service.model_folder.geometry import ResizePlan
 from service.model_folder.manifest import ModelManifest
-from service.model_folder.resize import ResizePlan
 
 Reason = Literal["client", "default", "floor", "deadline", "brownout"]
 

@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from service.model_folder.geometry import Size
 from service.model_folder.maps import ClassEntry
 from service.model_folder.operating_point import Reason
-from service.model_folder.resize import Size
 
 # Parameters of earlier releases, and how each is called now.
 RENAMED = {"tasks": "maps"}

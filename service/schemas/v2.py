@@ -6,8 +6,8 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from service.model_folder.geometry import Size
 from service.model_folder.operating_point import Reason
-from service.model_folder.resize import Size
 
 Datatype = Literal["UINT8", "FP32", "BYTES"]
 Dimension = Annotated[int, Field(ge=1, le=2**31 - 1)]
