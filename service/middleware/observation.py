@@ -42,7 +42,7 @@ log = structlog.get_logger(__name__)
 
 
 class ObservedRequests:
-    """Takes over X-Request-ID and traceparent or makes them; counts and logs each request once."""
+    """Gives each request its id and trace, the client's own where valid; counts and logs it once."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics, spans: Spans | None, stopping: Stopping) -> None:
         self._app = app

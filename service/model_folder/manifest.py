@@ -1,4 +1,4 @@
-"""The form of `weights/<name>/manifest.json`: what a model folder promises, checked on reading."""
+"""The schema of `weights/<name>/manifest.json`, checked on reading, and the exact cost of a budget."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Operator(ManifestPart):
 
 
 class InputSpec(ManifestPart):
-    """What the graph is fed: uint8 [N,H,W,3] RGB, H and W multiples of `size_multiple`."""
+    """The graph's input: uint8 [N,H,W,3] RGB, H and W multiples of `size_multiple`."""
 
     image: str
     budget: str

@@ -27,7 +27,7 @@ class ClassEntry(ManifestPart):
 
 
 class MapBase(ManifestPart):
-    """What entries of every kind say.
+    """The base of entries of every kind.
 
     `output` is the graph's, float32 [N,h,w] unless its kind says otherwise, and has one pixel for `stride` x
     `stride` pixels of the image.

@@ -161,10 +161,10 @@ def describe(parsed: Parsed, request_id: str, canonical: bool = False) -> ParseM
 
 
 def describe_map(manifest: ModelManifest, name: str, canonical: bool) -> MapMeta:
-    """How to read the map `name` as a PNG, or as an array if `canonical`."""
+    """Metadata of the map `name` as a PNG, or as an array if `canonical`."""
     entry = manifest.map(name)
     kind = kind_of(entry)
-    stored = kind.array if canonical else kind.png
+    stored = kind.stored(canonical)
     meta = {"kind": entry.kind, **asdict(stored), **kind.facts(entry)}
     return MapMeta(**meta, array=name if canonical else None)
 

@@ -10,7 +10,7 @@ from contextlib import suppress
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from service.errors import ServiceError
-from service.routes.stream_frames import Answer, Failure, Frames
+from service.routes.stream_frames import FrameAnswer, FrameFailure, Frames
 from service.schemas.stream import StreamQuery
 from service.streaming import messages
 from service.streaming.flow import Flow
@@ -83,11 +83,11 @@ class Session:
         except ServiceError as error:
             await self._send(messages.options_refused(self._frames.failure(error).problem))
 
-    async def _deliver(self, frame: Frame[StreamQuery], outcome: Answer | Failure) -> None:
+    async def _deliver(self, frame: Frame[StreamQuery], outcome: FrameAnswer | FrameFailure) -> None:
         if self._abandoned:
             return
         self._count("dropped", frame.dropped)
-        if isinstance(outcome, Failure):
+        if isinstance(outcome, FrameFailure):
             text = messages.failed(frame.number, frame.dropped, outcome.problem)
             if await self._send(text):
                 self._count("refused" if outcome.refused else "failed")

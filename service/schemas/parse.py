@@ -122,7 +122,7 @@ class SizeMeta(BaseModel):
 
 
 class MapMeta(BaseModel):
-    """How to read one map."""
+    """Metadata by which one map is read."""
 
     kind: str = Field(description="Kind of the map, which says how to read it: see GET /models.")
     file: str | None = Field(default=None, description="Name in a zip archive.")

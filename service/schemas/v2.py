@@ -210,7 +210,7 @@ class InferRequest(Closed):
 
 
 class AnswerParameters(BaseModel):
-    """What was spent; with several images, on the one that got the least."""
+    """The budget and its price; of several images, of the one that got the least."""
 
     budget_requested: float
     budget_used: float
@@ -252,7 +252,7 @@ class InferResponse(BaseModel):
 
 
 def in_words(error: ValidationError) -> str:
-    """What is wrong with a request, by place."""
+    """The errors of a request as one line, each with its place."""
     found = error.errors(include_url=False, include_context=False, include_input=False)
     words = [_describe(item["loc"], item["msg"]) for item in found[:SHOWN_ERRORS]]
     more = [f"and {len(found) - SHOWN_ERRORS} more"] if len(found) > SHOWN_ERRORS else []

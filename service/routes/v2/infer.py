@@ -19,7 +19,7 @@ from service.routes.representations import headers_of
 from service.routes.request import read_body
 from service.routes.v2.batch import parse_all
 from service.routes.v2.message import HEADER_LENGTH, InferMessage, read_message
-from service.routes.v2.outputs import answer, check_json_size, render
+from service.routes.v2.outputs import check_json_size, render, respond
 from service.routes.v2.tensors import Source, sizes_of, sources_of
 from service.schemas.v2 import AnswerParameters, InferRequest, InferResponse
 from service.settings import Settings
@@ -40,7 +40,7 @@ async def infer(request: Request, session: ModelSession, engine: Engine, setting
     least = min(parsed, key=lambda each: each.point.used_budget)
     headers = headers_of(least, canonical=True)
     response = _response(message.request, parsed, least)
-    return answer(response, least.manifest, images, binary, headers)
+    return respond(response, least.manifest, images, binary, headers)
 
 
 async def _receive(request: Request, settings: Settings) -> InferMessage:
