@@ -30,7 +30,7 @@ Datatype = Literal["UINT8", "FP32"]
 
 MILLIMETRE = 0.001
 PNG_LEVEL = 1
-# Few values in large areas are best told by their runs.
+# Few values in large areas compress best as runs.
 RUNS, MIXED = cv2.IMWRITE_PNG_STRATEGY_RLE, cv2.IMWRITE_PNG_STRATEGY_DEFAULT
 
 

@@ -1,4 +1,4 @@
-"""Around every request: its ids, its log line, its duration, and an answer where our code fails or ends."""
+"""Observation of requests: ids, a log line, the duration, and an answer where our code fails or stops."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class ObservedRequests:
         try:
             await self._app(scope, receive, observed.send)
         except asyncio.CancelledError:
-            # Time for running requests is up: an answer says so, and swallows the order to end.
+            # The time for running requests is up: the request is answered, and the cancellation ends here.
             if observed.status or not self._stopping.begun:
                 raise
             error = NotReady("The server stopped before this request was answered.", retry_after=1)
@@ -85,9 +85,9 @@ class ObservedRequests:
         if self._spans is not None and scope["trace"].sampled and not quiet:
             self._spans.record(observed.served(seconds))
         if status == SWITCHED:
-            # A stream counts its frames, and its own line in the log tells of them.
+            # A stream counts its frames and logs a line of its own.
             return
-        # Methods are the client's words too: count only those that have a route.
+        # The method is text of the client: it is a label only where a route has it.
         method = scope["method"] if route != "unmatched" else "any"
         self._metrics.request_seconds.labels(method, route, str(status)).observe(seconds)
         level = log.debug if quiet else log.info
@@ -119,13 +119,13 @@ class _Observed:
         await self._send(message)
 
     async def give_up(self) -> None:
-        """Tell the peer of a stream that it failed; a request's answer can only break off."""
+        """Close a stream as failed; the answer to a request can only break off."""
         if self.status == SWITCHED:
             with suppress(Exception):
                 await self._send({"type": "websocket.close", "code": FAILED})
 
     def served(self, seconds: float) -> Served:
-        """What its spans are made of."""
+        """The facts of which spans are made."""
         ended = time.time_ns()
         begun = ended - round(seconds * 1e9)
         answered = begun + round((self._answered - self.begun) * 1e9)

@@ -55,7 +55,7 @@ class Frames:
         self._given_up = False
 
     async def compute(self, frame: Frame[StreamQuery]) -> Answer | Failure:
-        """Whatever happens to one frame, the stream goes on."""
+        """The answer to `frame`, or its failure: a frame that fails does not end the stream."""
         try:
             return await self._parsed(frame)
         except ServiceError as error:
@@ -67,7 +67,7 @@ class Frames:
             return self.failure(internal_error())
 
     def failure(self, error: ServiceError) -> Failure:
-        """As HTTP tells it, but for what it tells in a header."""
+        """The failure of a frame: the problem that HTTP would answer, with Retry-After as a member."""
         problem = problem_body(self._connection, error)
         if RETRY_AFTER in error.headers:
             problem["retry_after"] = int(error.headers[RETRY_AFTER])
@@ -83,12 +83,12 @@ class Frames:
         return new
 
     def options(self, requested: StreamQuery, arrived: float) -> Options:
-        """For a frame that arrived at `arrived`; resolved anew for each, since models come and go."""
+        """Options of a frame that arrived at `arrived`; resolved for each frame, since models come and go."""
         options = options_of(self._engine, requested, arrived, overlay=requested.answer == "overlay")
         return replace(options, representation=requested.answer)
 
     def give_up(self) -> None:
-        """Nobody waits for any frame any more."""
+        """Cancel all frames: the client has left."""
         self._given_up = True
         for cancellation in tuple(self._live):
             cancellation.cancel()

@@ -1,4 +1,4 @@
-"""What is asked of POST /parse and what it says beside the pixels."""
+"""The query of POST /parse, and the metadata of its answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Open Inference Protocol v2: what is asked and said below /v2, with Triton's extensions."""
+"""Requests and answers of the Open Inference Protocol v2, with Triton's extensions."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ class RequestedOutput(Closed):
 
 
 class InferParameters(Closed):
-    """The knob and Triton's schedule policy."""
+    """The budget, the size of the maps, and Triton's schedule policy."""
 
     elsewhere = {
         "sequence_": "these models keep no state, so there are no sequences",

@@ -1,4 +1,4 @@
-"""W3C trace context of each request; its spans go out by OTLP where that is switched on."""
+"""The W3C trace context of each request, and the interface of exporters of spans."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Trace:
 
 @dataclass
 class Served:
-    """What is known of a request once it is answered; times in nanoseconds since the epoch."""
+    """An answered request; times in nanoseconds since the epoch."""
 
     scope: Scope
     trace: Trace
@@ -50,7 +50,7 @@ class Served:
 
 
 class Spans(Protocol):
-    """Takes in what was served."""
+    """An exporter of spans."""
 
     def record(self, served: Served) -> None:
         """Make spans of one request; must not wait."""
@@ -60,7 +60,7 @@ class Spans(Protocol):
 
 
 def begin(headers: Iterable[tuple[bytes, bytes]], *, sampled: bool) -> Trace:
-    """The trace that a valid `traceparent` names, else a new one, `sampled` as told; our span is new."""
+    """The trace that a valid `traceparent` names, else a new one; our span is new in both."""
     given = [value.decode("latin-1") for name, value in headers if name == HEADER]
     match = GIVEN.fullmatch(given[0].strip()) if len(given) == 1 else None
     if match is None or not _valid(match):
@@ -70,7 +70,7 @@ def begin(headers: Iterable[tuple[bytes, bytes]], *, sampled: bool) -> Trace:
 
 
 def open_spans(settings: Settings, version: str) -> Spans | None:
-    """Where spans go, None for nowhere; StartupError if what sends them is not installed."""
+    """The exporter of the settings, None if tracing is off; StartupError if its package is not installed."""
     if settings.tracing == "off":
         return None
     try:

@@ -1,4 +1,4 @@
-"""All images of one request through the engine, a few at a time, each stopped when its answer has no use."""
+"""Parsing all images of one request, a few at a time; each is stopped once its answer is of no use."""
 
 from __future__ import annotations
 

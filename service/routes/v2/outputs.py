@@ -1,4 +1,4 @@
-"""From maps to output tensors, binary or JSON, and to the answer's body as pieces that are never joined."""
+"""Output tensors of maps, binary or JSON; the answer's body is sent in pieces that are never joined."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def check_json_size(manifest: ModelManifest, pixels: int, binary: Mapping[str, b
     numbers = pixels * sum(map(math.prod, channels))
     if numbers > MAX_JSON_NUMBERS:
         raise InvalidParameter(
-            f"The outputs would be {numbers} numbers of JSON, at most {MAX_JSON_NUMBERS} are made: ask for "
+            f"The outputs would be {numbers} numbers of JSON, at most {MAX_JSON_NUMBERS} are made: request "
             "binary_data, fewer outputs, smaller or fewer images, or size=model."
         )
 
