@@ -7,10 +7,11 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip
-# Passed on by train, export, verify and the benches: make train ARGS="--preset ... --folder ..."
+# Passed on by test, lock, train, export, verify and the benches: make train ARGS="--preset ... --folder ..."
 ARGS ?=
-DEV_EXTRAS := cpu,export,tracing,dev
-BENCH_EXTRAS := $(DEV_EXTRAS),bench
+# Processes that share pytest's files among them; 1: one process, as --pdb and -s want it.
+PYTEST_WORKERS ?= 2
+PYTEST = $(BIN)/python -m pytest $(if $(filter-out 0 1,$(PYTEST_WORKERS)),--numprocesses $(PYTEST_WORKERS) --dist loadfile)
 
 NATIVE_SOURCES := $(shell find native -type f -not -path 'native/tests/*' -not -path 'native/bench/*' \
   -not -path 'native/python/*')
@@ -53,6 +54,10 @@ serve: $(VENV)/.serve  ## set up what is missing and run the service on port 800
 .PHONY: setup
 setup: $(VENV)/.dev  ## everything a developer needs, in .venv
 
+.PHONY: lock
+lock: $(VENV)/.tools  ## the exact versions in requirements/ anew; ARGS=--upgrade: the newest that pyproject.toml admits
+	PYTHON=$(BIN)/python scripts/lock.sh $(ARGS)
+
 .PHONY: check
 check: $(VENV)/.dev audit  ## format, lint, types, import contracts, known vulnerabilities
 	$(BIN)/ruff check $(PYTHON_FILES)
@@ -74,7 +79,11 @@ format: $(VENV)/.dev  ## rewrite the files as check wants them
 .PHONY: test
 test: test-native  ## native tests, then pytest
 	@scripts/fetch_chromium.sh || echo 'tests of the page will be skipped' >&2
-	$(BIN)/python -m pytest $(ARGS)
+	$(PYTEST) $(ARGS)
+
+.PHONY: test-fast
+test-fast: $(VENV)/.dev  ## pytest without what drives a browser, starts processes or takes long
+	$(PYTEST) -m 'not browser and not process and not slow' $(ARGS)
 
 .PHONY: test-native
 test-native: $(VENV)/.dev  ## the C++ tests alone
@@ -153,30 +162,46 @@ clean:  ## remove what was built, keep .venv
 distclean: clean  ## remove .venv too
 	rm -rf $(VENV)
 
-$(BIN)/python:
-	$(PYTHON) -m venv $(VENV)
-	$(PIP) install --quiet --upgrade 'pip>=24'
-
 $(ROOFLINE): $(wildcard native/bench/*) | $(VENV)/.dev
 	$(BIN)/cmake -G Ninja -S native -B build/bench -DPAG_BENCH=ON -DCMAKE_MAKE_PROGRAM=$(abspath $(BIN))/ninja $(CMAKE_ARGS)
 	$(BIN)/cmake --build build/bench --target roofline
 
-# $(1): extras. An editable install, so a changed Python file is seen at once; changed C++ comes here again.
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+# $(1): names in requirements/. Wheels only: whatever is built from source is built by tools of no fixed version.
+locked = $(PIP) install --quiet --only-binary :all: $(foreach name,$(1),--requirement requirements/$(name).txt)
+
+$(VENV)/.tools: requirements/build.txt | $(BIN)/python
+	$(call locked,build)
+	@touch $@
+
+$(VENV)/.serve-packages: requirements/serve.txt requirements/cpu.txt $(VENV)/.tools
+	$(call locked,serve cpu)
+	@touch $@
+
+# torch comes in a run of pip of its own, which asks for no hashes.
+$(VENV)/.dev-packages: requirements/dev.txt requirements/torch.txt $(VENV)/.serve-packages
+	$(call locked,serve cpu dev)
+	$(call locked,torch)
+	@touch $@
+
+# An editable install, so a changed Python file is seen at once; changed C++ comes here again.
 define install
 	$(if $(HEADERS),,sh native/fetch_onnxruntime_headers.sh || true)
-	$(PIP) install --quiet --editable '.[$(1)]'
+	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
 	@$(BIN)/python -c "import perforated_conv as p; print('native operators:', p.library_path() or 'NOT BUILT - models run by their \
 	function bodies: right, but slower. A C++17 compiler and ONNX Runtime\'s C headers are needed: CONTRIBUTING.md')"
 endef
 
-$(VENV)/.serve: $(BIN)/python pyproject.toml $(NATIVE_SOURCES)
-	$(call install,cpu)
+$(VENV)/.serve: $(VENV)/.serve-packages pyproject.toml $(NATIVE_SOURCES)
+	$(install)
 	@touch $@
 
-$(VENV)/.dev: $(BIN)/python pyproject.toml $(NATIVE_SOURCES)
-	$(call install,$(DEV_EXTRAS))
+$(VENV)/.dev: $(VENV)/.dev-packages pyproject.toml $(NATIVE_SOURCES)
+	$(install)
 	@touch $@ $(VENV)/.serve
 
-$(VENV)/.bench: pyproject.toml | $(VENV)/.dev
-	$(call install,$(BENCH_EXTRAS))
+$(VENV)/.bench: requirements/bench.txt $(VENV)/.dev-packages | $(VENV)/.dev
+	$(call locked,bench)
 	@touch $@

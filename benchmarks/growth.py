@@ -96,7 +96,7 @@ class Growth:
 
 def measure_growth(folder: Path, library: NativeLibrary, threads: int, seconds: float) -> Growth:
     """At budget 1 and at the floor, every level; times in turns, memory in a fresh process each."""
-    floor, path = load_manifest(folder).budget.gates_floor, folder / MODEL_NAME
+    floor, path = load_manifest(folder).gates_floor, folder / MODEL_NAME
     cases = tuple(Case(level, budget, *size) for level in LEVELS for budget in (1.0, floor) for size in SIZES)
     runs, model = {}, onnx.load(path)
     for level in LEVELS:

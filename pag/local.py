@@ -65,11 +65,11 @@ class LocalServer:
         try:
             self.settings = read_settings(**{**ALONE, **settings})
             app = checked_app(self.settings)
+            self._server = Server(app, self.settings)
         except StartupError as error:
             raise CannotStart(str(error)) from error
         self._failure: BaseException | None = None
         app.router.lifespan_context = self._watched(app.router.lifespan_context)
-        self._server = Server(app, self.settings)
         self._thread = threading.Thread(target=self._run, name="pag-service", daemon=True)
         self._folder: Path | None = None
 

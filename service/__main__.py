@@ -21,10 +21,10 @@ def main(**chosen: Any) -> None:
         settings = read_settings(**chosen)
         configure_logging(settings)
         app = checked_app(settings)
+        serve(app, settings)
     except StartupError as error:
         print(f"cannot start: {error}", file=sys.stderr)
         raise SystemExit(2) from error
-    serve(app, settings)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from service.engine.resources import resolve_resources
 from service.middleware import keys, origins
 from service.middleware.observation import ObservedRequests
 from service.middleware.stopping import RefusedWhenStopping, Stopping
-from service.routes import health, metrics, models, page, parse, stream, v2
+from service.routes import health, metrics, models, page, parse, representations, stream, v2
 from service.settings import Settings
 from service.telemetry import tracing
 from service.telemetry.metrics import Metrics
@@ -42,7 +42,7 @@ def create_app(settings: Settings) -> FastAPI:
         cv2.setNumThreads(1)
         try:
             registry.fill(await asyncio.to_thread(load_models, settings, resources), settings.model)
-            warm_up = background(engine.warm_up(parse.answers()))
+            warm_up = background(engine.warm_up(representations.warmed_up()))
             async with warm_up, background(engine.run_clock()), watching(settings, engine, counters):
                 yield
         finally:
@@ -67,7 +67,6 @@ def create_app(settings: Settings) -> FastAPI:
     if allowed_origins:
         origins.install(app, allowed_origins)
     app.add_middleware(ObservedRequests, metrics=counters, spans=spans, stopping=stopping)
-    app.add_middleware(v2.ErrorsBelowV2)
     problems.install(app, counters, keys.describe if accepted_keys else None)
     for router in (
         metrics.build_router(counters),

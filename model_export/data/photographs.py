@@ -1,4 +1,4 @@
-"""A folder of anybody's photographs as samples, at the size at which the service works on them."""
+"""A folder of photographs as samples without targets, at the service's working size."""
 
 from __future__ import annotations
 

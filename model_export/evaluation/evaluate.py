@@ -1,4 +1,4 @@
-"""Quality of a network on a data split at several points, through torch or through the exported file."""
+"""Evaluation of a network on a data split at several points, in torch or in ONNX Runtime."""
 
 from __future__ import annotations
 

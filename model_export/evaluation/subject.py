@@ -32,7 +32,7 @@ class Subject:
         point: requested budget -> the point at which it is served.
         cost: multiply-adds of a point, at the reference size.
         classes: how many; 0 without a map of labels.
-        labels: what a manifest says of that map.
+        labels: the manifest's entry of that map.
     """
 
     name: str

@@ -10,7 +10,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from model_export.common.errors import FixableError
-from model_export.export.export import write
+from model_export.common.writing import write_text
+from model_export.export import card
 from model_export.export.manifest import SCHEMA_VERSION, computed_map
 from service.model_folder.files import ManifestError, read_files
 from service.model_folder.manifest import MANIFEST_NAME, ModelManifest
@@ -36,15 +37,17 @@ def upgrade(folder: Path) -> ModelManifest:
             + (", there is nothing to upgrade" if done else f", only {FORMER_VERSION} can be upgraded")
         )
     _check_tasks(folder, former.get("tasks"))
+    text = json.dumps(upgraded(former), indent=1, ensure_ascii=False) + "\n"
     try:
-        manifest = ModelManifest.model_validate_json(json.dumps(upgraded(former)))
+        manifest = ModelManifest.model_validate_json(text)
         read_files(folder, manifest)
     except ValidationError as error:
         lines = "".join(f"\n  {'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
         raise FixableError(f"{folder / MANIFEST_NAME} cannot be upgraded, export it again:{lines}") from error
     except ManifestError as error:
         raise FixableError(f"not upgraded: {error}") from error
-    write(folder, manifest)
+    card.write(folder, manifest)
+    write_text(folder / MANIFEST_NAME, text)
     return manifest
 
 
@@ -78,8 +81,9 @@ def upgraded(former: Mapping[str, Any]) -> dict[str, Any]:
     if maps and (output := former.get("computed_output")):
         # Version 1 left its stride to be seen from the output, which every export gave the tasks' size.
         maps.append(computed_map(output, maps[0].get("stride", 0)))
-    others = {key: value for key, value in former.items() if key not in ("tasks", "computed_output")}
-    return {**others, "schema_version": SCHEMA_VERSION, "maps": maps}
+    renamed = {"tasks": ("maps", maps), "schema_version": ("schema_version", SCHEMA_VERSION)}
+    items = (renamed.get(key, (key, value)) for key, value in former.items() if key != "computed_output")
+    return dict(items)
 
 
 def _map(name: str, task: Mapping[str, Any], kind: str) -> dict[str, Any]:

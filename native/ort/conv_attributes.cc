@@ -23,19 +23,34 @@ std::vector<int64_t> ReadInts(const OrtKernelInfo* info, const char* name, size_
   return values;
 }
 
-Activation ReadActivation(const OrtKernelInfo* info, const char* attribute = "activation") {
-  const std::string name = GetString(info, attribute, "none");
-  if (name == "none") return Activation::kNone;
-  if (name == "relu") return Activation::kRelu;
-  if (name == "relu6") return Activation::kRelu6;
-  Refuse("attribute " + std::string(attribute) + " must be none, relu or relu6, is '" + name + "'");
+template <typename T>
+struct Named {
+  const char* name;
+  T value;
+};
+
+// The value that a string attribute names; the first if it is absent.
+template <typename T, size_t kCount>
+T ReadNamed(const OrtKernelInfo* info, const char* attribute, const Named<T> (&values)[kCount]) {
+  const std::string name = GetString(info, attribute, values[0].name);
+  std::string known;
+  for (size_t i = 0; i < kCount; ++i) {
+    if (name == values[i].name) return values[i].value;
+    known += std::string(i == 0 ? "" : i + 1 < kCount ? ", " : " or ") + values[i].name;
+  }
+  Refuse("attribute " + std::string(attribute) + " must be " + known + ", is '" + name + "'");
+}
+
+Activation ReadActivation(const OrtKernelInfo* info, const char* attribute) {
+  static constexpr Named<Activation> kActivations[] = {
+      {"none", Activation::kNone}, {"relu", Activation::kRelu}, {"relu6", Activation::kRelu6}};
+  return ReadNamed(info, attribute, kActivations);
 }
 
 Fill ReadFill(const OrtKernelInfo* info) {
-  const std::string name = GetString(info, "fill", "zero");
-  if (name == "zero") return Fill::kZero;
-  if (name == "interpolate") return Fill::kInterpolate;
-  Refuse("attribute fill must be zero or interpolate, is '" + name + "'");
+  static constexpr Named<Fill> kFills[] = {{"zero", Fill::kZero},
+                                           {"interpolate", Fill::kInterpolate}};
+  return ReadNamed(info, "fill", kFills);
 }
 
 // Strides, dilations and pads under these names; no name: the default.
@@ -62,7 +77,7 @@ ConvSpec ReadGeometry(const OrtKernelInfo* info, const char* strides, const char
 ConvAttributes ReadConvAttributes(const OrtKernelInfo* info) {
   ConvAttributes attributes = {ReadGeometry(info, "strides", "dilations", "pads"),
                                GetInt(info, "group", 1)};
-  attributes.spec.activation = ReadActivation(info);
+  attributes.spec.activation = ReadActivation(info, "activation");
   attributes.spec.fill = ReadFill(info);
   return attributes;
 }
@@ -73,7 +88,7 @@ BottleneckAttributes ReadBottleneckAttributes(const OrtKernelInfo* info) {
   attributes.middle = {ReadGeometry(info, "strides", "dilations", "pads"),
                        GetInt(info, "group", 1)};
   attributes.inner_activation = ReadActivation(info, "inner_activation");
-  attributes.activation = ReadActivation(info);
+  attributes.activation = ReadActivation(info, "activation");
   attributes.fill = ReadFill(info);
   return attributes;
 }
@@ -112,14 +127,33 @@ ConvSpec SpecFor(const ConvAttributes& attributes, const Input& weights) {
   return spec;
 }
 
-Shape ConvolvedShape(const ConvSpec& spec, const Input& x) {
+void RequireChannels(const Input& x, const Shape& weights, int64_t channels) {
   x.RequireRank(4, "[N,H,W,Ci]");
-  if (x.shape[3] != spec.in_channels) {
-    Refuse(x.name + " has shape " + Text(x.shape) + ", W " +
-           Text({spec.out_channels, spec.kernel_h, spec.kernel_w,
-                 spec.depthwise ? 1 : spec.in_channels}) +
-           " needs " + std::to_string(spec.in_channels) + " channels");
-  }
+  if (x.shape[3] == channels) return;
+  Refuse(x.name + " has shape " + Text(x.shape) + ", W " + Text(weights) + " needs " +
+         std::to_string(channels) + " channels");
+}
+
+void RequireMaskAndResidual(const Input& mask, const Input& residual, const Input& x,
+                            const Shape& y) {
+  const auto why = [&] { return "X has shape " + Text(x.shape) + ", so Y has " + Text(y); };
+  mask.RequireShape({y[0], y[1], y[2]}, why);
+  residual.RequireShape(y, why);
+}
+
+void RequireOnePerImage(const Input& ratio, const Input& maps) {
+  ratio.RequireShape({maps.shape[0]},
+                     [&] { return "one per image of " + maps.name + " " + Text(maps.shape); });
+}
+
+const float* Bias(const Input& bias, const ConvSpec& spec) {
+  bias.RequireShape({spec.out_channels}, [] { return "one per output channel"; });
+  return bias.floats();
+}
+
+Shape ConvolvedShape(const ConvSpec& spec, const Input& x) {
+  const int64_t depth = spec.depthwise ? 1 : spec.in_channels;
+  RequireChannels(x, {spec.out_channels, spec.kernel_h, spec.kernel_w, depth}, spec.in_channels);
   const Shape y = {x.shape[0], spec.OutHeight(x.shape[1]), spec.OutWidth(x.shape[2]),
                    spec.out_channels};
   if (y[1] <= 0 || y[2] <= 0) {

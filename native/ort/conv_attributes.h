@@ -1,4 +1,4 @@
-// Attributes, weight shapes and result shapes of convolutions in a node, checked.
+// Attributes and shapes of convolutions and gates in a node, checked.
 #pragma once
 
 #include "perforated_conv/gate_mask.h"
@@ -35,5 +35,26 @@ ConvSpec SpecFor(const ConvAttributes& attributes, const Input& weights);
 
 // Shape of a convolution's result; refuses an x that does not fit or leaves nothing.
 Shape ConvolvedShape(const ConvSpec& spec, const Input& x);
+
+// Refuses an x that is no map of this many channels, which a W of this shape needs.
+void RequireChannels(const Input& x, const Shape& weights, int64_t channels);
+
+// Refuses a mask or a residual that does not fit the result `y` of `x`.
+void RequireMaskAndResidual(const Input& mask, const Input& residual, const Input& x,
+                            const Shape& y);
+
+// Refuses a ratio that is not one number per image of `maps`.
+void RequireOnePerImage(const Input& ratio, const Input& maps);
+
+// The floats of a bias, or null if it is left out; refuses one that does not fit.
+const float* Bias(const Input& bias, const ConvSpec& spec);
+
+// Images, height and width of a call on `x`.
+template <typename Call>
+void SetMap(const Input& x, Call& call) {
+  call.images = x.shape[0];
+  call.height = x.shape[1];
+  call.width = x.shape[2];
+}
 
 }  // namespace perforated_conv::ort

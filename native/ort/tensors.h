@@ -1,4 +1,4 @@
-// What both operators need of ONNX Runtime: inputs, attributes, its thread pool, its errors.
+// What all operators need of ONNX Runtime: inputs, attributes, its thread pool, its errors.
 #pragma once
 
 // The library is loaded by ONNX Runtime and finds its API when it registers, not at load.

@@ -2,26 +2,34 @@
 // perforated_conv::UpsampledLabels.
 #include <algorithm>
 
+#include "op.h"
 #include "ops.h"
 #include "perforated_conv/upsampled_labels.h"
 
 namespace perforated_conv::ort {
 namespace {
 
-class UpsampledLabelsKernel {
- public:
-  explicit UpsampledLabelsKernel(const OrtKernelInfo*) {}
+enum InputIndex : size_t { kLogits, kSize, kExtent };
 
-  OrtStatusPtr ComputeV2(OrtKernelContext* raw_context) {
-    return Guarded([&] { Compute(raw_context); });
-  }
+struct UpsampledLabelsNode {
+  static constexpr char kName[] = "UpsampledLabels";
+  static constexpr InputInfo kInputs[] = {
+      {"L"},
+      {"size", Presence::kRequired, Role::kData, ONNX_TENSOR_ELEMENT_DATA_TYPE_INT64},
+      {"extent", Presence::kOptional}};
+  static constexpr auto kOutput = ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT8;
 
- private:
-  static void Compute(OrtKernelContext* raw_context) {
-    const Ort::KernelContext context(raw_context);
-    const Input logits = GetInput(context, 0, "L");
-    const Input size = GetInput(context, 1, "size");
-    const Input extent = GetInput(context, 2, "extent");
+  struct Attributes {};
+  using Packed = Attributes;
+
+  static Attributes Read(const OrtKernelInfo*) { return {}; }
+
+  static Packed Pack(const Attributes& attributes, const Weights&) { return attributes; }
+
+  static void Run(const Packed&, const Call& node) {
+    const Input logits = node.In(kLogits);
+    const Input size = node.In(kSize);
+    const Input extent = node.In(kExtent);
     RequireLogits(logits);
     size.RequireShape({2}, [] { return "height and width of the labels"; });
     extent.RequireShape({2}, [] { return "rows and columns of L"; });
@@ -34,11 +42,11 @@ class UpsampledLabelsKernel {
     ReadSize(static_cast<const int64_t*>(size.data), call);
     ReadExtent(extent, call);
     call.logits = logits.floats();
-    const Shape shape = {call.images, call.height, call.width};
-    call.labels = context.GetOutput(0, shape).GetTensorMutableData<uint8_t>();
-    UpsampledLabels(call, PoolExecutor(raw_context));
+    call.labels = node.Out<uint8_t>({call.images, call.height, call.width});
+    UpsampledLabels(call, node.executor());
   }
 
+ private:
   static void RequireLogits(const Input& logits) {
     logits.RequireRank(4, "[N,h,w,K]");
     const int64_t classes = logits.shape[3];
@@ -71,29 +79,8 @@ class UpsampledLabelsKernel {
   }
 };
 
-struct Op : Ort::CustomOpBase<Op, UpsampledLabelsKernel, /*WithStatus=*/true> {
-  OrtStatusPtr CreateKernelV2(const OrtApi&, const OrtKernelInfo* info, void** kernel) const {
-    return Guarded([&] { *kernel = new UpsampledLabelsKernel(info); });
-  }
-  const char* GetName() const { return "UpsampledLabels"; }
-  size_t GetInputTypeCount() const { return 3; }
-  ONNXTensorElementDataType GetInputType(size_t index) const {
-    return index == 1 ? ONNX_TENSOR_ELEMENT_DATA_TYPE_INT64 : ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT;
-  }
-  OrtCustomOpInputOutputCharacteristic GetInputCharacteristic(size_t index) const {
-    return index < 2 ? INPUT_OUTPUT_REQUIRED : INPUT_OUTPUT_OPTIONAL;
-  }
-  size_t GetOutputTypeCount() const { return 1; }
-  ONNXTensorElementDataType GetOutputType(size_t) const {
-    return ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT8;
-  }
-};
-
 }  // namespace
 
-const OrtCustomOp* UpsampledLabelsOp() {
-  static const Op op;
-  return &op;
-}
+const OrtCustomOp* UpsampledLabelsOp() { return TheOp<UpsampledLabelsNode>(); }
 
 }  // namespace perforated_conv::ort

@@ -1,18 +1,14 @@
 #include "bottleneck.h"
 
-#include <algorithm>
-
-#include "conv.h"
+#include "pack.h"
 
 namespace perforated_conv {
 namespace {
 
 template <typename T>
-std::unique_ptr<const Bottleneck::Work> MakeWork(const BottleneckSpec& spec,
-                                                 const BottleneckWeights& weights, Isa isa) {
-  const BlockKernels<T> kernels = {BestKernel<T>(isa), BestKernel<float>(isa)};
-  return spec.middle.depthwise ? MakeInvertedBottleneck(kernels, spec, weights)
-                               : MakeResidualBottleneck(kernels, spec, weights);
+BlockWork MakeWork(const BottleneckSpec& spec, const BottleneckWeights& weights, Isa isa) {
+  const BlockParts<T> parts = {{BestKernel<T>(isa), BestKernel<float>(isa)}, spec, weights};
+  return spec.middle.depthwise ? MakeInvertedBottleneck(parts) : MakeResidualBottleneck(parts);
 }
 
 }  // namespace
@@ -30,96 +26,44 @@ BlockContext::BlockContext(const BottleneckSpec& spec_in, const BottleneckCall& 
       call(call_in),
       inner{call.images, spec.first ? spec.first->OutHeight(call.height) : call.height,
             spec.first ? spec.first->OutWidth(call.width) : call.width},
-      out{call.images, spec.OutHeight(call.height), spec.OutWidth(call.width)},
-      interpolate(call.mask != nullptr && spec.fill == Fill::kInterpolate),
-      coarse(nullptr) {}
-
-// V of the even pixels is lost in Y once a residual or an activation went over it.
-bool BlockContext::NeedsCoarse() const {
-  return interpolate && (call.residual != nullptr || spec.activation != Activation::kNone);
-}
+      out{{call.images, spec.OutHeight(call.height), spec.OutWidth(call.width)},
+          spec.last.out_channels,
+          spec.fill,
+          spec.activation,
+          call.mask,
+          call.residual,
+          call.y},
+      interpolate(out.Interpolates()) {}
 
 size_t BlockContext::Bytes() const {
-  size_t bytes = 0;
+  size_t bytes = out.CoarseBytes() + PaddedBiasBytes(spec.middle.in_channels) +
+                 PaddedBiasBytes(spec.middle.out_channels) + PaddedBiasBytes(out.channels);
   if (call.mask != nullptr) {
-    bytes += Arena::Bytes<int32_t>(out.Pixels() + 1);
-    bytes += Arena::Bytes<int32_t>(out.images * out.height + 1);
+    bytes += Arena::Bytes<int32_t>(out.map.Pixels() + 1);
+    bytes += Arena::Bytes<int32_t>(out.map.images * out.map.height + 1);
   }
-  if (NeedsCoarse()) bytes += Arena::Bytes<float>(GridMap(out).Pixels() * spec.last.out_channels);
   return bytes;
 }
 
-void BlockContext::MakePlans(Arena& arena) {
+void BlockContext::Prepare(Arena& arena) {
   int32_t* pixels = nullptr;
   int32_t* rows = nullptr;
   if (call.mask != nullptr) {
-    pixels = arena.Take<int32_t>(out.Pixels() + 1);
-    rows = arena.Take<int32_t>(out.images * out.height + 1);
+    pixels = arena.Take<int32_t>(out.map.Pixels() + 1);
+    rows = arena.Take<int32_t>(out.map.images * out.map.height + 1);
   }
-  last = MakeRowPlan(call.mask, interpolate, out, pixels, rows);
+  last = MakeRowPlan(call.mask, interpolate, out.map, pixels, rows);
   first = interpolate ? last : MakeRowPlan(nullptr, false, inner, nullptr, nullptr);
-  if (NeedsCoarse()) coarse = arena.Take<float>(GridMap(out).Pixels() * spec.last.out_channels);
-}
-
-OutRows OutRows::In(Arena& arena, int64_t count) {
-  OutRows rows;
-  rows.y = arena.Take<float*>(count);
-  rows.r = arena.Take<const float*>(count);
-  rows.raw = arena.Take<float*>(count);
-  return rows;
-}
-
-size_t OutRows::Bytes(int64_t count) { return 3 * Arena::Bytes<float*>(count); }
-
-void OutRows::Locate(const BlockContext& context, int64_t begin, int64_t count) const {
-  const int64_t channels = context.spec.last.out_channels;
-  const Plan& plan = context.last.plan;
-  for (int64_t i = 0; i < count; ++i) {
-    const int64_t at = plan.Pixel(begin + i) * channels;
-    y[i] = context.call.y + at;
-    if (context.call.residual != nullptr) r[i] = context.call.residual + at;
-  }
-  if (context.coarse == nullptr) return;
-  const MapView<float> grid = WholeMap(GridMap(context.out), channels, context.coarse);
-  PixelCursor at(context.out, plan.Pixel(begin));
-  for (int64_t i = 0; i < count; ++i) {
-    at.MoveTo(plan.Pixel(begin + i));
-    const bool even = at.y() % 2 == 0 && at.x() % 2 == 0;
-    raw[i] = even ? grid.At(at.image(), at.y() / 2, at.x() / 2) : nullptr;
-  }
-}
-
-Epilogue<float> OutRows::Rows(const BlockContext& context) const {
-  const Activation activation = context.spec.activation;
-  return {y, context.call.residual == nullptr ? nullptr : r,
-          context.coarse == nullptr ? nullptr : raw, Low(activation), High(activation)};
+  out.TakeCoarse(arena, last.plan);
+  first_bias = PadBias(arena, call.first_bias, spec.middle.in_channels);
+  middle_bias = PadBias(arena, call.middle_bias, spec.middle.out_channels);
+  last_bias = PadBias(arena, call.last_bias, out.channels);
 }
 
 void FillOutput(const Kernel<float>& kernel, const BlockContext& context,
                 const Executor& executor) {
-  if (context.last.plan.count == context.out.Pixels()) return;
-  const BottleneckCall& call = context.call;
-  const int64_t channels = context.spec.last.out_channels;
-  MapView<const float> grid;
-  if (context.interpolate) {
-    grid = context.coarse == nullptr
-               ? GridInMap<const float>(context.out, channels, call.y)
-               : WholeMap<const float>(GridMap(context.out), channels, context.coarse);
-  }
-  const Activation activation = context.spec.activation;
-  const Filler<float> filler(
-      kernel, {context.out, call.mask, channels, grid, call.residual,
-               WholeMap(context.out, channels, call.y), Low(activation), High(activation)});
-  FillRows(filler, context.out, executor);
-}
-
-size_t PaddedBiasBytes(int64_t channels) { return Arena::Bytes<float>(RoundUp(channels, 64)); }
-
-const float* PadBias(Arena& arena, const float* bias, int64_t channels) {
-  float* padded = arena.Take<float>(RoundUp(channels, 64));
-  std::fill(padded, padded + RoundUp(channels, 64), 0.0f);
-  if (bias != nullptr) std::copy(bias, bias + channels, padded);
-  return padded;
+  if (context.last.plan.count == context.out.map.Pixels()) return;
+  FillRows(kernel, context.out.Skipped(), executor);
 }
 
 Bottleneck::Bottleneck(const BottleneckSpec& spec, const BottleneckWeights& weights, Isa isa,

@@ -6,8 +6,9 @@
 
 #include "chunks.h"
 #include "fill.h"
-#include "gather.h"
 #include "kernels/kernel.h"
+#include "output.h"
+#include "panel_gemm.h"
 #include "perforated_conv/bottleneck.h"
 #include "plan.h"
 #include "scratch.h"
@@ -26,77 +27,95 @@ struct BlockKernels {
   const Kernel<float>& outer;
 };
 
+// What a block is made of; the pointers are not kept.
+template <typename T>
+struct BlockParts {
+  BlockKernels<T> kernels;
+  const BottleneckSpec& spec;
+  const BottleneckWeights& weights;
+};
+
+using BlockWork = std::unique_ptr<const Bottleneck::Work>;
+
 // Depthwise middle: bands of rows and chunks of channels.
 template <typename T>
-std::unique_ptr<const Bottleneck::Work> MakeInvertedBottleneck(const BlockKernels<T>& kernels,
-                                                               const BottleneckSpec& spec,
-                                                               const BottleneckWeights& weights);
+BlockWork MakeInvertedBottleneck(const BlockParts<T>& parts);
 // Middle of group 1: tiles of pixels.
 template <typename T>
-std::unique_ptr<const Bottleneck::Work> MakeResidualBottleneck(const BlockKernels<T>& kernels,
-                                                               const BottleneckSpec& spec,
-                                                               const BottleneckWeights& weights);
+BlockWork MakeResidualBottleneck(const BlockParts<T>& parts);
 
-// The maps and plans of one call.
+// The maps, plans and biases of one call.
 struct BlockContext {
   const BottleneckSpec& spec;
   const BottleneckCall& call;
-  OutMap inner;      // of A
-  OutMap out;        // of Y
-  RowPlan first;     // pixels of `inner` at which first is computed
-  RowPlan last;      // pixels of `out` at which middle and last are computed
-  bool interpolate;  // some pixels of A and Y come from the grid
-  float* coarse;     // [images, grid of out, out_channels]: V of the even pixels, or null: is in Y
+  OutMap inner;                       // of A
+  Output out;                         // Y
+  RowPlan first = {};                 // pixels of `inner` at which first is computed
+  RowPlan last = {};                  // pixels of `out` at which middle and last are computed
+  bool interpolate;                   // some pixels of A and Y come from the grid
+  const float* first_bias = nullptr;  // padded as PadBias does it, and so the others
+  const float* middle_bias = nullptr;
+  const float* last_bias = nullptr;
 
   BlockContext(const BottleneckSpec& spec, const BottleneckCall& call);
-  // Bytes of the plans, and the plans.
+  // Bytes of plans, biases and the output's grid; and these themselves.
   size_t Bytes() const;
-  void MakePlans(Arena& arena);
-
-  bool NeedsCoarse() const;
+  void Prepare(Arena& arena);
 };
 
-// Pointers of some pixels' results in Y, to be made for a block of the plan at a time.
-struct OutRows {
-  float** y;
-  const float** r;
-  float** raw;
+// Pointers of some pixels' results in A.
+template <typename T>
+struct InnerRows {
+  T* y[kBlockRows];
+  T* raw[kBlockRows];
 
-  static OutRows In(Arena& arena, int64_t count);
-  static size_t Bytes(int64_t count);
-  // Entries [begin, begin + count) of context.last.
-  void Locate(const BlockContext& context, int64_t begin, int64_t count) const;
-  Epilogue<float> Rows(const BlockContext& context) const;
+  // Entries [begin, begin + count) of context.first, as they lie in `inner`, and V of the even ones
+  // in `coarse`.
+  void Locate(const BlockContext& context, const MapView<T>& inner, const MapView<T>& coarse,
+              int64_t begin, int64_t count) {
+    const Plan& plan = context.first.plan;
+    PixelCursor at(context.inner, plan.Pixel(begin));
+    for (int64_t i = 0; i < count;) {
+      at.MoveTo(plan.Pixel(begin + i));
+      // Pixels of one row differ in x alone.
+      const int64_t row = plan.Pixel(begin + i) - at.x();
+      T* const first = inner.At(at.image(), at.y(), 0);
+      for (; i < count; ++i) {
+        const int64_t x = plan.Pixel(begin + i) - row;
+        if (x >= context.inner.width) break;
+        y[i] = first + x * inner.pixel_step;
+        if (!context.interpolate) continue;
+        const bool even = at.y() % 2 == 0 && x % 2 == 0;
+        raw[i] = even ? coarse.At(at.image(), at.y() / 2, x / 2) : nullptr;
+      }
+    }
+  }
+
+  Epilogue<T> Rows(const BlockContext& context) const {
+    const Activation activation = context.spec.inner_activation;
+    return {y, nullptr, context.interpolate ? raw : nullptr, Low(activation), High(activation)};
+  }
 };
 
-// Y at the pixels left out.
-void FillOutput(const Kernel<float>& kernel, const BlockContext& context, const Executor& executor);
+// A at the pixels left out: `channels` of it in `inner`, V of the even pixels in `coarse`.
+template <typename T>
+FillTask<T> SkippedInner(const BlockContext& context, int64_t channels,
+                         const MapView<const T>& coarse, const MapView<T>& inner) {
+  const Activation activation = context.spec.inner_activation;
+  return {context.inner, context.call.mask, channels,        coarse, nullptr,
+          inner,         Low(activation),   High(activation)};
+}
 
 // All rows of a map, a few at a time.
 template <typename T>
-void FillRows(const Filler<T>& filler, const OutMap& map, const Executor& executor) {
-  const Chunks rows = EvenChunks(map.images * map.height, 4);
+void FillRows(const Kernel<T>& kernel, const FillTask<T>& task, const Executor& executor) {
+  const Filler<T> filler(kernel, task);
+  const Chunks rows = EvenChunks(task.map.images * task.map.height, 4);
   auto fill = [&](int64_t i) { filler.Rows(rows.Begin(i), rows.End(i)); };
   ForEachItem(rows.Count(), executor, fill);
 }
 
-// [padded to whole panels of any kernel], zeros if bias is null.
-const float* PadBias(Arena& arena, const float* bias, int64_t channels);
-size_t PaddedBiasBytes(int64_t channels);
-
-// Windows of entries [begin, begin + count) of a plan over the output map of `spec`; the input map
-// is [images, height, width, in_channels].
-template <typename S>
-void LocateWindows(const ConvSpec& spec, const S* input, int64_t height, int64_t width,
-                   const OutMap& map, const Plan& plan, int64_t begin, int64_t count,
-                   Window<S>* windows) {
-  const int64_t image_values = height * width * spec.in_channels;
-  PixelCursor at(map, plan.Pixel(begin));
-  for (int64_t i = 0; i < count; ++i) {
-    at.MoveTo(plan.Pixel(begin + i));
-    windows[i] = {input + at.image() * image_values, at.y() * spec.stride_h - spec.pad_top,
-                  at.x() * spec.stride_w - spec.pad_left};
-  }
-}
+// Y at the pixels left out.
+void FillOutput(const Kernel<float>& kernel, const BlockContext& context, const Executor& executor);
 
 }  // namespace perforated_conv

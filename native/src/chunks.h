@@ -42,4 +42,12 @@ void ForEachItem(int64_t count, const Executor& executor, F& body) {
   if (count == 1) body(0);
 }
 
+// Calls body(begin, count) for the blocks of [0, total), chunks of them on different threads.
+template <typename F>
+void ForEachBlock(int64_t total, int64_t block, const Executor& executor, F&& body) {
+  const Chunks chunks = EvenChunks(total, block);
+  auto item = [&](int64_t i) { ForEachBlock(chunks, i, block, body); };
+  ForEachItem(chunks.Count(), executor, item);
+}
+
 }  // namespace perforated_conv

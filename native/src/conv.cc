@@ -5,7 +5,6 @@
 #include "chunks.h"
 #include "fill.h"
 #include "panel_gemm.h"
-#include "scratch.h"
 
 namespace perforated_conv {
 namespace {
@@ -27,10 +26,11 @@ Chunks PixelChunks(const ConvSpec& spec, int tile_rows, int64_t pixels) {
   return {pixels, CeilDiv(wanted, step) * step};
 }
 
-Chunks FillChunks(const ConvSpec& spec, const CallContext& context) {
-  const int64_t rows = context.map.images * context.map.height;
-  const bool nothing = context.plan.count == context.map.Pixels();
-  const int64_t row_floats = std::max<int64_t>(1, context.map.width * spec.out_channels);
+Chunks FillChunks(const CallContext& context) {
+  const OutMap& map = context.out.map;
+  const int64_t rows = map.images * map.height;
+  const bool nothing = context.plan.count == map.Pixels();
+  const int64_t row_floats = std::max<int64_t>(1, map.width * context.out.channels);
   return {nothing ? 0 : rows, CeilDiv(kChunkFill, row_floats)};
 }
 
@@ -50,38 +50,11 @@ std::unique_ptr<const PixelWork> MakeWork(const ConvSpec& spec, const float* wei
 
 }  // namespace
 
-int64_t PaddedBias(const ConvSpec& spec) { return CeilDiv(spec.out_channels, 64) * 64; }
-
 struct Convolution::Impl {
   Impl(const ConvSpec& spec_in, const float* weights, Isa isa, Precision precision)
       : spec(spec_in),
         kernel(BestKernel<float>(isa)),
         work(MakeWork(spec_in, weights, isa, precision)) {}
-
-  // V of the even pixels is lost in Y once a residual or an activation went over it.
-  bool NeedsCoarse(const ConvCall& call) const {
-    return spec.fill == Fill::kInterpolate && call.mask != nullptr &&
-           (call.residual != nullptr || spec.activation != Activation::kNone);
-  }
-
-  FillTask<float> Skipped(const CallContext& context) const {
-    const ConvCall& call = context.call;
-    const int64_t channels = spec.out_channels;
-    MapView<const float> grid;
-    if (spec.fill == Fill::kInterpolate) {
-      grid = context.coarse == nullptr
-                 ? GridInMap<const float>(context.map, channels, call.y)
-                 : WholeMap<const float>(GridMap(context.map), channels, context.coarse);
-    }
-    return {context.map,
-            call.mask,
-            channels,
-            grid,
-            call.residual,
-            WholeMap(context.map, channels, call.y),
-            Low(spec.activation),
-            High(spec.activation)};
-  }
 
   void Run(const CallContext& context, const Executor& executor) const;
 
@@ -92,8 +65,8 @@ struct Convolution::Impl {
 
 void Convolution::Impl::Run(const CallContext& context, const Executor& executor) const {
   const Chunks pixels = PixelChunks(spec, work->tile_rows(), context.plan.count);
-  const Chunks rows = FillChunks(spec, context);
-  const Filler<float> filler(kernel, Skipped(context));
+  const Chunks rows = FillChunks(context);
+  const Filler<float> filler(kernel, context.out.Skipped());
   auto compute = [&](int64_t i) { work->Run(context, pixels.Begin(i), pixels.End(i)); };
   auto fill = [&](int64_t i) { filler.Rows(rows.Begin(i), rows.End(i)); };
 
@@ -119,20 +92,16 @@ Convolution::Convolution(Convolution&&) noexcept = default;
 void Convolution::Run(const ConvCall& call, const Executor& executor) const {
   const ConvSpec& spec = impl_->spec;
   const OutMap map = OutputMap(spec, call);
-  const int64_t bias_floats = PaddedBias(spec);
+  Output out = {map,       spec.out_channels, spec.fill, spec.activation,
+                call.mask, call.residual,     call.y};
   const int64_t indices = call.mask == nullptr ? 0 : map.Pixels() + 1;
-  const int64_t coarse = impl_->NeedsCoarse(call) ? GridMap(map).Pixels() * spec.out_channels : 0;
-  ArenaPool::Lease arena(ArenaPool::ForCalls(), Arena::Bytes<float>(bias_floats) +
-                                                    Arena::Bytes<int32_t>(indices) +
-                                                    Arena::Bytes<float>(coarse));
-  float* bias = arena->Take<float>(bias_floats);
-  std::fill(bias, bias + bias_floats, 0.0f);
-  if (call.bias != nullptr) std::copy(call.bias, call.bias + spec.out_channels, bias);
-  int32_t* storage = arena->Take<int32_t>(indices);
-  float* grid = arena->Take<float>(coarse);
-  const Plan plan = MakePlan(spec, call, map, storage);
-  const bool dense = plan.count == map.Pixels();
-  impl_->Run({call, map, plan, bias, coarse > 0 && !dense ? grid : nullptr}, executor);
+  ArenaPool::Lease arena(
+      ArenaPool::ForCalls(),
+      PaddedBiasBytes(out.channels) + Arena::Bytes<int32_t>(indices) + out.CoarseBytes());
+  const float* bias = PadBias(*arena, call.bias, out.channels);
+  const Plan plan = MakePlan(spec, call, map, arena->Take<int32_t>(indices));
+  out.TakeCoarse(*arena, plan);
+  impl_->Run({call, out, plan, bias}, executor);
 }
 
 }  // namespace perforated_conv

@@ -3,40 +3,43 @@
 
 #include <cstdint>
 #include <memory>
-#include <vector>
 
-#include "gather.h"
 #include "kernels/kernel.h"
-#include "pack.h"
+#include "output.h"
 #include "perforated_conv/perforated_conv.h"
 #include "plan.h"
+#include "window_source.h"
 
 namespace perforated_conv {
 
 // What all chunks of one call share.
 struct CallContext {
   const ConvCall& call;
-  OutMap map;
-  Plan plan;
-  const float* bias;  // padded to whole panels
-  float* coarse;      // [images, GridSize(height), GridSize(width), out_channels]: V of the even
-                      // pixels, or null if nobody needs it
+  const Output out;
+  const Plan plan;
+  const float* bias;  // padded as PadBias does it
 };
 
 // Destination rows of some pixels, and the pixels' windows.
 struct Sites {
   Window<float>* windows;
-  float** y;
-  const float** r;
-  float** raw;
+  OutRows rows;
 
-  // Room for `pixels` sites in an arena, and the bytes it takes.
-  static Sites In(class Arena& arena, int64_t pixels);
-  static size_t Bytes(int64_t pixels);
+  static Sites In(Arena& arena, int64_t count) {
+    return {arena.Take<Window<float>>(count), OutRows::In(arena, count)};
+  }
+  static size_t Bytes(int64_t count) {
+    return Arena::Bytes<Window<float>>(count) + OutRows::Bytes(count);
+  }
 
-  // Pixels [begin, begin + count) of the plan.
-  void Locate(const ConvSpec& spec, const CallContext& context, int64_t begin, int64_t count) const;
-  Epilogue<float> Rows(const ConvSpec& spec, const CallContext& context) const;
+  // Entries [begin, begin + count) of the plan.
+  void Locate(const ConvSpec& spec, const CallContext& context, int64_t begin,
+              int64_t count) const {
+    const ConvCall& call = context.call;
+    LocateWindows(spec, call.x, call.height * call.width * spec.in_channels, context.out.map,
+                  context.plan, begin, count, windows);
+    rows.Locate(context.out, context.plan, begin, count);
+  }
 };
 
 // The work on pixels [begin, end) of the plan.
@@ -55,8 +58,5 @@ std::unique_ptr<PixelWork> MakeGemmWork(const Kernel<T>& kernel, const ConvSpec&
 // group = channels: one pass over the channels for a few pixels.
 std::unique_ptr<PixelWork> MakeDepthwiseWork(const Kernel<float>& kernel, const ConvSpec& spec,
                                              const float* weights);
-
-// Floats of a bias padded to whole panels of any kernel.
-int64_t PaddedBias(const ConvSpec& spec);
 
 }  // namespace perforated_conv

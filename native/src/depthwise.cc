@@ -1,9 +1,8 @@
 #include <algorithm>
 
 #include "conv.h"
-#include "fill.h"
+#include "pack.h"
 #include "runs.h"
-#include "scratch.h"
 
 namespace perforated_conv {
 namespace {
@@ -31,7 +30,7 @@ class DepthwiseWork final : public PixelWork {
     const float** taps = arena->Take<const float*>(pointers);
     while (begin < end) {
       // Runs do not keep V of the coarse grid.
-      const PixelRun run = context.coarse != nullptr
+      const PixelRun run = context.out.coarse != nullptr
                                ? PixelRun{end, end, 0, nullptr}
                                : NextRun(spec_, context, begin, end, kDepthwiseRows);
       Scattered(context, sites, taps, begin, run.begin);
@@ -114,7 +113,7 @@ class DepthwiseWork final : public PixelWork {
 
   void Block(const CallContext& context, const Sites& sites, const float* const* taps,
              int64_t count) const {
-    const Epilogue<float> out = sites.Rows(spec_, context);
+    const Epilogue<float> out = sites.rows.Rows(context.out);
     DepthwiseTile<float> tile;
     tile.out = &out;
     tile.taps = taps_;

@@ -7,31 +7,6 @@
 #include "window_source.h"
 
 namespace perforated_conv {
-namespace {
-
-// Where the results of plan entries [begin, begin + count) go.
-template <typename T>
-void Locate(const ExpandTask<T>& task, int64_t begin, int64_t count, T** y, T** raw) {
-  const Plan& plan = task.context.first.plan;
-  const OutMap& map = task.context.inner;
-  PixelCursor at(map, plan.Pixel(begin));
-  for (int64_t i = 0; i < count;) {
-    at.MoveTo(plan.Pixel(begin + i));
-    // Pixels of one row differ in x alone.
-    const int64_t row = plan.Pixel(begin + i) - at.x();
-    T* const first = task.expanded.At(0, at.y(), 0);
-    for (; i < count; ++i) {
-      const int64_t x = plan.Pixel(begin + i) - row;
-      if (x >= map.width) break;
-      y[i] = first + x * task.expanded.pixel_step;
-      if (!task.context.interpolate) continue;
-      const bool even = at.y() % 2 == 0 && x % 2 == 0;
-      raw[i] = even ? task.coarse.At(0, at.y() / 2, x / 2) : nullptr;
-    }
-  }
-}
-
-}  // namespace
 
 void CopyRow(const Kernel<float>&, const float* from, int64_t count, float* to) {
   std::memcpy(to, from, static_cast<size_t>(count) * sizeof(float));
@@ -45,7 +20,6 @@ template <typename T>
 Expansion<T>::Expansion(const Kernel<T>& kernel, const BottleneckSpec& spec, const float* weights)
     : kernel_(kernel),
       spec_(*spec.first),
-      activation_(spec.inner_activation),
       rows_(RowsPerBlock(kernel)),
       gather_(spec_, kernel),
       gather_band_(spec_, kernel),
@@ -93,8 +67,8 @@ void Expansion<T>::GatherBlock(const BlockContext& context, int64_t begin, int64
                                T* rows) const {
   const BottleneckCall& call = context.call;
   Window<float> windows[kBlockRows];
-  LocateWindows(spec_, call.x, call.height, call.width, context.inner, context.first.plan, begin,
-                count, windows);
+  LocateWindows(spec_, call.x, call.height * call.width * spec_.in_channels, context.inner,
+                context.first.plan, begin, count, windows);
   for (const DepthBlocks::Block& block : gemm_.depth().blocks()) {
     gather_.Copy(block, windows, count, call.height, call.width, rows + block.first, RowStep());
   }
@@ -145,16 +119,18 @@ void Expansion<T>::Run(const ExpandTask<T>& task) const {
   const int64_t width = kernel_.panel_width;
   const int64_t row = task.band.image * context.inner.height;
   const int64_t end = context.first.RowBegin(row + task.band.end);
-  T* y[kBlockRows];
-  T* raw[kBlockRows];
-  const Epilogue<T> out = {y, nullptr, context.interpolate ? raw : nullptr, Low(activation_),
-                           High(activation_)};
-  GemmBlock block = {0,         task.channel / width, CeilDiv(task.channel + task.channels, width),
-                     task.bias, task.channel,         task.partial};
+  InnerRows<T> rows;
+  const Epilogue<T> out = rows.Rows(context);
+  GemmBlock block = {0,
+                     task.channel / width,
+                     CeilDiv(task.channel + task.channels, width),
+                     context.first_bias,
+                     task.channel,
+                     task.partial};
   const T* const image = task.inputs.data == nullptr ? ReadImage(task) : nullptr;
   for (int64_t at = context.first.RowBegin(row + task.band.begin); at < end; at += block.count) {
     block.count = std::min(rows_, end - at);
-    Locate(task, at, block.count, y, raw);
+    rows.Locate(context, task.expanded, task.coarse, at, block.count);
     if (image != nullptr) {
       RunWindows(task, image, at, block, out);
     } else {
@@ -169,12 +145,8 @@ void Expansion<T>::RunWindows(const ExpandTask<T>& task, const T* image, int64_t
                               const GemmBlock& block, const Epilogue<T>& out) const {
   const BlockContext& context = task.context;
   Window<T> windows[kBlockRows];
-  PixelCursor at(context.inner, context.first.plan.Pixel(begin));
-  for (int64_t i = 0; i < block.count; ++i) {
-    at.MoveTo(context.first.plan.Pixel(begin + i));
-    windows[i] = {image, at.y() * spec_.stride_h - spec_.pad_top,
-                  at.x() * spec_.stride_w - spec_.pad_left};
-  }
+  // One image: no step to the next.
+  LocateWindows(spec_, image, 0, context.inner, context.first.plan, begin, block.count, windows);
   gemm_.Run(block, out,
             WindowSource<T, T>{gather_band_, windows, context.call.height, context.call.width,
                                task.gathered});

@@ -24,10 +24,9 @@ struct ExpandTask {
   int64_t channel, channels;  // of the chunk
   MapView<T> expanded;
   MapView<T> coarse;  // V of the even pixels, if some are interpolated
-  const float* bias;
-  Rows<T> inputs;  // a row for each entry of the first plan; data null: gather them
-  T* image_rows;   // BandValues, if they are to be gathered
-  T* gathered;     // WindowSource::PanelValues, likewise
+  Rows<T> inputs;     // a row for each entry of the first plan; data null: gather them
+  T* image_rows;      // BandValues, if they are to be gathered
+  T* gathered;        // WindowSource::PanelValues, likewise
   float* partial;
 };
 
@@ -59,7 +58,6 @@ class Expansion {
 
   const Kernel<T>& kernel_;
   const ConvSpec spec_;
-  const Activation activation_;
   const int64_t rows_;              // multiplied at once
   const Gather<float, T> gather_;   // of all inputs
   const Gather<T, T> gather_band_;  // of a band's

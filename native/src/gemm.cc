@@ -4,8 +4,6 @@
 #include "conv.h"
 #include "kernel_use.h"
 #include "panel_gemm.h"
-#include "scratch.h"
-#include "window_source.h"
 
 namespace perforated_conv {
 namespace {
@@ -57,7 +55,7 @@ class GemmWork final : public PixelWork {
     const ConvCall& call = context.call;
     const WindowSource<float, T> windows = {gather_, sites.windows, call.height, call.width,
                                             gathered};
-    const Epilogue<float> out = sites.Rows(spec_, context);
+    const Epilogue<float> out = sites.rows.Rows(context.out);
     if constexpr (std::is_same_v<T, float>) {
       if (spec_.IsPointwise()) {
         return gemm_.Run(block, out, PointwiseSource{windows, context, begin, spec_.in_channels});

@@ -21,36 +21,30 @@ namespace {
 template <typename T>
 class InvertedBottleneck final : public Bottleneck::Work {
  public:
-  InvertedBottleneck(const BlockKernels<T>& kernels, const BottleneckSpec& spec,
-                     const BottleneckWeights& weights)
-      : kernels_(kernels),
-        spec_(spec),
-        rows_(RowsPerBlock(kernels.inner)),
-        channels_(spec.middle.in_channels),
-        row_step_(RoundUp(channels_, kernels.inner.depth_step)),
-        taps_(spec.middle.kernel_h * spec.middle.kernel_w),
-        depthwise_(PackDepthwise<T>(weights.middle, channels_, taps_)),
-        last_(kernels.inner, spec.last, weights.last) {
-    if (spec.first) first_.emplace(kernels.inner, spec, weights.first);
+  explicit InvertedBottleneck(const BlockParts<T>& parts)
+      : kernels_(parts.kernels),
+        spec_(parts.spec),
+        rows_(RowsPerBlock(kernels_.inner)),
+        channels_(spec_.middle.in_channels),
+        row_step_(RoundUp(channels_, kernels_.inner.depth_step)),
+        taps_(spec_.middle.kernel_h * spec_.middle.kernel_w),
+        depthwise_(PackDepthwise<T>(parts.weights.middle, channels_, taps_)),
+        last_(kernels_.inner, spec_.last, parts.weights.last) {
+    if (spec_.first) first_.emplace(kernels_.inner, spec_, parts.weights.first);
   }
 
   void Run(const BottleneckCall& call, const Executor& executor) const override {
     BlockContext context(spec_, call);
     ArenaPool::Lease plans(ArenaPool::ForCalls(), context.Bytes());
-    context.MakePlans(*plans);
-    const Bands bands(spec_.middle, context.inner, context.out, context.interpolate, sizeof(T));
+    context.Prepare(*plans);
+    const Bands bands(spec_.middle, context.inner, context.out.map, context.interpolate, sizeof(T));
     // A band of all channels goes from the input to Y by itself.
     const bool streams = bands.chunks() == 1;
     const int64_t results = streams ? 0 : context.last.plan.count * row_step_;
     const int64_t inputs = streams || !first_ ? 0 : first_->InputValues(context);
-    ArenaPool::Lease arena(ArenaPool::ForCalls(), Arena::Bytes<T>(results) +
-                                                      Arena::Bytes<T>(inputs) +
-                                                      2 * PaddedBiasBytes(channels_) +
-                                                      PaddedBiasBytes(spec_.last.out_channels));
-    Call run = {context, bands, streams, {}, nullptr, nullptr, nullptr, nullptr};
-    run.first_bias = PadBias(*arena, call.first_bias, channels_);
-    run.middle_bias = PadBias(*arena, call.middle_bias, channels_);
-    run.last_bias = PadBias(*arena, call.last_bias, spec_.last.out_channels);
+    ArenaPool::Lease arena(ArenaPool::ForCalls(),
+                           Arena::Bytes<T>(results) + Arena::Bytes<T>(inputs));
+    Call run = {context, bands, streams, {}, nullptr};
     run.results = arena->Take<T>(results);
     if (first_ && !streams) run.inputs = first_->Inputs(context, arena->Take<T>(inputs), executor);
     auto item = [&](int64_t i) { Item(run, i); };
@@ -66,10 +60,7 @@ class InvertedBottleneck final : public Bottleneck::Work {
     const Bands& bands;
     bool streams;    // items gather and project their own rows
     Rows<T> inputs;  // of first: a row for each entry of its plan
-    const float* first_bias;
-    const float* middle_bias;
-    const float* last_bias;
-    T* results;  // of middle: a row for each entry of the last plan
+    T* results;      // of middle: a row for each entry of the last plan
   };
 
   // Buffers of products.
@@ -98,7 +89,7 @@ class InvertedBottleneck final : public Bottleneck::Work {
     const int64_t grid = call.context.interpolate ? bands.max_grid() : 0;
     Part part;
     part.band = bands.At(index / bands.chunks());
-    const int64_t out_row = part.band.image * call.context.out.height;
+    const int64_t out_row = part.band.image * call.context.out.map.height;
     part.begin = call.context.last.RowBegin(out_row + part.band.out_begin);
     part.end = call.context.last.RowBegin(out_row + part.band.out_end);
     const int64_t results = call.streams ? (part.end - part.begin) * row_step_ : 0;
@@ -130,8 +121,7 @@ class InvertedBottleneck final : public Bottleneck::Work {
     const KernelUse<T> use(kernels_.inner);
     if (first_) {
       first_->Run({call.context, part.band, part.channel, part.channels, part.expanded, part.coarse,
-                   call.first_bias, call.inputs, part.input, workspace.gathered,
-                   workspace.partial});
+                   call.inputs, part.input, workspace.gathered, workspace.partial});
       if (call.context.interpolate) Interpolate(call, part);
     } else {
       CopyInput(call, part);
@@ -181,13 +171,9 @@ class InvertedBottleneck final : public Bottleneck::Work {
   }
 
   void Interpolate(const Call& call, const Part& part) const {
-    const OutMap& map = call.context.inner;
-    const MapView<const T> grid = {part.coarse.base, 0, part.coarse.row_step,
-                                   part.coarse.pixel_step, part.coarse.origin};
     const Filler<T> filler(
-        kernels_.inner, {map, call.context.call.mask, part.channels, grid, nullptr, part.expanded,
-                         Low(spec_.inner_activation), High(spec_.inner_activation)});
-    const int64_t row = part.band.image * map.height;
+        kernels_.inner, SkippedInner<T>(call.context, part.channels, part.coarse, part.expanded));
+    const int64_t row = part.band.image * call.context.inner.height;
     filler.Rows(row + part.band.begin, row + part.band.read_end);
   }
 
@@ -214,12 +200,12 @@ class InvertedBottleneck final : public Bottleneck::Work {
     sites.x = x;
     sites.w = depthwise_.data() + part.channel;
     sites.w_step = channels_;
-    sites.bias = call.middle_bias + part.channel;
+    sites.bias = context.middle_bias + part.channel;
     sites.low = Low(spec_.inner_activation);
     sites.high = High(spec_.inner_activation);
     sites.y = y;
     if (part.begin == part.end) return;
-    PixelCursor pixel(context.out, context.last.plan.Pixel(part.begin));
+    PixelCursor pixel(context.out.map, context.last.plan.Pixel(part.begin));
     for (int64_t at = part.begin; at < part.end; at += sites.rows) {
       sites.rows = static_cast<int>(std::min<int64_t>(kDepthwiseSites, part.end - at));
       for (int i = 0; i < sites.rows; ++i) {
@@ -246,14 +232,14 @@ class InvertedBottleneck final : public Bottleneck::Work {
   // Entries [begin, end) of the last plan, whose rows start at `results`.
   void ProjectRows(const Call& call, int64_t begin, int64_t end, T* results,
                    const Workspace& workspace) const {
-    GemmBlock block = {0, 0, last_.panels(), call.last_bias, 0, workspace.partial};
+    GemmBlock block = {0, 0, last_.panels(), call.context.last_bias, 0, workspace.partial};
     for (int64_t at = begin; at < end; at += block.count, results += block.count * row_step_) {
       block.count = std::min(rows_, end - at);
       for (int64_t k = 0; row_step_ > channels_ && k < block.count; ++k) {
         std::fill(results + k * row_step_ + channels_, results + (k + 1) * row_step_, T{});
       }
-      workspace.rows.Locate(call.context, at, block.count);
-      last_.Run(block, workspace.rows.Rows(call.context), RowSource<T>{results, row_step_});
+      workspace.rows.Locate(call.context.out, call.context.last.plan, at, block.count);
+      last_.Run(block, workspace.rows.Rows(call.context.out), RowSource<T>{results, row_step_});
     }
   }
 
@@ -269,17 +255,11 @@ class InvertedBottleneck final : public Bottleneck::Work {
 }  // namespace
 
 template <typename T>
-std::unique_ptr<const Bottleneck::Work> MakeInvertedBottleneck(const BlockKernels<T>& kernels,
-                                                               const BottleneckSpec& spec,
-                                                               const BottleneckWeights& weights) {
-  return std::make_unique<const InvertedBottleneck<T>>(kernels, spec, weights);
+BlockWork MakeInvertedBottleneck(const BlockParts<T>& parts) {
+  return std::make_unique<const InvertedBottleneck<T>>(parts);
 }
 
-template std::unique_ptr<const Bottleneck::Work> MakeInvertedBottleneck(const BlockKernels<float>&,
-                                                                        const BottleneckSpec&,
-                                                                        const BottleneckWeights&);
-template std::unique_ptr<const Bottleneck::Work> MakeInvertedBottleneck(const BlockKernels<bf16>&,
-                                                                        const BottleneckSpec&,
-                                                                        const BottleneckWeights&);
+template BlockWork MakeInvertedBottleneck(const BlockParts<float>&);
+template BlockWork MakeInvertedBottleneck(const BlockParts<bf16>&);
 
 }  // namespace perforated_conv

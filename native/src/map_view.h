@@ -14,6 +14,8 @@ struct MapView {
   T* base = nullptr;
   int64_t image_step = 0, row_step = 0, pixel_step = 0, origin = 0;
 
+  operator MapView<const T>() const { return {base, image_step, row_step, pixel_step, origin}; }
+
   T* At(int64_t image, int64_t y, int64_t x) const {
     return base + (image * image_step + y * row_step + x * pixel_step - origin);
   }

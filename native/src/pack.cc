@@ -1,13 +1,16 @@
 #include "pack.h"
 
+#include <algorithm>
 #include <type_traits>
 
 #include "bf16.h"
+#include "chunks.h"
 
 namespace perforated_conv {
 namespace {
 
-int64_t RoundUp(int64_t n, int64_t step) { return (n + step - 1) / step * step; }
+// Channels of a whole number of panels of any kernel.
+constexpr int64_t kWidestPanels = 64;
 
 template <typename T>
 T Rounded(float value) {
@@ -48,6 +51,18 @@ std::vector<T> PackDepthwise(const float* weights, int64_t channels, int64_t tap
     }
   }
   return packed;
+}
+
+size_t PaddedBiasBytes(int64_t channels) {
+  return Arena::Bytes<float>(RoundUp(channels, kWidestPanels));
+}
+
+const float* PadBias(Arena& arena, const float* bias, int64_t channels) {
+  const int64_t floats = RoundUp(channels, kWidestPanels);
+  float* padded = arena.Take<float>(floats);
+  std::fill(padded, padded + floats, 0.0f);
+  if (bias != nullptr) std::copy(bias, bias + channels, padded);
+  return padded;
 }
 
 template class PackedPanels<float>;

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "kernels/kernel.h"
+#include "scratch.h"
 
 namespace perforated_conv {
 
@@ -36,5 +37,9 @@ class PackedPanels {
 // W[C, taps] as [taps][C].
 template <typename T = float>
 std::vector<T> PackDepthwise(const float* weights, int64_t channels, int64_t taps);
+
+// A bias padded to whole panels of any kernel; zeros if it is null.
+const float* PadBias(Arena& arena, const float* bias, int64_t channels);
+size_t PaddedBiasBytes(int64_t channels);
 
 }  // namespace perforated_conv

@@ -35,7 +35,7 @@ PixelRun NextRun(const ConvSpec& spec, const CallContext& context, int64_t begin
                     spec.stride_h);
   const Inside columns(call.width, spec.pad_left, (spec.kernel_w - 1) * spec.dilation_w,
                        spec.stride_w);
-  PixelCursor at(context.map, context.plan.Pixel(begin));
+  PixelCursor at(context.out.map, context.plan.Pixel(begin));
   for (int64_t length; begin < end; begin += length) {
     const int64_t pixel = context.plan.Pixel(begin);
     at.MoveTo(pixel);

@@ -56,7 +56,7 @@ Files in the folder OUT, for NAME.jpg:
   --format json     NAME.json           the same as png, maps within as base64
   videos            NAME.VIEW.mp4       at the frame rate of the video (extra video)
 Folders below an INPUT folder are kept below OUT. Where two inputs would share a name
-they keep their endings (a.jpg.depth.png, a.png.depth.png), or else their folders: so
+they keep their endings (a.jpg.npz, a.png.npz), or else their folders: so
 names depend on what else is parsed at the same time; --json and --dry-run tell them.
 OUT may also be one file (.npz .json, .png for one map or an overlay, .mp4 for a video)
 or - for standard output. Files appear when they are whole; inputs are never overwritten.
@@ -188,7 +188,7 @@ def run(batch: Batch, server: str | None, key: str | None, weights: Path | None)
     with ExitStack() as stack:
         capacity = (batch.jobs or 0) + SPARE_REQUESTS
         opening = connected(server, key, weights, max_pending=capacity)
-        # Opened at the first use: wrong usage is told, and finished work is skipped, without a server.
+        # Opened at the first use: wrong usage is refused, and finished inputs are skipped, without a server.
         connect = functools.cache(lambda: stack.enter_context(opening))
         jobs = _plan(batch, connect)
         finished = [job for job in jobs if batch.skip_existing and is_done(job)]
@@ -202,7 +202,7 @@ def run(batch: Batch, server: str | None, key: str | None, weights: Path | None)
 
 
 def _plan(batch: Batch, connect: Callable[[], Connection]) -> list[Job]:
-    """The files of each input; asks the server for the names of its maps only where these are to be files."""
+    """The files of each input; connects to learn the names of the model's maps where those name files."""
     naming = Naming(batch.format, batch.maps.split(",") if batch.maps else [], batch.view)
     jobs = _checked_plan(batch, naming)
     photographs = [job for job in jobs if not job.source.is_moving]
@@ -225,18 +225,20 @@ def _parse_photographs(
     batch: Batch, wanted: Sequence[Job], finished: Sequence[Job], connect: Callable[[], Connection]
 ) -> set[int]:
     jobs = [job for job in wanted if not job.source.is_moving]
-    if not (jobs or finished):
+    if not jobs:
+        if finished:
+            with batch.report("photographs", len(finished)) as report:
+                _report_skipped(finished, report)
         return set()
-    with batch.report("photographs", len(jobs) + len(finished)) as report:
-        for job in finished:
-            report.skipped(job.source.text)
-        if not jobs:
-            return set()
-        from pag.cli.photographs import PhotographParser, parse_photographs  # noqa: PLC0415 - quick --help
+    from pag.cli.photographs import PhotographParser, parse_photographs  # noqa: PLC0415 - quick --help
 
-        request: ParseOptions = {**batch.options, **({"maps": batch.maps} if batch.maps else {})}
-        parser = PhotographParser(connect().client, batch.format, request)
-        return parse_photographs(jobs, parser, _parallel(batch, connect()), report)
+    # Before the report begins, whose rate is of photographs alone.
+    connection = connect()
+    request: ParseOptions = {**batch.options, **({"maps": batch.maps} if batch.maps else {})}
+    parser = PhotographParser(connection.client, batch.format, request)
+    with batch.report("photographs", len(jobs) + len(finished)) as report:
+        _report_skipped(finished, report)
+        return parse_photographs(jobs, parser, _parallel(batch, connection), report)
 
 
 def _parse_videos(batch: Batch, wanted: Sequence[Job], connect: Callable[[], Connection]) -> set[int]:
@@ -254,6 +256,11 @@ def _parse_videos(batch: Batch, wanted: Sequence[Job], connect: Callable[[], Con
         with batch.report("frames", None) as report:
             codes.add(parse_video(connection.client, job, video_options, report))
     return codes
+
+
+def _report_skipped(finished: Sequence[Job], report: Report) -> None:
+    for job in finished:
+        report.skipped(job.source.text)
 
 
 def _parallel(batch: Batch, connection: Connection) -> int:

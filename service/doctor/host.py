@@ -96,7 +96,7 @@ def runtime(settings: Settings) -> Iterator[Finding]:
     available = onnxruntime.get_available_providers()
     detail = f"ONNX Runtime {onnxruntime.__version__}: {', '.join(available)}"
     if PROVIDERS[settings.provider][0] not in available:
-        fix = "pip install 'pag-parse[gpu]' in place of [cpu], or set PAG_PROVIDER=cpu"
+        fix = "pip install 'pag-parse[serve-gpu]' in place of [serve], or set PAG_PROVIDER=cpu"
         yield Finding("runtime", FAIL, f"{detail}; PAG_PROVIDER={settings.provider}", fix)
     else:
         yield Finding("runtime", OK, detail)

@@ -18,7 +18,7 @@ from service.imaging import decode as decoding
 from service.imaging.decode import Photograph
 from service.maps import kind_of
 from service.model_folder import geometry
-from service.model_folder.operating_point import OperatingPoint
+from service.model_folder.operating_point import OperatingPoint, scales_at
 from service.model_folder.resize import ResizePlan, Size
 
 Maps = dict[str, NDArray[np.float32]]
@@ -115,4 +115,4 @@ def _at_size(pixels: NDArray[np.uint8], plan: ResizePlan, size: Size) -> NDArray
 def _enough_pixels(options: Options, budget: float) -> int:
     # An image that cannot be served at its row's scale is worked on at a smaller one, which needs fewer.
     manifest = options.session.manifest
-    return math.ceil(manifest.input.working_pixels * manifest.budget.scales_at(budget)[0] ** 2)
+    return math.ceil(manifest.input.working_pixels * scales_at(manifest.budget, budget)[0] ** 2)

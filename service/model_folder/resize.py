@@ -1,4 +1,4 @@
-"""Sizes at which a photograph is fed to a network: arithmetic alone, as the manifest's checks need it."""
+"""Resize plans: the sizes at which a photograph is fed to a network; arithmetic alone."""
 
 from __future__ import annotations
 
@@ -20,6 +20,10 @@ class ResizePlan:
     def pixels(self) -> int:
         """Pixels that the network computes on: those of the padded size."""
         return self.padded[0] * self.padded[1]
+
+    def network_budget(self, budget: float, whole: ResizePlan) -> float:
+        """Budget of the graph fed at these sizes that spends `budget` of the work at those of `whole`."""
+        return min(1.0, budget * (whole.pixels / self.pixels))
 
     def target(self, size: Size) -> tuple[int, int]:
         """Height and width of maps of the chosen size."""

@@ -1,4 +1,4 @@
-"""One frame of a stream: through the engine, to its answer or its problem."""
+"""The frames of a stream: each goes through the engine and becomes an answer or a failure."""
 
 from __future__ import annotations
 
@@ -16,13 +16,12 @@ from service.engine.engine import Engine
 from service.engine.job import Cancellation, Options, Parsed
 from service.errors import DeadlineUnreachable, ServiceError, Unavailable
 from service.problems import internal_error, invalid_parameter, problem_body
-from service.routes.answers import NPZ, PNG, ZIP, describe, render_npz, render_overlay, render_zip
-from service.routes.asked import options_of
+from service.routes.representations import describe, representation
+from service.routes.request import options_of
 from service.schemas.stream import StreamQuery
 from service.streaming.mailbox import Frame
 from service.telemetry.metrics import Metrics
 
-KINDS = {"npz": (NPZ, render_npz), "zip": (ZIP, render_zip), "overlay": (PNG, render_overlay)}
 RETRY_AFTER = "Retry-After"
 
 log = structlog.get_logger(__name__)
@@ -39,7 +38,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a frame has no answer; `refused`: for want of time or room, not for what it is."""
+    """Why a frame has no answer; `refused`: for want of time or capacity, not for what it is."""
 
     problem: dict[str, Any]
     refused: bool
@@ -74,21 +73,19 @@ class Frames:
             problem["retry_after"] = int(error.headers[RETRY_AFTER])
         return Failure(problem, refused=isinstance(error, (Unavailable, DeadlineUnreachable)))
 
-    def changed(self, asked: StreamQuery, changes: dict[str, Any]) -> StreamQuery:
-        """`asked` with `changes`; ServiceError if the engine would not take it."""
+    def changed(self, requested: StreamQuery, changes: dict[str, Any]) -> StreamQuery:
+        """`requested` with `changes`; ServiceError if the engine would not take it."""
         try:
-            new = asked.changed(changes)
+            new = requested.changed(changes)
         except ValidationError as error:
             raise invalid_parameter(error.errors(), "options") from error
         self.options(new, time.perf_counter())
         return new
 
-    def options(self, asked: StreamQuery, arrived: float) -> Options:
+    def options(self, requested: StreamQuery, arrived: float) -> Options:
         """For a frame that arrived at `arrived`; resolved anew for each, since models come and go."""
-        overlay = asked.answer == "overlay"
-        options = options_of(self._engine, asked, arrived, overlay=overlay)
-        # POST /parse names the costs of its answers so, and they are the same.
-        return replace(options, representation=KINDS[asked.answer][0] + ("overlay" if overlay else "maps"))
+        options = options_of(self._engine, requested, arrived, overlay=requested.answer == "overlay")
+        return replace(options, representation=requested.answer)
 
     def give_up(self) -> None:
         """Nobody waits for any frame any more."""
@@ -97,26 +94,25 @@ class Frames:
             cancellation.cancel()
 
     async def _parsed(self, frame: Frame[StreamQuery]) -> Answer:
-        options = self.options(frame.asked, frame.arrived)
+        options = self.options(frame.options, frame.arrived)
         cancellation = Cancellation()
         self._live.add(cancellation)
         try:
             if self._given_up:
                 cancellation.cancel()
             with self._engine.admitted(options):
-                render = self._renderer(frame.asked)
+                render = self._renderer(frame.options)
                 _, answer = await self._engine.parse(frame.data, options, render, cancellation)
             return answer
         finally:
             self._live.discard(cancellation)
 
-    def _renderer(self, asked: StreamQuery) -> Callable[[Parsed, Executor], Answer]:
-        media_type, render = KINDS[asked.answer]
-        request_id = self._connection.scope["request_id"]
+    def _renderer(self, requested: StreamQuery) -> Callable[[Parsed, Executor], Answer]:
+        chosen, request_id = representation(requested.answer), self._connection.scope["request_id"]
 
         def rendered(parsed: Parsed, pool: Executor) -> Answer:
-            body = render(parsed, request_id, pool)
-            meta = describe(parsed, request_id, canonical=media_type == NPZ)
-            return Answer(media_type, meta.model_dump(mode="json", exclude_none=True), body)
+            body = chosen.render(parsed, request_id, pool)
+            meta = describe(parsed, request_id, chosen.canonical)
+            return Answer(chosen.media_type, meta.model_dump(mode="json", exclude_none=True), body)
 
         return rendered

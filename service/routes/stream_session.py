@@ -26,12 +26,12 @@ GOING_AWAY, UNSUPPORTED, TOO_LARGE = 1001, 1003, 1009
 class Session:
     """An open stream; `outcomes` counts what became of its frames, `code` says how it ended."""
 
-    def __init__(self, socket: WebSocket, frames: Frames, asked: StreamQuery, metrics: Metrics) -> None:
+    def __init__(self, socket: WebSocket, frames: Frames, options: StreamQuery, metrics: Metrics) -> None:
         self.outcomes: Counter[str] = Counter()
         self.code: int | None = None
         self._socket = socket
         self._frames = frames
-        self._asked = asked
+        self._options = options
         self._metrics = metrics
         self._mailbox = Mailbox[StreamQuery]()
         self._rate = Rate()
@@ -65,7 +65,7 @@ class Session:
         while (message := await self._socket.receive())["type"] != "websocket.disconnect":
             if (data := message.get("bytes")) is not None:
                 # The engine tells an encoded image from pixels by its type.
-                self._mailbox.put(bytes(data), time.perf_counter(), self._asked)
+                self._mailbox.put(bytes(data), time.perf_counter(), self._options)
             else:
                 await self._change(message["text"])
             # Not a moment longer than the mailbox holds it.
@@ -76,7 +76,7 @@ class Session:
 
     async def _change(self, text: str) -> None:
         try:
-            self._asked = self._frames.changed(self._asked, messages.options_in(text))
+            self._options = self._frames.changed(self._options, messages.options_in(text))
         except messages.NotOptions as error:
             self._end(TOO_LARGE if error.too_long else UNSUPPORTED, str(error))
             self._abandon()
@@ -136,4 +136,4 @@ class Session:
 
 def _urgent(frame: Frame[StreamQuery]) -> bool:
     """Beside another a frame takes longer: less budget would be left to it in its time, or none."""
-    return frame.asked.deadline_ms is not None
+    return frame.options.deadline_ms is not None

@@ -14,8 +14,8 @@ from service.model_folder.resize import Size
 RENAMED = {"tasks": "maps"}
 
 
-class Asked(BaseModel):
-    """What a client can ask; unknown names are refused, since a misspelt budget would pass unnoticed."""
+class RequestOptions(BaseModel):
+    """Options of one image; unknown names are refused, since a misspelt budget would pass unnoticed."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -70,7 +70,7 @@ class Asked(BaseModel):
     model: Annotated[str | None, Field(description="Name of the model. Default: the server's.")] = None
 
 
-class ParseQuery(Asked):
+class ParseQuery(RequestOptions):
     """Query parameters of POST /parse."""
 
     output: Annotated[
@@ -80,12 +80,12 @@ class ParseQuery(Asked):
 
 
 class BudgetMeta(BaseModel):
-    """The budget asked for and served, and its exact price."""
+    """The requested budget, the one that was used, and its exact price."""
 
     requested: float
     used: float
     reason: Reason = Field(
-        description="client: as asked; default: none was asked for; deadline: lowered to meet deadline_ms; "
+        description="client: as requested; default: none requested; deadline: lowered to meet deadline_ms; "
         "brownout: lowered because many wait; floor: raised to the least that the model serves, which "
         "padding makes more than its floor for some small photographs."
     )

@@ -13,6 +13,7 @@ Datatype = Literal["UINT8", "FP32", "BYTES"]
 Dimension = Annotated[int, Field(ge=1, le=2**31 - 1)]
 Share = Annotated[float | None, Field(gt=0, le=1, allow_inf_nan=False)]
 SHOWN_ERRORS = 4
+ROOT = "/v2"
 
 
 class V2Error(BaseModel):

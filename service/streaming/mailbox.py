@@ -16,14 +16,14 @@ class Frame(Generic[A]):
     Attributes:
         number: how many came before it.
         arrived: instant of time.perf_counter().
-        asked: the options that held when it came.
+        options: those that held when it arrived.
         dropped: frames since the last one taken that nobody took.
     """
 
     number: int
     data: bytes
     arrived: float
-    asked: A
+    options: A
     dropped: int
 
 
@@ -37,13 +37,13 @@ class Mailbox(Generic[A]):
         self._closed = False
         self._taker: asyncio.Future[Frame[A] | None] | None = None
 
-    def put(self, data: bytes, arrived: float, asked: A) -> None:
+    def put(self, data: bytes, arrived: float, options: A) -> None:
         """A frame has come; it replaces one that waits, and goes at once to who waits for one."""
         number = self.received
         self.received += 1
         if self._closed:
             return
-        frame = Frame(number, data, arrived, asked, number - self._taken)
+        frame = Frame(number, data, arrived, options, number - self._taken)
         # Who never sends more frames than have places loses none, even if two arrive together.
         if not self._hand_over(frame):
             self._newest = frame

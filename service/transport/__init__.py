@@ -1,3 +1,3 @@
-"""The process and its connections: listening, time limits, draining."""
+"""The server process and its connections: listening, time limits, draining."""
 
 from __future__ import annotations

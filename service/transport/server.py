@@ -1,4 +1,4 @@
-"""The process around the application: listens, drains when told to stop, ends at the latest when it must."""
+"""The server process: listens, drains on a signal to stop, and ends by force after a time limit."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sys
 import threading
 from functools import partial
 from types import FrameType
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import structlog
 import uvicorn
@@ -17,24 +17,36 @@ from fastapi import FastAPI
 from uvicorn.config import STARTUP_FAILURE
 
 from service.settings import Settings
-from service.transport.connections import Connection, Limits
-from service.transport.stream_connections import StreamConnection
+from service.transport.versions import check_versions
 
 # uvicorn ticks ten times a second.
 TICKS_PER_SWEEP = 5
 POLL_SECONDS = 0.05
-# To peers of streams, which may have nothing to say for long.
+# Between pings to peers of streams, which may be silent for long.
 PING_SECONDS = 20.0
-# After the time for running requests, for what cannot be interrupted.
-LAST_SECONDS = 0.8
+# For what cannot be interrupted, after the time for running requests.
+FINAL_SECONDS = 0.8
 
 log = structlog.get_logger(__name__)
 
 
+class LimitedConnection(Protocol):
+    """A connection that closes itself when something of it is overdue."""
+
+    def close_if_overdue(self, now: float) -> None:
+        """`now` in seconds of the loop's clock."""
+
+
 class Server(uvicorn.Server):
-    """Closes overdue connections; when told to stop, listens on to refuse until it is idle."""
+    """uvicorn's server, which also closes overdue connections and, while it drains, refuses new requests."""
 
     def __init__(self, app: FastAPI, settings: Settings) -> None:
+        """Raises StartupError where uvicorn or websockets is of a version whose internals differ."""
+        check_versions()
+        # With another version these imports may fail, and say less.
+        from service.transport.connections import Connection, Limits  # noqa: PLC0415
+        from service.transport.stream_connections import StreamConnection  # noqa: PLC0415
+
         self._stopping = app.state.stopping
         self._seconds = settings.shutdown_seconds
         limits = Limits(settings.body_timeout_seconds, settings.send_timeout_seconds, app.state.metrics)
@@ -43,13 +55,13 @@ class Server(uvicorn.Server):
                 app,
                 host=settings.host,
                 port=settings.port,
-                # uvicorn makes connections of these and asks nothing else.
+                # uvicorn only calls these.
                 http=cast(Any, partial(Connection, limits=limits)),
                 ws=cast(Any, partial(StreamConnection, limits=limits)),
                 ws_max_size=settings.max_body_bytes,
                 ws_ping_interval=PING_SECONDS,
                 ws_ping_timeout=settings.body_timeout_seconds,
-                # Photographs and maps are as small as they get.
+                # Photographs and maps are compressed already.
                 ws_per_message_deflate=False,
                 log_config=None,
                 access_log=False,
@@ -58,21 +70,21 @@ class Server(uvicorn.Server):
         )
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """A signal to stop: only a process of its own gets one, so this may end it."""
+        """Begin to stop; called in a process of its own only, which this may therefore end by force."""
         self._stopping.begun = True
-        latest = threading.Timer(self._seconds + LAST_SECONDS, _end)
+        latest = threading.Timer(self._seconds + FINAL_SECONDS, _end)
         latest.daemon = True
         latest.start()
         super().handle_exit(sig, frame)
 
     async def on_tick(self, counter: int) -> bool:
-        """Ten times a second."""
+        """Called ten times a second."""
         if counter % TICKS_PER_SWEEP == 0:
             self._sweep()
         return await super().on_tick(counter)
 
     async def shutdown(self, sockets: Any = None) -> None:
-        """Refuse what comes until what runs is answered or its time is up; then close everything."""
+        """Refuse new requests until the running ones are answered or out of time; then close everything."""
         self._stopping.begin()
         loop = asyncio.get_running_loop()
         end = loop.time() + self._seconds
@@ -87,15 +99,15 @@ class Server(uvicorn.Server):
         now = asyncio.get_running_loop().time()
         for connection in tuple(self.server_state.connections):
             try:
-                cast(Connection | StreamConnection, connection).close_if_overdue(now)
+                cast(LimitedConnection, connection).close_if_overdue(now)
             except Exception:
-                # One connection's trouble must not end the loop that serves all.
+                # A failure of one connection must not end the loop that serves all.
                 log.exception("sweep_failed")
 
 
 def serve(app: FastAPI, settings: Settings) -> None:
-    """Run `app` in this process until it is told to stop."""
-    # uvicorn raises the signal again once it has drained: being told to stop is no failure.
+    """Run `app` in this process until a signal stops it; raises StartupError as `Server` does."""
+    # uvicorn raises the signal again once it has drained: to be stopped is no failure.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     server = Server(app, settings)
     try:

@@ -1,4 +1,4 @@
-"""WebSocket connections with an end: messages that do not, peers that are gone, answers that nobody takes."""
+"""WebSocket connections with limits on the time of a message, of a silent peer and of accepting an answer."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.frames import CloseCode
 
 from service.transport.connections import Limits
-from service.transport.slow_readers import Taking
+from service.transport.slow_readers import Delivery
 
-# For a peer that is told of the end to read so, before what it still sends meets a closed socket.
+# For the peer to read the close frame before what it still sends meets a closed socket.
 LINGER_SECONDS = 1.0
 
-# What uvicorn and websockets would say of a connection, our own lines say.
+# Our own log lines replace those of uvicorn and websockets about a connection.
 quiet = logging.getLogger(__name__)
 quiet.setLevel(logging.CRITICAL)
 
 
 class StreamConnection(WebSocketsSansIOProtocol):
-    """uvicorn's WebSocket, which bounds messages' sizes but not their time, nor that of its answers."""
+    """uvicorn's WebSocket connection, which by itself limits the sizes of messages only."""
 
     def __init__(self, *arguments: Any, limits: Limits, **named: Any) -> None:
         super().__init__(*arguments, **named)
@@ -31,16 +31,16 @@ class StreamConnection(WebSocketsSansIOProtocol):
         self._heard_at = 0.0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """An HTTP connection's transport is taken over."""
+        """The transport of an HTTP connection is handed over."""
         super().connection_made(transport)
-        self._taking = Taking(transport, self._limits.send_seconds, self._limits.metrics)
+        self._delivery = Delivery(transport, self._limits.send_seconds, self._limits.metrics)
 
     def data_received(self, data: bytes) -> None:
         """Bytes arrive: first the whole head, then messages in pieces."""
         super().data_received(data)
         self._heard_at = self.loop.time()
         if not self.handshake_initiated:
-            # It has more headers, or longer ones, than websockets reads: its refusal is all that is left.
+            # More headers, or longer ones, than websockets reads: only its refusal is left to send.
             self.transport.write(b"".join(self.conn.data_to_send()))
             self.transport.close()
         elif not (self.frames or self.conn.reader.buffer):
@@ -54,38 +54,38 @@ class StreamConnection(WebSocketsSansIOProtocol):
         super().send_receive_event_to_app()
 
     def pause_writing(self) -> None:
-        """Part of an answer waits for the client."""
-        self._taking.owes(self.loop.time())
+        """Part of an answer waits in the transport's buffer."""
+        self._delivery.written(self.loop.time())
         super().pause_writing()
 
     def resume_writing(self) -> None:
-        """The client has taken what waited."""
-        self._taking.owes(self.loop.time())
+        """The transport's buffer has drained."""
+        self._delivery.written(self.loop.time())
         super().resume_writing()
 
     def close_if_overdue(self, now: float) -> None:
-        """Close if a message, or the client's taking of an answer, is overdue; called every now and then."""
+        """Close if a message or the acceptance of an answer is overdue; `now` in seconds of the loop."""
         seconds = self._limits.arrival_seconds
-        if self._taking.overdue(now):
-            self._taking.cut(getattr(self, "scope", None))
+        if self._delivery.overdue(now):
+            self._delivery.reset(getattr(self, "scope", None))
         elif self._message_begun is not None and now - self._message_begun > seconds:
             self._end(CloseCode.POLICY_VIOLATION, f"A message did not arrive within {seconds:g} seconds.")
 
     def keepalive_timeout(self) -> None:
-        """No answer to a ping: it may stand behind a large message, which goes on."""
+        """A ping is unanswered: bytes that still move may be a large message in front of the answer."""
         assert self.ping_timeout is not None
-        if self.loop.time() - max(self._heard_at, self._taking.moved_at) < self.ping_timeout:
+        if self.loop.time() - max(self._heard_at, self._delivery.progressed_at) < self.ping_timeout:
             self.pong_timer = self.loop.call_later(self.ping_timeout, self.keepalive_timeout)
         else:
             super().keepalive_timeout()
 
     def handle_parser_exception(self) -> None:
-        """A message is too large or against the protocol: the close frame that says so is made already."""
-        told = self.conn.close_sent
-        self._end(told.code if told else CloseCode.PROTOCOL_ERROR, told.reason if told else "")
+        """A message is too large or breaks the protocol: websockets has made the close frame that says so."""
+        close = self.conn.close_sent
+        self._end(close.code if close else CloseCode.PROTOCOL_ERROR, close.reason if close else "")
 
     def shutdown(self) -> None:
-        """The server stops, and does not wait for running requests any longer."""
+        """The server stops and no longer waits for running requests."""
         self.stop_keepalive()
         if self.close_sent:
             self._linger()

@@ -145,8 +145,8 @@ def focus_order(page: Page) -> list[dict[str, Any]]:
     raise AssertionError("the Tab key never gets to the end")
 
 
-def test_the_tab_key_gets_everywhere_and_shows_where_it_is(shown: Page) -> None:
-    page = shown
+def test_the_tab_key_gets_everywhere_and_shows_where_it_is(page: Page, server: httpx.Client) -> None:
+    visit(page, server)
     stops = focus_order(page)
     names = [stop["name"] for stop in stops]
     for name in (

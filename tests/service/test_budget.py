@@ -83,7 +83,7 @@ def test_what_is_said_to_be_used_is_never_exceeded(budget: float, height: int, w
     point = operating_point(SCALED, budget, height, width)
     assert 0 < point.share <= point.used_budget + ROUNDING
     assert (point.used_budget > budget) == (point.reason == "floor")
-    assert SCALED.budget.gates_floor <= point.network_budget <= 1
+    assert SCALED.gates_floor <= point.network_budget <= 1
     assert point.resize == SCALED.plan_resize(height, width, point.scale)
 
 

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from service.engine.engine import Engine
 from service.engine.job import Cancellation, Options, Parsed
 from service.errors import DeadlineExceeded, InvalidParameter, Overloaded
-from service.routes.disconnect import cancelled_on_disconnect
+from service.routes.request import cancelled_on_disconnect
 from service.routes.v2.outputs import Rendered
 from service.routes.v2.tensors import Source
 from service.settings import Settings

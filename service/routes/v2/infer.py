@@ -15,8 +15,8 @@ from service.engine.engine import Engine
 from service.engine.job import DEFAULT_PRIORITY, Options, Parsed
 from service.engine.models import ModelSession
 from service.errors import InvalidParameter
-from service.routes.answers import headers_of
-from service.routes.body import read_body
+from service.routes.representations import headers_of
+from service.routes.request import read_body
 from service.routes.v2.batch import parse_all
 from service.routes.v2.message import HEADER_LENGTH, InferMessage, read_message
 from service.routes.v2.outputs import answer, check_json_size, render

@@ -61,7 +61,7 @@ def test_scales_lower_the_floor_below_the_gates(exported, tmp_path: Path) -> Non
     folder, identity = tmp_path / "scaled", Identity("scaled", "1.0.0", "A random network.")
     manifest = export([network.checkpoint], folder, identity, scales=rows)
     assert load_manifest(folder) == manifest
-    assert manifest.budget.floor == 0.36 < manifest.budget.gates_floor
+    assert manifest.budget.floor == 0.36 < manifest.gates_floor
     assert tuple((row.budget, row.scale) for row in manifest.budget.scales) == rows
     assert manifest.budget.table == network.manifest.budget.table
 

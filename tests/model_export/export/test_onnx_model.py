@@ -297,7 +297,7 @@ def test_every_gate_has_a_mask_in_the_graph(exported) -> None:
     network = exported("resnet26").exportable.network
     lowering = Lowering(network, GraphBuilder())
     lowering.run("image", "ratios")
-    assert list(lowering.masks) == list(network.gates())
+    assert list(lowering.writer.masks) == list(network.gates())
 
 
 @pytest.mark.parametrize("name", UNGATED)

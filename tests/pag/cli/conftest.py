@@ -29,7 +29,7 @@ Pag = Callable[..., Ended]
 
 
 def run_pag(*words: str | Path, stdin: bytes = b"", **environment: str) -> Ended:
-    """Run `pag` with these words in this process; whatever uses it needs no process of its own."""
+    """Run `pag` with these words in this process, to its end."""
     streams = {"stdin": _stream(stdin), "stdout": _stream(), "stderr": _stream()}
     handlers = {number: signal.getsignal(number) for number in app.SIGNALS}
     ours = {**bare_environment(), "HOME": HOME, **environment}

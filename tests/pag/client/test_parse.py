@@ -277,6 +277,7 @@ def test_threads_share_a_client(client: Client, expected: Parsing) -> None:
         assert_same(parsing, expected)
 
 
+@pytest.mark.slow
 def test_the_shipped_network_answers_both_clients_alike() -> None:
     with serving(weights=SHIPPED, brownout=False) as http:
         url = str(http.base_url)

@@ -145,26 +145,20 @@ class Server:
         self._thread.join()
 
 
-def test_a_restart_between_tries_is_lived_through(weights: Path) -> None:
+def test_restarts_within_and_between_calls_are_survived(weights: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         outcomes: list[Parsing | PagError] = []
         parsing = start_parsing(f"http://127.0.0.1:{port}", outcomes, retries=1000)
         # The old server takes the request and dies over it.
         listener.accept()[0].close()
-    with Server(weights, port=port):
-        parsing.join()
-    assert isinstance(outcomes[0], Parsing)
-
-
-def test_a_restart_between_calls_is_not_noticed(weights: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
     with Client(f"http://127.0.0.1:{port}", timeout=GUARD_SECONDS, retries=1000) as client:
         for _ in range(2):
             with Server(weights, port=port):
                 client.wait_until_ready(GUARD_SECONDS)
                 assert client.parse(PHOTO).model == "tiny"
+                parsing.join()
+    assert isinstance(outcomes[0], Parsing)
 
 
 def test_a_server_on_a_unix_socket_is_reached_by_its_path(weights: Path, tmp_path: Path) -> None:

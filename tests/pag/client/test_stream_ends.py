@@ -23,7 +23,7 @@ from pag import (
     TimedOut,
 )
 from tests.pag.client.conftest import PHOTO
-from tests.pag.client.streaming import Collect, collect, no_threads_left
+from tests.pag.client.streaming import Collect, collect, collect_async, collect_sync, no_threads_left
 from tests.service.conftest import GUARD_SECONDS
 from tests.service.test_server import spawn
 
@@ -48,21 +48,34 @@ def process(weights: Path, **settings: str) -> Iterator[tuple[subprocess.Popen[s
 
 
 @pytest.mark.process
-def test_a_server_that_ends_a_stream_says_why_itself(collect: Collect, weights: Path) -> None:
+def test_the_service_says_why_it_ends_the_streams_of_both_clients(weights: Path) -> None:
+    codes = []
     with process(weights, PAG_MAX_BODY_BYTES="100000") as (running, url):
-        with pytest.raises(StreamClosed, match="PAG_MAX_BODY_BYTES") as closed:
-            collect(url, [PHOTO, bytes(200_000)], every_frame=True)
-        assert closed.value.code == 1009
+        for each in (collect_sync, collect_async):
+            with pytest.raises(StreamClosed, match="PAG_MAX_BODY_BYTES") as too_large:
+                each(url, [PHOTO, bytes(200_000)], every_frame=True)
+            assert too_large.value.code == 1009
+
+        streaming = threading.Barrier(2)
 
         def camera() -> Iterator[bytes]:
             for number in itertools.count():
                 yield PHOTO
                 if number == 3:
+                    streaming.wait(GUARD_SECONDS)
                     running.terminate()
 
-        with pytest.raises(StreamClosed, match="it is stopping") as closed:
-            collect(url, camera(), every_frame=True)
-        assert closed.value.code == 1001
+        def follow(collect: Collect) -> None:
+            with pytest.raises(StreamClosed, match="it is stopping") as closed:
+                collect(url, camera(), every_frame=True)
+            codes.append(closed.value.code)
+
+        threads = [threading.Thread(target=follow, args=[each]) for each in (collect_sync, collect_async)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert codes == [1001, 1001]
 
 
 @contextmanager

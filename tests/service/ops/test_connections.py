@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from service.transport.connections import MOST_HEAD_BYTES
+from service.transport.connections import MAX_HEAD_BYTES
 from tests.service.conftest import GUARD_SECONDS, encoded, picture
 from tests.service.ops.harness import hosting, until
 
@@ -83,14 +83,14 @@ def test_a_head_without_end_is_refused(impatient: httpx.Client) -> None:
         connection.sendall(b"GET /livez HTTP/1.1\r\n")
         try:
             for _ in range(64):
-                connection.sendall(b"X-Long: " + b"a" * (MOST_HEAD_BYTES // 16) + b"\r\n")
+                connection.sendall(b"X-Long: " + b"a" * (MAX_HEAD_BYTES // 16) + b"\r\n")
         except ConnectionError:
             return
         assert read_all(connection)[:13] in (b"HTTP/1.1 431 ", b"")
 
 
 def test_large_heads_within_the_limit_are_read(impatient: httpx.Client) -> None:
-    assert impatient.get("/livez", headers={"X-Long": "a" * (MOST_HEAD_BYTES // 2)}).status_code == 200
+    assert impatient.get("/livez", headers={"X-Long": "a" * (MAX_HEAD_BYTES // 2)}).status_code == 200
 
 
 def test_a_body_that_nobody_wants_does_not_hold_the_connection(impatient: httpx.Client) -> None:

@@ -138,7 +138,7 @@ def test_padding_may_raise_the_floor_of_a_tiny_image(client: httpx.Client, photo
     told = post(client, encoded(photograph.resize((32, 32))), maps="depth", budget=0.2).json()["budget"]
     # 32x32 and its 19x19 are both padded to 32x32: the gates' own floor is the least.
     assert (told["requested"], told["reason"], told["scale"]) == (0.2, "floor", 0.6)
-    assert told["used"] == pytest.approx(load_manifest(SHIPPED).budget.gates_floor, abs=1e-6)
+    assert told["used"] == pytest.approx(load_manifest(SHIPPED).gates_floor, abs=1e-6)
     assert told["share"] == pytest.approx(told["used"], abs=1e-4)
 
 

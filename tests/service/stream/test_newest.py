@@ -94,7 +94,7 @@ def test_a_mailbox_counts_what_it_drops(arrivals: list[int]) -> None:
         return taken
 
     frames = asyncio.run(main())
-    assert [frame.asked for frame in frames] == [frame.number for frame in frames]
+    assert [frame.options for frame in frames] == [frame.number for frame in frames]
     assert sum(frame.dropped + 1 for frame in frames) == sum(arrivals)
 
 
@@ -111,7 +111,7 @@ def test_results_come_in_order_and_few_are_underway(turns: list[int], places: in
         computed: set[int] = set()
 
         def alone(frame: Frame[int]) -> bool:
-            return frame.asked == 3
+            return frame.options == 3
 
         async def compute(frame: Frame[int]) -> int:
             nonlocal underway, most
@@ -119,7 +119,7 @@ def test_results_come_in_order_and_few_are_underway(turns: list[int], places: in
             most = max(most, underway)
             assert not any(turns[number] == 3 for number in computed)
             computed.add(frame.number)
-            for _ in range(frame.asked):
+            for _ in range(frame.options):
                 await asyncio.sleep(0)
             computed.discard(frame.number)
             return frame.number

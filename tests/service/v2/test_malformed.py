@@ -158,7 +158,7 @@ def test_framing(client: httpx.Client, body: bytes, header: str | None, status: 
         ({"inputs": [[]]}, b"", 422, "inputs.0"),
         (document() | {"ouputs": []}, SMALL, 422, "'ouputs': unknown; possible here: id, inputs, outputs"),
         (document() | {"id": 5}, SMALL, 422, "id"),
-        (with_outputs({"name": "edges"}), SMALL, 422, "No task 'edges'; the model has semantics, depth"),
+        (with_outputs({"name": "edges"}), SMALL, 422, "No map 'edges'; the model has semantics, depth"),
         (with_outputs({"name": "depth"}, {"name": "depth"}), SMALL, 422, "twice"),
         (with_outputs("depth"), SMALL, 422, "outputs.0"),
         (with_outputs({"name": "depth", "parameters": {"binary_data": 1}}), SMALL, 422, "binary_data"),

@@ -188,7 +188,7 @@ def test_times_and_turns_are_taken(remote: triton.InferenceServerClient) -> None
         (
             {"outputs": outputs(True, "edges")},
             "422",
-            "No task 'edges'; the model has semantics, depth, normals",
+            "No map 'edges'; the model has semantics, depth, normals",
         ),
         ({"outputs": [triton.InferRequestedOutput("depth", class_count=3)]}, "422", "classification"),
         ({"parameters": {"rho": 0.5}}, "422", "'rho': unknown; possible here: budget, min_budget"),

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.routes.accept import choose
+from service.routes.request import choose
 
 AVAILABLE = ("application/json", "application/zip", "image/png")
 

@@ -1,4 +1,4 @@
-"""Renders a parsed image as each representation of POST /parse; one function per media type, one table."""
+"""The representations of an answer: the one table of them, how each is rendered, and their metadata."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import io
 import zipfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from dataclasses import asdict
-from typing import Any
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -20,8 +20,36 @@ from service.model_folder.manifest import ModelManifest
 from service.model_folder.maps import LabelsMap
 from service.schemas.parse import BudgetMeta, ImageMeta, MapMeta, ModelMeta, ParseMeta, SizeMeta
 
-JSON, ZIP, NPZ, PNG = "application/json", "application/zip", "application/x-npz", "image/png"
 META_FILE = "meta.json"
+JSON = "application/json"
+
+
+@dataclass(frozen=True)
+class Representation:
+    """One form of an answer.
+
+    Attributes:
+        name: by which a stream's `answer` chooses it, and the costs of making it are told apart.
+        canonical: whether it holds the canonical arrays of the maps, not their PNGs.
+        render: makes its bytes of a parsed image and a request's id, in a codec thread; may spread its work
+            over the executor. Raises Cancelled or DeadlineExceeded if nobody waits for it any more.
+        holds: all maps of the request, its only map, or the photograph with labels painted over it.
+    """
+
+    name: str
+    media_type: str
+    canonical: bool
+    render: Callable[[Parsed, str, Executor], bytes]
+    holds: Literal["maps", "one map", "overlay"] = "maps"
+
+    def renderer(self, request_id: str) -> Callable[[Parsed, Executor], bytes]:
+        """`render` for one request, as the engine calls it."""
+        return lambda parsed, pool: self.render(parsed, request_id, pool)
+
+
+def representation(name: str) -> Representation:
+    """The representation of that name."""
+    return next(each for each in REPRESENTATIONS if each.name == name)
 
 
 def render_json(parsed: Parsed, request_id: str, pool: Executor) -> bytes:
@@ -61,14 +89,14 @@ def render_npz(parsed: Parsed, request_id: str, pool: Executor) -> bytes:
 
 
 def render_png(parsed: Parsed, request_id: str, pool: Executor) -> bytes:
-    """The one map that was asked for."""
+    """The only map as a PNG."""
     (item,) = parsed.maps.items()
     with parsed.timed("encode"):
         return _encode_map(parsed, item)
 
 
 def render_overlay(parsed: Parsed, request_id: str, pool: Executor) -> bytes:
-    """The photograph in the colours of the classes of its one map."""
+    """The photograph in the colours of the classes of its only map, which is of kind labels."""
     ((name, labels),) = parsed.maps.items()
     entry = parsed.manifest.map(name)
     if not isinstance(entry, LabelsMap) or parsed.photograph is None:
@@ -87,16 +115,23 @@ def overlay_png(
     return rgb_png(np.asarray(blended, np.uint8))
 
 
-RENDERERS: dict[str, Callable[[Parsed, str, Executor], bytes]] = {
-    JSON: render_json,
-    ZIP: render_zip,
-    NPZ: render_npz,
-    PNG: render_png,
-}
+# In the order of preference where an Accept header leaves the choice.
+REPRESENTATIONS = (
+    Representation("json", JSON, False, render_json),
+    Representation("zip", "application/zip", False, render_zip),
+    Representation("npz", "application/x-npz", True, render_npz),
+    Representation("png", "image/png", False, render_png, "one map"),
+    Representation("overlay", "image/png", False, render_overlay, "overlay"),
+)
+
+
+def warmed_up() -> dict[str, Callable[[Parsed, Executor], bytes]]:
+    """Renderers of the representations that hold all maps, by name, for the engine's warm-up."""
+    return {each.name: each.renderer("") for each in REPRESENTATIONS if each.holds == "maps"}
 
 
 def describe(parsed: Parsed, request_id: str, canonical: bool = False) -> ParseMeta:
-    """Metadata of an answer; `canonical` describes the arrays of npz instead of the PNGs."""
+    """Metadata of an answer that holds PNGs of the maps, or the canonical arrays."""
     point, manifest = parsed.point, parsed.manifest
     height, width = point.resize.target(parsed.size)
     source_height, source_width = point.resize.source
@@ -134,7 +169,7 @@ def describe_map(manifest: ModelManifest, name: str, canonical: bool) -> MapMeta
 
 
 def headers_of(parsed: Parsed, canonical: bool = False) -> dict[str, str]:
-    """Headers that say about every representation what its body may not; `canonical` as in `describe`."""
+    """Headers that say of every representation what its body may not; `canonical` as in `describe`."""
     point = parsed.point
     timing = ", ".join(f"{stage};dur={1000 * parsed.seconds[stage]:.2f}" for stage in STAGES)
     maps = "; ".join(_map_header(parsed, name, canonical) for name in parsed.maps)
