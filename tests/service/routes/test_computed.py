@@ -31,7 +31,9 @@ def client() -> Iterator[httpx.Client]:
     """Client of the service with the shipped network, which lowers no budget."""
     if not SHIPPED.is_dir():
         pytest.skip(f"needs {SHIPPED.name} in weights/")
-    with serving(weights=WEIGHTS, model=SHIPPED.name, threads=1, brownout=False, max_wait_seconds=600) as started:
+    with serving(
+        weights=WEIGHTS, model=SHIPPED.name, threads=1, brownout=False, max_wait_seconds=600
+    ) as started:
         yield started
 
 
