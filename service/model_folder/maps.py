@@ -14,8 +14,8 @@ from pydantic import Field
 
 from service.model_folder.base import Byte, ManifestPart, Positive
 
-# Names of members beside the maps in archives and in queries.
-RESERVED = ("meta", "overlay")
+# Names of members beside the maps in archives and in queries, and of parameters of numpy.savez.
+RESERVED = ("meta", "overlay", "file", "allow_pickle")
 
 
 class ClassEntry(ManifestPart):
