@@ -96,7 +96,7 @@ inside() { store run --isolation chroot --network host --env PAG_PORT="$port" "$
 
 wait_ready() {
   local _
-  for _ in $(seq 60); do
+  for _ in $(seq 300); do
     if curl -fsS "$url/readyz" 2>/dev/null; then echo; return; fi
     kill -0 "$server" || break
     sleep 1
