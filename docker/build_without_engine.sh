@@ -75,7 +75,7 @@ build() {
   store bud --isolation chroot --network host --pull-never --format docker $(pip_volumes) \
     --build-arg RUNTIME="$runtime" --tag "$image" "$repository" >"$work/build.log" 2>&1 ||
     { tail -n 40 "$work/build.log" >&2; return 1; }
-  grep -E '^(STEP|Successfully installed)' "$work/build.log"
+  grep -E '(^|\] )(STEP|Successfully installed)' "$work/build.log"
 }
 
 # "buildah run" has no entrypoint: the image's own, and its command, are read from its configuration.
