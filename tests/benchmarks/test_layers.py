@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from benchmarks.layers import FIGURE, LAYERS, Layer, mask
-from model_export.networks.cost import count
 from model_export.networks.build import build
+from model_export.networks.cost import count
 
 
 def test_layers_of_resnet50_make_up_its_encoder() -> None:
