@@ -1,4 +1,4 @@
-"""What the service adds to inference: time per representation, start to readiness, memory after 100 requests.
+"""The service's cost beyond inference: time per representation, start to readiness, memory afterwards.
 
     python -m benchmarks.service_overhead [--weights weights] [--runs 30]
 
@@ -8,7 +8,6 @@ one at a time. Run it on a quiet machine.
 
 from __future__ import annotations
 
-import argparse
 import io
 import re
 import statistics
@@ -20,19 +19,25 @@ import httpx
 import numpy as np
 from PIL import Image
 
-from benchmarks.common import conditions, save
+from benchmarks.common import conditions, parser_of, save
+from benchmarks.memory import mebibytes
 from benchmarks.running_service import running_service
 
 STAGES = ("decode", "preprocess", "queue", "inference", "postprocess", "encode")
-REPRESENTATIONS: dict[str, tuple[str, dict[str, str]]] = {
-    "json": ("application/json", {}),
-    "zip": ("application/zip", {}),
-    "npz": ("application/x-npz", {}),
-    "png semantics": ("image/png", {"maps": "semantics"}),
-    "png depth": ("image/png", {"maps": "depth"}),
-    "png normals": ("image/png", {"maps": "normals"}),
-    "overlay": ("image/png", {"output": "overlay"}),
-}
+Representations = dict[str, tuple[str, dict[str, str]]]
+"""Name -> (media type, further query parameters)."""
+
+
+def representations(client: httpx.Client) -> Representations:
+    """All of the default model's maps at once, each as a PNG, and the overlay."""
+    maps = client.get("/models").raise_for_status().json()["models"][0]["default_maps"]
+    return {
+        "json": ("application/json", {}),
+        "zip": ("application/zip", {}),
+        "npz": ("application/x-npz", {}),
+        **{f"png {name}": ("image/png", {"maps": name}) for name in maps},
+        "overlay": ("image/png", {"output": "overlay"}),
+    }
 
 
 def photograph(height: int = 480, width: int = 640) -> bytes:
@@ -64,19 +69,12 @@ def measure(
     return {key: round(statistics.median(sample[key] for sample in kept), 2) for key in kept[0]}
 
 
-def resident_mebibytes(pid: int) -> float:
-    """Resident memory of a process (Linux)."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    match = re.search(r"VmRSS:\s+(\d+) kB", status)
-    return round(int(match[1]) / 1024, 1) if match else float("nan")
-
-
 def report(weights: Path, runs: int) -> dict[str, Any]:
     """All figures of one run."""
     data = photograph()
     with running_service(weights) as server, server.client() as client:
-        before = resident_mebibytes(server.process_id)
-        rows = {name: measure(client, data, *how, runs) for name, how in REPRESENTATIONS.items()}
+        before = mebibytes(server.process_id)
+        rows = {name: measure(client, data, *how, runs) for name, how in representations(client).items()}
         for _ in range(100):
             client.post("/parse", content=data).raise_for_status()
         return {
@@ -84,7 +82,7 @@ def report(weights: Path, runs: int) -> dict[str, Any]:
             "image": "640x480 JPEG",
             **conditions(runs=runs),
             "cold_start_to_ready_seconds": round(server.seconds_to_ready, 2),
-            "rss_mebibytes": {"ready": before, "after_100_requests": resident_mebibytes(server.process_id)},
+            "rss_mebibytes": {"ready": before, "after_100_requests": mebibytes(server.process_id)},
             "milliseconds": rows,
         }
 
@@ -112,9 +110,7 @@ def table(figures: dict[str, Any]) -> str:
 
 def main() -> None:
     """Measure, print the table, write the JSON."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = parser_of(__doc__)
     parser.add_argument("--weights", type=Path, default=Path("weights"))
     parser.add_argument("--runs", type=int, default=30)
     arguments = parser.parse_args()

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks import common
 from benchmarks.common import conditions, cores
 from benchmarks.load.contenders import LITSERVE_VARIABLE, Host
 from benchmarks.load.photographs import write_photographs
@@ -23,7 +24,7 @@ ANSWERS: dict[str, tuple[str, Size]] = {"npz": (NPZ, "model"), "zip": (ZIP, "inp
 
 def parser_of(doc: str | None) -> argparse.ArgumentParser:
     """A parser with the options that all have."""
-    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = common.parser_of(doc)
     parser.add_argument("--weights", type=Path, default=Path("weights"), help="folder with one model")
     parser.add_argument("--threads", type=int, default=cores(), help="of every server's network")
     parser.add_argument(
@@ -61,7 +62,7 @@ def conditions_of(given: argparse.Namespace) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Requests:
-    """Makes plans that differ only in what they are asked to."""
+    """Makes plans that differ only in the arguments of `plan`."""
 
     bodies: tuple[str, ...]
     accept: str

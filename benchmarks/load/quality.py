@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.load.pipeline import read_manifest
 from benchmarks.load.records import Record
+from service.model_folder.files import load_manifest
 from service.model_folder.manifest import ModelManifest
 
 SPLIT = "test"
@@ -41,7 +41,7 @@ class Quality:
         return float(np.interp(budget, budgets, values))
 
     def miou(self, record: Record) -> float | None:
-        """Of an answer; one that tells no budget was made by the full network."""
+        """Of an answer; an answer without a budget comes from the full network."""
         scale, budget = FULL if record.used is None else (record.scale or 1.0, record.used)
         return self.at(scale, budget)
 
@@ -51,4 +51,4 @@ def model_in(weights: Path) -> tuple[Path, ModelManifest]:
     folders = [path.parent for path in sorted(weights.glob("*/manifest.json"))]
     if len(folders) != 1:
         raise SystemExit(f"{weights} must hold one model; it holds {len(folders)}")
-    return folders[0], read_manifest(folders[0])
+    return folders[0], load_manifest(folders[0])
