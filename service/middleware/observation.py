@@ -120,7 +120,7 @@ class _Observed:
             self._headers = message["headers"] = [
                 *message.get("headers", ()),
                 (b"x-request-id", self.scope["request_id"].encode()),
-                (b"traceparent", _traceparent(self.scope["trace"])),
+                (b"traceparent", traceparent_of(self.scope["trace"])),
             ]
         await self._send(message)
 
@@ -154,7 +154,7 @@ def begin_trace(headers: Iterable[tuple[bytes, bytes]], *, sampled: bool) -> Tra
     return Trace(match["trace"], _identifier(8), match["span"], bool(flags & SAMPLED))
 
 
-def _traceparent(trace: Trace) -> bytes:
+def traceparent_of(trace: Trace) -> bytes:
     """The header that names our span as the parent of what follows."""
     return f"00-{trace.trace_id}-{trace.span_id}-{trace.sampled:02x}".encode()
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.middleware.observation import begin_trace
+from service.middleware.observation import begin_trace, traceparent_of
 from tests.service.ops.harness import PHOTO, Process
 
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
