@@ -13,8 +13,8 @@ import perforated_conv
 import pytest
 from perforated_conv import ISAS, PRECISIONS
 
-from tests.contract.op_layers import CAP, LAYERS, LEVELS, PRECISION, run_layers
-from tests.contract.op_nodes import needs_library
+from tests.support.operators.layers import CAP, LAYERS, LEVELS, PRECISION, run_layers
+from tests.support.operators.nodes import needs_library
 
 pytestmark = [
     needs_library,
@@ -26,7 +26,7 @@ pytestmark = [
 ASK = "import perforated_conv as p; {before}; print(*(p.kernels_in_use() or ['none']))"
 RUN_LAYERS = """
 import sys, numpy as np, perforated_conv
-from tests.contract.op_layers import LAYERS, attributes_of, run_conv, tensors_of
+from tests.support.operators.layers import LAYERS, attributes_of, run_conv, tensors_of
 perforated_conv.configure("portable", "bf16")
 results = {name: run_conv(tensors_of(name), **attributes_of(name)) for name in LAYERS}
 perforated_conv.configure("amx", "f32")

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tests.service.hostile.conftest import Server
+from tests.support.servers import Process
 
 EXAMPLES = os.environ.get("PAG_OPENAPI_EXAMPLES", "12")
 # Left out: generated bodies are rarely photographs, and nothing here is created, deleted or needs a key.
@@ -24,7 +24,7 @@ LEFT_OUT = (
 )
 
 
-def test_the_document_is_kept(server: Server, tmp_path: Path) -> None:
+def test_the_document_is_kept(server: Process, tmp_path: Path) -> None:
     folder = Path(__file__).parent
     outcome = subprocess.run(
         [
@@ -39,7 +39,7 @@ def test_the_document_is_kept(server: Server, tmp_path: Path) -> None:
         env={
             **os.environ,
             "PYTHONPATH": os.pathsep.join([str(Path.cwd()), *sys.path]),
-            "SCHEMATHESIS_HOOKS": "tests.service.hostile.openapi_hooks",
+            "SCHEMATHESIS_HOOKS": "tests.support.openapi_hooks",
         },
         capture_output=True,
         text=True,
@@ -48,7 +48,7 @@ def test_the_document_is_kept(server: Server, tmp_path: Path) -> None:
     assert outcome.returncode == 0, outcome.stdout[-8000:] + outcome.stderr[-2000:]
 
 
-def test_no_reference_leads_nowhere(server: Server) -> None:
+def test_no_reference_leads_nowhere(server: Process) -> None:
     document = server.client.get("/openapi.json").json()
     for reference in _references(document):
         place: Any = document

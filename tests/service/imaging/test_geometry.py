@@ -20,7 +20,7 @@ from service.model_folder.geometry import (
 )
 from service.model_folder.labels import resample_labels, sample_axis
 from service.model_folder.resize import ResizePlan, Size, plan_resize
-from tests.service.conftest import picture
+from tests.support.photographs import picture
 
 sides = st.integers(16, 700)
 sizes = st.sampled_from(["input", "model"])

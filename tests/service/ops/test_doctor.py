@@ -15,9 +15,8 @@ from service.doctor.host import memory_limit
 from service.doctor.report import examine
 from service.doctor.report import main as doctor
 from service.settings import Settings
-from tests.service.conftest import Serve
-from tests.service.ops.harness import bare_environment
-from tests.service.tiny_model import write_model
+from tests.support.servers import Serve, bare_environment
+from tests.support.tiny_model import write_model
 
 
 def finding(name: str, **knobs: Any) -> Any:

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.telemetry.tracing import begin
-from tests.service.ops.harness import PHOTO, Process
+from tests.support.photographs import PHOTO
+from tests.support.servers import Process
 
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 OURS = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-(0[01])")
