@@ -5,7 +5,6 @@ python -m benchmarks.budget_picture docs/guide/budget.jpg
 
 from __future__ import annotations
 
-import argparse
 import math
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
+from benchmarks.common import parser_of
 from benchmarks.running_service import running_service
 from model_export.common.writing import replacing
 from pag import Client, Parsing
@@ -80,9 +80,7 @@ def draw(photograph: NDArray[np.uint8], parsings: list[Parsing], path: Path) -> 
 
 def main() -> None:
     """Runs the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = parser_of(__doc__)
     parser.add_argument("picture", type=Path)
     picture = parser.parse_args().picture
     pixels: Any = cv2.imread(str(PHOTOGRAPH))

@@ -8,7 +8,6 @@ what is told is the median over the rounds, and their range.
 
 from __future__ import annotations
 
-import argparse
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +19,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from benchmarks.common import conditions, save
+from benchmarks.common import conditions, parser_of, save
 from benchmarks.running_service import running_service
 from pag import Client
 
@@ -171,9 +170,7 @@ def summary(runs: list[dict[str, float]]) -> dict[str, float]:
 
 def main() -> None:
     """Runs the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = parser_of(__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=3.0, help="per door, budget and round")
     arguments = parser.parse_args()

@@ -1,7 +1,8 @@
-"""What every benchmark's result says of its conditions, and where it is written."""
+"""The frame of every benchmark: its command line, the conditions of its result, and where it is written."""
 
 from __future__ import annotations
 
+import argparse
 import datetime
 import importlib.metadata
 import json
@@ -16,6 +17,11 @@ from model_export.common.writing import write_text
 
 RESULTS = Path(__file__).parent / "results"
 PACKAGES = ("numpy", "onnxruntime", "openvino", "torch")
+
+
+def parser_of(doc: str | None) -> argparse.ArgumentParser:
+    """A parser whose help is the module's docstring as it stands."""
+    return argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
 
 
 def cpu_model() -> str:
@@ -47,16 +53,26 @@ def conditions(**settings: Any) -> dict[str, Any]:
     }
 
 
+def machine_line(conditions: dict[str, Any]) -> str:
+    """Processor, threads and commit, for the first line of a run."""
+    return f"{conditions['machine']}, {conditions['threads']} threads, {conditions['commit']}"
+
+
 def _versions() -> dict[str, str]:
     found = {entry.name: entry.version for entry in importlib.metadata.distributions()}
     return {name: found[name] for name in PACKAGES if name in found}
 
 
 def save(name: str, result: dict[str, Any]) -> Path:
-    """Writes the result as JSON into results/, an innermost list or object a line; returns its path."""
+    """Writes the result as JSON into results/; returns its path."""
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{name}-{result['date'][:19].replace(':', '')}.json"
+    write_json(path, result)
+    return path
+
+
+def write_json(path: Path, result: dict[str, Any]) -> None:
+    """Writes the result, an innermost list or object a line."""
     leaf = r"[\[{][^\[\]{}]*[\]}]"
     text = re.sub(leaf, lambda found: " ".join(found[0].split()), json.dumps(result, indent=1))
     write_text(path, text + "\n")
-    return path

@@ -10,7 +10,6 @@ study.json names, for `python -m model_export report`.
 from __future__ import annotations
 
 import argparse
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,17 +18,16 @@ import numpy as np
 import onnx
 import onnxruntime
 
-from benchmarks.common import RESULTS, conditions, cores
+from benchmarks.common import RESULTS, conditions, cores, machine_line, parser_of, write_json
+from benchmarks.engines import PRECISIONS
 from benchmarks.photograph import photograph
-from benchmarks.runtimes import LEVELS, Level, NativeLibrary
+from benchmarks.runtimes import Level, NativeLibrary
 from benchmarks.timing import Bystanders, Run, Timings, measure
-from model_export.common.writing import write_text
 from model_export.evaluation.points import Point
 from model_export.report.study import ReportError, Study, check_files, read_content, read_study
 from service.model_folder.files import load_manifest
-from service.model_folder.geometry import feed
+from service.model_folder.geometry import feed, plan_scaled
 from service.model_folder.manifest import MODEL_NAME
-from service.model_folder.resize import plan_scaled
 
 SIZE = (480, 640)
 
@@ -105,15 +103,17 @@ def result_of(chosen: list[Case], timings: Timings) -> dict[str, Any]:
 
 def arguments() -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = parser_of(__doc__)
     parser.add_argument("--results", type=Path, default=RESULTS / "quality", help="folder of study.json")
     parser.add_argument("--models", type=Path, required=True, help="folder of the exported networks' folders")
     parser.add_argument("--rounds", type=int, default=30, help="runs of each point, at least")
     parser.add_argument("--seconds", type=float, default=0, help="in all, if that is more")
     parser.add_argument("--threads", type=int, default=cores())
-    parser.add_argument("--precision", choices=[level.precision for level in LEVELS], default="bf16")
+    parser.add_argument(
+        "--precision",
+        choices=PRECISIONS,
+        help="of the native kernels; default: bf16 where the processor multiplies it, else f32",
+    )
     parser.add_argument("--library", type=Path, help="a native library other than the installed one")
     return parser.parse_args()
 
@@ -123,20 +123,19 @@ def main() -> None:
     given = arguments()
     study = read_study(given.results)
     library, bystanders = NativeLibrary(given.library), Bystanders()
+    level = Level(given.precision) if given.precision else library.best_level()
     about = conditions(
-        threads=given.threads, precision=given.precision, library_sha256=library.digest, size=SIZE
+        threads=given.threads, precision=level.precision, library_sha256=library.digest, size=SIZE
     )
     chosen = cases(study, given.results, given.models)
-    print(f"{about['machine']}, {given.threads} threads, {len(chosen)} points, {given.rounds} rounds or more")
-    timings = measure(
-        runs(chosen, library, Level(given.precision), given.threads), given.seconds, given.rounds
-    )
+    print(f"{machine_line(about)}, {level.name}, {len(chosen)} points, {given.rounds} rounds or more")
+    timings = measure(runs(chosen, library, level, given.threads), given.seconds, given.rounds)
     for case in chosen:
         print(f"{case.name:50}{timings.median(case.name):9.2f} ms ({timings.spread(case.name):4.0%})")
-    print(f"Other processes took {bystanders.share():.0%} of the machine's time.")
+    print(bystanders)
     result = about | {"bystanders": bystanders.share()} | result_of(chosen, timings)
     path = given.results / study.latency
-    write_text(path, json.dumps(result, indent=1) + "\n")
+    write_json(path, result)
     print(path)
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ import numpy as np
 import onnx
 
 from benchmarks.photograph import photograph
-from benchmarks.runtimes import LEVELS, Level, NativeLibrary
+from benchmarks.runtimes import Level, NativeLibrary
 from benchmarks.timing import Limit, Run, Timings, measure
 from service.model_folder.files import load_manifest
 from service.model_folder.manifest import MODEL_NAME
@@ -94,12 +94,19 @@ class Growth:
         }
 
 
-def measure_growth(folder: Path, library: NativeLibrary, threads: int, seconds: float) -> Growth:
+def measure_growth(
+    folder: Path,
+    library: NativeLibrary,
+    levels: Sequence[Level],
+    sizes: Sequence[tuple[int, int]],
+    threads: int,
+    seconds: float,
+) -> Growth:
     """At budget 1 and at the floor, every level; times in turns, memory in a fresh process each."""
     floor, path = load_manifest(folder).gates_floor, folder / MODEL_NAME
-    cases = tuple(Case(level, budget, *size) for level in LEVELS for budget in (1.0, floor) for size in SIZES)
+    cases = tuple(Case(level, budget, *size) for level in levels for budget in (1.0, floor) for size in sizes)
     runs, model = {}, onnx.load(path)
-    for level in LEVELS:
+    for level in levels:
         opened = library.session(model, level, threads)
         for case in cases:
             if case.level == level:
@@ -116,10 +123,9 @@ def _run(opened: Any, case: Case) -> Run:
 
 def peak_memory(model: Path, library: NativeLibrary, case: Case, threads: int) -> tuple[float, float]:
     """Peak MiB of a process of its own: with the model loaded, and after three runs."""
-    given = (model, library.path, case.height, case.width, case.budget, threads)
+    given = (model, library.path, case.level.precision, case.height, case.width, case.budget, threads)
     command = [sys.executable, "-m", "benchmarks.peak_memory", *(str(value) for value in given)]
-    environment = os.environ | case.level.environment
-    output = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+    output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     loaded, peak = (float(value) for value in output.split())
     return loaded, peak
 

@@ -1,9 +1,10 @@
-"""A whole network in every runtime: with its gates by the native operators, and without them by the peers."""
+"""A whole network in every engine: with its gates by the native operators, and without them by the peers."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,10 @@ import onnx
 import onnxruntime
 from numpy.typing import NDArray
 
-from benchmarks.peers import feeds_of, has_openvino, openvino_run, relative_error, ungated
-from benchmarks.runtimes import LEVELS, NativeLibrary, session
+from benchmarks import engines
+from benchmarks.engines import Builders, Engine, LeftOut
+from benchmarks.peers import feeds_of, openvino_run, relative_error, ungated
+from benchmarks.runtimes import LEVELS, Level, NativeLibrary, session
 from benchmarks.subjects import Setting, Subject
 from benchmarks.timing import Run
 from model_export.op.functions import inlined
@@ -26,58 +29,82 @@ UNGATED = "ungated"
 
 @dataclass(frozen=True)
 class Contender:
-    """A runtime at a precision, at one setting of the gates or without them."""
+    """An engine at one setting of the gates, or without them."""
 
-    runtime: str
-    precision: str
+    engine: Engine
     setting: str = UNGATED
 
     @property
     def name(self) -> str:
         """As in tables: "native bf16 budget 0.7"."""
-        return f"{self.runtime} {self.precision} {self.setting}"
+        return f"{self.engine} {self.setting}"
 
 
 Runs = dict[Contender, Run]
 
-ORT = Contender("ort", "f32")
-OPENVINO = {precision: Contender("openvino", precision) for precision in ("f32", "bf16")}
-ONEDNN = Contender("onednn", "bf16")
+OPENVINO = {precision: Contender(engine) for precision, engine in engines.OPENVINO.items()}
+ORT, ONEDNN = Contender(engines.ORT), Contender(engines.ONEDNN)
 
 
-def contenders(subject: Subject, image: NDArray[np.uint8], library: NativeLibrary, threads: int) -> Runs:
+def contenders(
+    subject: Subject, image: NDArray[np.uint8], library: NativeLibrary, threads: int, left_out: LeftOut
+) -> Runs:
     """Each gives the semantic logits of image uint8 [1, H, W, 3]."""
     dense = ungated(subject.model)
-    runs = _peers(subject, inlined(dense), image, threads)
+    peers = _peers(subject, inlined(dense), image, threads)
+    runs: Runs = {Contender(engine): build() for engine, build in peers.items() if engine not in left_out}
+    if subject.network is None:
+        runs |= _body(subject, image, threads)
     for level in LEVELS:
-        gated = library.session(subject.model, level, threads)
-        for setting in subject.settings:
-            run = _session_run(gated, _values(image, setting))
-            runs[Contender("native", level.precision, setting.label)] = run
-        free = library.session(dense, level, threads)
-        values = _values(image, subject.settings[0])
-        runs[Contender("native", level.precision)] = _session_run(free, feeds_of(dense, values))
+        if engines.NATIVE[level.precision] not in left_out:
+            runs |= _native(subject, dense, image, level, library, threads)
     return runs
 
 
-def _peers(subject: Subject, standard: onnx.ModelProto, image: NDArray[np.uint8], threads: int) -> Runs:
+def _native(
+    subject: Subject,
+    dense: onnx.ModelProto,
+    image: NDArray[np.uint8],
+    level: Level,
+    library: NativeLibrary,
+    threads: int,
+) -> Runs:
+    engine = engines.NATIVE[level.precision]
+    gated = library.session(subject.model, level, threads)
+    runs = {
+        Contender(engine, setting.label): _session_run(gated, _values(image, setting))
+        for setting in subject.settings
+    }
+    free = library.session(dense, level, threads)
     values = _values(image, subject.settings[0])
-    feeds = feeds_of(standard, values)
-    runs: Runs = {ORT: _session_run(session(standard.SerializeToString(), threads), feeds)}
-    if has_openvino():
-        for precision, contender in OPENVINO.items():
-            runs[contender] = openvino_run(standard, feeds, precision, threads)
-    if subject.network is not None:
-        import torch  # noqa: PLC0415 - for this peer alone
+    return runs | {Contender(engine): _session_run(free, feeds_of(dense, values))}
 
-        from benchmarks.onednn import onednn_network  # noqa: PLC0415 - as above
 
-        runs[ONEDNN] = onednn_network(subject.network, torch.from_numpy(image), threads)
-    else:
-        bodies = session(subject.model.SerializeToString(), threads)
-        full = subject.settings[0]
-        runs[Contender("body", "f32", full.label)] = _session_run(bodies, values)
-    return runs
+def _body(subject: Subject, image: NDArray[np.uint8], threads: int) -> Runs:
+    full = subject.settings[0]
+    opened = session(subject.model.SerializeToString(), threads)
+    return {Contender(engines.BODY, full.label): _session_run(opened, _values(image, full))}
+
+
+def _peers(subject: Subject, standard: onnx.ModelProto, image: NDArray[np.uint8], threads: int) -> Builders:
+    feeds = feeds_of(standard, _values(image, subject.settings[0]))
+
+    def openvino(precision: str) -> Run:
+        return openvino_run(standard, feeds, precision, threads)
+
+    return {
+        engines.ORT: lambda: _session_run(session(standard.SerializeToString(), threads), feeds),
+        **{engine: partial(openvino, p) for p, engine in engines.OPENVINO.items()},
+        **({engines.ONEDNN: lambda: _onednn(subject.network, image, threads)} if subject.network else {}),
+    }
+
+
+def _onednn(network: Any, image: NDArray[np.uint8], threads: int) -> Run:
+    import torch  # noqa: PLC0415 - for this peer alone
+
+    from benchmarks.onednn import onednn_network  # noqa: PLC0415 - as above
+
+    return onednn_network(network, torch.from_numpy(image), threads)
 
 
 def _values(image: NDArray[np.uint8], setting: Setting) -> dict[str, NDArray[Any]]:
@@ -101,6 +128,6 @@ def errors(subject: Subject, runs: Runs) -> dict[str, float]:
         assert np.isfinite(result).all(), f"{contender.name}: not finite"
         if contender.setting in full:
             error = relative_error(result, reference)
-            assert error < LARGEST_ERROR[contender.precision], f"{contender.name}: error {error:.1e}"
+            assert error < LARGEST_ERROR[contender.engine.precision], f"{contender.name}: error {error:.1e}"
             found[contender.name] = float(f"{error:.2g}")
     return found

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 
 from benchmarks.drawing import COLOURS, panels
 from benchmarks.growth import Growth
-from benchmarks.network_report import PEERS, PRECISIONS, NetworkResult
+from benchmarks.network_report import PEERS, NetworkResult
 
 
 def network_latency(results: Sequence[NetworkResult], growth: Growth | None, beside: Path) -> Path:
@@ -25,7 +25,7 @@ def network_latency(results: Sequence[NetworkResult], growth: Growth | None, bes
 
 def _network(axes: Axes, result: NetworkResult) -> None:
     settings = result.subject.settings
-    for precision in PRECISIONS:
+    for precision in result.precisions:
         colour = COLOURS[precision]
         times = [result.timings.median(result.native(precision, setting)) for setting in settings]
         axes.plot([s.share for s in settings], times, "o-", color=colour, label=f"native {precision}")

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from benchmarks.engines import NATIVE, PRECISIONS
 from benchmarks.network_contenders import ONEDNN, OPENVINO, ORT, Contender
-from benchmarks.runtimes import LEVELS
 from benchmarks.subjects import Setting, Subject
 from benchmarks.timing import Limit, Timings
 
@@ -16,7 +16,6 @@ LARGEST_EXCESS = {"efficientnet_lite0": 0.10, "resnet50": 0.06}
 LARGEST_RATIO = 1.0
 """Of native's time at budget 1 over an ungated peer's at the same precision."""
 
-PRECISIONS = tuple(level.precision for level in LEVELS)
 PEERS = {"f32": (ORT, OPENVINO["f32"]), "bf16": (OPENVINO["bf16"], ONEDNN)}
 LIMITING_PEERS = {"f32": (ORT, OPENVINO["f32"]), "bf16": (OPENVINO["bf16"],)}
 
@@ -31,7 +30,13 @@ class NetworkResult:
 
     def native(self, precision: str, setting: Setting) -> str:
         """Name of the contender."""
-        return Contender("native", precision, setting.label).name
+        return Contender(NATIVE[precision], setting.label).name
+
+    @property
+    def precisions(self) -> tuple[str, ...]:
+        """Those at which native did run."""
+        full = self.subject.settings[0]
+        return tuple(p for p in PRECISIONS if self.native(p, full) in self.timings.milliseconds)
 
     def ran(self, peers: Sequence[Contender]) -> list[Contender]:
         """Those of the peers that did run."""
@@ -42,6 +47,9 @@ class NetworkResult:
         full = self.native(precision, self.subject.settings[0])
         return self.timings.ratio(self.native(precision, setting), full)
 
+    def _time_ratios(self, setting: Setting) -> dict[str, float]:
+        return {p: round(self.time_ratio(p, setting), 4) for p in self.precisions}
+
     def over(self, precision: str, setting: Setting, peer: Contender) -> float:
         """Time of native at the setting over the peer's."""
         return self.timings.ratio(self.native(precision, setting), peer.name)
@@ -49,7 +57,7 @@ class NetworkResult:
     def limits(self) -> Iterator[Limit]:
         """Of each precision: the worst excess, and budget 1 against the peers."""
         name, (full, *lower) = self.subject.name, self.subject.settings
-        for precision in PRECISIONS:
+        for precision in self.precisions:
             worst = max(lower, key=lambda s: self.time_ratio(precision, s) - s.share)
             what = f"{name}, native {precision}, {worst.label}: excess of time over share"
             yield Limit(
@@ -61,10 +69,7 @@ class NetworkResult:
 
     def to_json(self) -> dict[str, Any]:
         """Everything measured and derived."""
-        settings = [
-            asdict(setting) | {"time_ratio": {p: round(self.time_ratio(p, setting), 4) for p in PRECISIONS}}
-            for setting in self.subject.settings
-        ]
+        settings = [asdict(s) | {"time_ratio": self._time_ratios(s)} for s in self.subject.settings]
         return {
             "network": self.subject.name,
             "gmacs": round(self.subject.gmacs, 3),
@@ -86,7 +91,7 @@ def print_network(result: NetworkResult) -> None:
             print(
                 f"  {name:26}{timings.median(name):9.2f} ms ({timings.spread(name):4.0%}) {rate:6.2f} TFLOP/s"
             )
-    for precision in PRECISIONS:
+    for precision in result.precisions:
         _print_settings(result, precision)
     print("  " + _errors(result))
     for limit in result.limits():
@@ -95,7 +100,7 @@ def print_network(result: NetworkResult) -> None:
 
 def _print_settings(result: NetworkResult, precision: str) -> None:
     peers = result.ran(PEERS[precision])
-    heads = "".join(f"{'/' + peer.runtime:>10}" for peer in peers)
+    heads = "".join(f"{'/' + peer.engine.runtime:>10}" for peer in peers)
     print(f"  {'native ' + precision:16}{'share':>7}{'ms':>10}{'':7}{'ratio':>7}{'excess':>8}{heads}")
     for setting in result.subject.settings:
         name, ratio = result.native(precision, setting), result.time_ratio(precision, setting)
@@ -106,7 +111,6 @@ def _print_settings(result: NetworkResult, precision: str) -> None:
 
 def _errors(result: NetworkResult) -> str:
     full = result.subject.settings[0]
-    values = {precision: result.errors[result.native(precision, full)] for precision in PRECISIONS}
+    values = {precision: result.errors[result.native(precision, full)] for precision in result.precisions}
     text = ", ".join(f"{precision} {error:.1e}" for precision, error in values.items())
-    same = "; native bf16 computed at f32" if values["bf16"] < 1e-5 else ""
-    return f"logits' largest error at budget 1, relative: {text}{same}"
+    return f"logits' largest error at budget 1, relative: {text}"

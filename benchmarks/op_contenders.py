@@ -1,22 +1,22 @@
-"""One layer in every runtime: PerforatedConv dense, masked and by its function body, and its peers."""
+"""One layer in every engine: PerforatedConv dense, masked and by its function body, and its peers."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 from typing import Any
 
 import numpy as np
-import onnx
-from numpy.typing import NDArray
-from onnx import helper, numpy_helper
-from perforated_conv import DOMAIN
 
+from benchmarks import engines
+from benchmarks.engines import Builders, Engine, LeftOut
+from benchmarks.layer_models import own_model, stock_model
 from benchmarks.layers import Float, Layer, mask
-from benchmarks.peers import has_openvino, openvino_run, relative_error
+from benchmarks.peers import openvino_run, relative_error
 from benchmarks.runtimes import Level, NativeLibrary, bound, session
-from model_export.op.functions import IR_VERSION, ONNX_OPSET, attach
+from benchmarks.timing import Run
 
 DENSITIES = (0.9, 0.7, 0.5, 0.3)
 MASK_KINDS = ("smooth", "iid")
@@ -27,74 +27,98 @@ LARGEST_ERROR = {"f32": 1e-4, "bf16": 3e-2}
 """Relative to the largest value: sums of up to 4608 terms in another order; or products of values of 8
 significant bits, results rounded to them."""
 
+TINY = Layer("probe", 8, 8, 16, 16)
+
 
 @dataclass(frozen=True)
 class Contender:
-    """What runs a layer; a density below 1 is that of a mask of the kind "smooth" or "iid"."""
+    """An engine on a layer; a density below 1 is that of a mask of the kind "smooth" or "iid"."""
 
-    runtime: str
-    precision: str
+    engine: Engine
     kind: str = ""
     density: float = 1.0
+
+    @property
+    def precision(self) -> str:
+        """Of its engine."""
+        return self.engine.precision
 
     @property
     def name(self) -> str:
         """As in tables: "native bf16", "native bf16 smooth 0.5"."""
         masked = [self.kind, f"{self.density:g}"] if self.kind else []
-        return " ".join([self.runtime, self.precision, *masked])
+        return " ".join([str(self.engine), *masked])
 
     def at(self, kind: str, density: float) -> Contender:
         """The same under a mask."""
-        return Contender(self.runtime, self.precision, kind, density)
+        return Contender(self.engine, kind, density)
 
 
 Runs = dict[Contender, Callable[[], Any]]
 
-NATIVE = {precision: Contender("native", precision) for precision in ("f32", "bf16")}
-ORT = Contender("ort", "f32")
-BODY = Contender("body", "f32")
-OPENVINO = {precision: Contender("openvino", precision) for precision in ("f32", "bf16")}
-ONEDNN = Contender("onednn", "bf16")
+NATIVE = {precision: Contender(engine) for precision, engine in engines.NATIVE.items()}
+OPENVINO = {precision: Contender(engine) for precision, engine in engines.OPENVINO.items()}
+ORT, BODY, ONEDNN = Contender(engines.ORT), Contender(engines.BODY), Contender(engines.ONEDNN)
 
 
-def contenders(layer: Layer, library: NativeLibrary, threads: int) -> Runs:
+def probe(library: NativeLibrary, threads: int) -> LeftOut:
+    """The engines that cannot run a tiny layer on this machine, a line printed for each."""
+    left_out = engines.try_each(_dense(TINY, library, threads))
+    engines.print_left_out(left_out)
+    return left_out
+
+
+def contenders(layer: Layer, library: NativeLibrary, threads: int, left_out: LeftOut) -> Runs:
     """Each gives the layer's result, channels last."""
-    X, W, B = layer.arrays(np.random.default_rng(0))
-    stock = _stock_model(layer, W, B)
-    run_stock: Callable[[], Any] = bound(
-        session(stock.SerializeToString(), threads), {"X": np.ascontiguousarray(X.transpose(0, 3, 1, 2))}
-    )
-    body = session(_own_model(layer, W, B, False).SerializeToString(), threads)
-    runs: Runs = {ORT: lambda: run_stock().transpose(0, 2, 3, 1), BODY: bound(body, {"X": X})}
-    if has_openvino():
-        for precision, contender in OPENVINO.items():
-            runs[contender] = openvino_run(stock, {"X": X}, precision, threads, "NHWC")
-    runs[ONEDNN] = _onednn_run(layer, X, W, B, threads)
+    dense = _dense(layer, library, threads)
+    runs: Runs = {Contender(engine): build() for engine, build in dense.items() if engine not in left_out}
     for contender in NATIVE.values():
-        runs |= _native_runs(contender, layer, (X, W, B), library, threads)
+        if contender in runs and layer.gflop >= MASKED_GFLOP:
+            runs |= _masked(contender, layer, library, threads)
     return runs
 
 
-def _native_runs(
-    native: Contender, layer: Layer, arrays: tuple[Float, Float, Float], library: NativeLibrary, threads: int
-) -> Runs:
-    X, W, B = arrays
-    level = Level(native.precision)
-    dense = library.session(_own_model(layer, W, B, False), level, threads)
-    runs: Runs = {native: bound(dense, {"X": X})}
-    if layer.gflop >= MASKED_GFLOP:
-        masked = library.session(_own_model(layer, W, B, True), level, threads)
-        for kind, density in product(MASK_KINDS, DENSITIES):
-            runs[native.at(kind, density)] = bound(masked, {"X": X, "M": mask(kind, density, layer)})
-    return runs
+def _dense(layer: Layer, library: NativeLibrary, threads: int) -> Builders:
+    X, W, B = arrays = layer.arrays(np.random.default_rng(0))
+    stock, own = stock_model(layer, W, B), own_model(layer, W, B, False)
+
+    def native(precision: str) -> Run:
+        library.require(Level(precision))
+        return bound(library.session(own, Level(precision), threads), {"X": X})
+
+    def openvino(precision: str) -> Run:
+        return openvino_run(stock, {"X": X}, precision, threads, "NHWC")
+
+    return {
+        engines.ORT: lambda: _ort_run(session(stock.SerializeToString(), threads), X),
+        engines.BODY: lambda: bound(session(own.SerializeToString(), threads), {"X": X}),
+        **{engine: partial(openvino, p) for p, engine in engines.OPENVINO.items()},
+        engines.ONEDNN: lambda: _onednn_run(layer, arrays, threads),
+        **{engine: partial(native, p) for p, engine in engines.NATIVE.items()},
+    }
 
 
-def _onednn_run(layer: Layer, X: Float, W: Float, B: Float, threads: int) -> Callable[[], Any]:
+def _ort_run(stock: Any, X: Float) -> Run:
+    run: Callable[[], Any] = bound(stock, {"X": np.ascontiguousarray(X.transpose(0, 3, 1, 2))})
+    return lambda: run().transpose(0, 2, 3, 1)
+
+
+def _masked(native: Contender, layer: Layer, library: NativeLibrary, threads: int) -> Runs:
+    X, W, B = layer.arrays(np.random.default_rng(0))
+    masked = library.session(own_model(layer, W, B, True), Level(native.precision), threads)
+    return {
+        native.at(kind, density): bound(masked, {"X": X, "M": mask(kind, density, layer)})
+        for kind, density in product(MASK_KINDS, DENSITIES)
+    }
+
+
+def _onednn_run(layer: Layer, arrays: tuple[Float, Float, Float], threads: int) -> Callable[[], Any]:
     import torch  # noqa: PLC0415 - slow to import, and not needed to read this module's names
 
     from benchmarks.onednn import OneDnnConv  # noqa: PLC0415 - as above
 
     torch.set_num_threads(threads)
+    X, W, B = arrays
     x = torch.from_numpy(X).permute(0, 3, 1, 2).to(torch.bfloat16)
     convolution = OneDnnConv(
         torch.from_numpy(W).permute(0, 3, 1, 2), torch.from_numpy(B), stride=layer.stride,
@@ -106,33 +130,6 @@ def _onednn_run(layer: Layer, X: Float, W: Float, B: Float, threads: int) -> Cal
         return convolution(x).permute(0, 2, 3, 1)
 
     return run
-
-
-def _own_model(layer: Layer, W: Float, B: Float, masked: bool) -> onnx.ModelProto:
-    """PerforatedConv with its function body, channels last."""
-    inputs = ["X", "W", "B", *(["M"] if masked else [])]
-    node = helper.make_node("PerforatedConv", inputs, ["Y"], domain=DOMAIN, **layer.attributes)
-    return _model(node, {"W": W, "B": B})
-
-
-def _stock_model(layer: Layer, W: Float, B: Float) -> onnx.ModelProto:
-    """The standard Conv, channels first."""
-    node = helper.make_node("Conv", ["X", "W", "B"], ["Y"], **layer.attributes)
-    return _model(node, {"W": np.ascontiguousarray(W.transpose(0, 3, 1, 2)), "B": B})
-
-
-def _model(node: onnx.NodeProto, constants: Mapping[str, NDArray[Any]]) -> onnx.ModelProto:
-    inputs = [helper.make_tensor_value_info("X", onnx.TensorProto.FLOAT, [None] * 4)]
-    if "M" in node.input:
-        inputs.append(helper.make_tensor_value_info("M", onnx.TensorProto.BOOL, [None] * 3))
-    outputs = [helper.make_tensor_value_info("Y", onnx.TensorProto.FLOAT, [None] * 4)]
-    initializers = [numpy_helper.from_array(value, name) for name, value in constants.items()]
-    graph = helper.make_graph([node], "layer", inputs, outputs, initializers)
-    result = helper.make_model(
-        graph, opset_imports=[helper.make_opsetid("", ONNX_OPSET)], ir_version=IR_VERSION
-    )
-    attach(result)
-    return result
 
 
 def errors(layer: Layer, runs: Runs) -> dict[str, float]:

@@ -24,6 +24,8 @@ def print_row(result: LayerResult, roofline: Roofline) -> None:
     """One layer, dense."""
     cells = ""
     for native in NATIVE.values():
+        if not result.has(native):
+            continue
         spread = result.timings.spread(native.name)
         cells += f"{result.milliseconds(native):11.3f} ({spread:4.0%})"
         cells += f"{result.peak_share(native, roofline):6.0%}{result.gbytes_a_second(native):6.0f}"
@@ -54,8 +56,6 @@ def print_summary(results: Sequence[LayerResult]) -> None:
     print("Layers one after another, milliseconds")
     for network, total in sums(results).items():
         print(f"  {network}: " + ", ".join(f"{name} {value:.1f}" for name, value in total.items()))
-    if all(result.errors[NATIVE["bf16"].name] < 1e-5 for result in results):
-        print("native bf16 computed at f32: this library or CPU has no bf16 kernels")
     print("Limits")
     for limit in limits(results):
         print(f"  {limit}")

@@ -121,8 +121,8 @@ def limits(results: Sequence[LayerResult]) -> list[Limit]:
 
 
 def _mask_limits(results: Iterable[LayerResult]) -> Iterator[Limit]:
-    masked = [result for result in results if result.mask_ratios(NATIVE["f32"])]
     for native in NATIVE.values():
+        masked = [result for result in results if result.mask_ratios(native)]
         for result in masked:
             if result.layer.name == FIGURE:
                 what = f"{native.name}, {FIGURE}: excess of time over density"

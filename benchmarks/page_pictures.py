@@ -8,7 +8,6 @@ photograph is the page's first sample.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any, Literal
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from benchmarks.chromium import FLAGS, MISSING, find_chromium
+from benchmarks.common import parser_of
 from benchmarks.running_service import running_service
 
 DESKTOP = {"width": 1280, "height": 860}
@@ -103,9 +103,7 @@ def take(browser: Browser, url: str, picture: Picture, folder: Path) -> Path:
 
 def main() -> None:
     """Runs the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = parser_of(__doc__)
     parser.add_argument("folder", type=Path)
     folder: Path = parser.parse_args().folder
     folder.mkdir(parents=True, exist_ok=True)

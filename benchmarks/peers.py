@@ -1,12 +1,8 @@
-"""Other runtimes on the same work: OpenVINO, oneDNN through torch; and the network without its gates.
-
-A runtime that is not installed is left out of a run, with a line that says so.
-"""
+"""OpenVINO on the same work, and the network without its gates, which peers run."""
 
 from __future__ import annotations
 
 import copy
-import importlib.util
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,6 +13,7 @@ from numpy.typing import NDArray
 from onnx.defs import OpSchema
 from perforated_conv import DOMAIN
 
+from benchmarks.engines import CannotRun
 from benchmarks.timing import Run
 from model_export.op import schema
 from model_export.op.functions import attach
@@ -27,14 +24,6 @@ SCHEMAS = [value for value in vars(schema).values() if isinstance(value, OpSchem
 MASK_INPUT = {
     entry.name: names.index("M") for entry in SCHEMAS if "M" in (names := [i.name for i in entry.inputs])
 }
-
-
-def has_openvino() -> bool:
-    """Whether OpenVINO is installed; prints what to do if not."""
-    found = importlib.util.find_spec("openvino") is not None
-    if not found:
-        print("without OpenVINO: pip install '.[bench]' adds it")
-    return found
 
 
 def openvino_run(
@@ -48,9 +37,14 @@ def openvino_run(
         threads: INFERENCE_NUM_THREADS; the performance hint is latency.
         layout: "NHWC" for inputs and output channels last where the model, a layer of our own making, has
             them channels first: OpenVINO's own kernels work channels last, so that it need not convert.
-    """
-    import openvino  # noqa: PLC0415 - may be absent
 
+    Raises:
+        CannotRun: OpenVINO is not installed, or would compute at another precision.
+    """
+    try:
+        import openvino  # noqa: PLC0415 - may be absent
+    except ImportError as error:
+        raise CannotRun("OpenVINO is not installed: pip install '.[bench]' adds it") from error
     core = openvino.Core()
     network = core.read_model(model.SerializeToString())
     if layout:
@@ -61,7 +55,10 @@ def openvino_run(
         "INFERENCE_NUM_THREADS": threads,
         "PERFORMANCE_HINT": "LATENCY",
     }
-    request = core.compile_model(network, "CPU", settings).create_infer_request()
+    compiled = core.compile_model(network, "CPU", settings)
+    if (used := compiled.get_property("INFERENCE_PRECISION_HINT").to_string()) != precision:
+        raise CannotRun(f"OpenVINO would compute at {used} on this processor")
+    request = compiled.create_infer_request()
     for name, value in feeds.items():
         request.set_tensor(name, openvino.Tensor(value, shared_memory=True))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import os
 import socket
 import subprocess
@@ -13,6 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+
+STARTING_SECONDS = 120.0
+POLL_SECONDS = 0.02
 
 
 @dataclass(frozen=True)
@@ -44,19 +48,30 @@ def running_service(weights: Path | None = None) -> Iterator[RunningService]:
     start = time.perf_counter()
     process = subprocess.Popen([sys.executable, "-m", "service"], env=variables)
     try:
-        url = f"http://127.0.0.1:{port}"
-        _wait_until_ready(url, process)
-        yield RunningService(url, process.pid, time.perf_counter() - start)
+        wait_until_ready(port, "/readyz", process)
+        yield RunningService(f"http://127.0.0.1:{port}", process.pid, time.perf_counter() - start)
     finally:
         process.terminate()
         process.wait()
 
 
-def _wait_until_ready(url: str, process: subprocess.Popen[bytes]) -> None:
-    with httpx.Client(base_url=url) as client:
-        while process.poll() is None:
-            with contextlib.suppress(httpx.TransportError):
-                if client.get("/readyz").status_code == httpx.codes.OK:
-                    return
-            time.sleep(0.02)
-    raise SystemExit("the service did not start; its message stands above")
+def wait_until_ready(port: int, path: str, process: subprocess.Popen[bytes]) -> None:
+    """Returns when `path` is answered with 200; SystemExit if the process ends before."""
+    end = time.monotonic() + STARTING_SECONDS
+    while process.poll() is None and time.monotonic() < end:
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            if get(port, path)[0] == http.HTTPStatus.OK:
+                return
+        time.sleep(POLL_SECONDS)
+    raise SystemExit("the server did not start; its message stands above")
+
+
+def get(port: int, path: str, timeout: float = 10.0) -> tuple[int, str]:
+    """Status and body."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
+    try:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode()
+    finally:
+        connection.close()

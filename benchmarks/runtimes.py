@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,18 +14,23 @@ import numpy as np
 import onnx
 import onnxruntime
 from numpy.typing import NDArray
-from perforated_conv import library_path
+from perforated_conv import ISAS, configure, kernels_in_use, library_path
 
+from benchmarks.engines import PRECISIONS, CannotRun
 from benchmarks.timing import Run
 
 SPIN_MICROSECONDS = "2000"
 """How long a session's idle threads wait for work before they sleep: longer than any gap within a run, and
-shorter than common.SETTLING_SECONDS. By default it is some 35 ms, which the next contender would pay for."""
+shorter than timing.SETTLING_SECONDS. By default it is some 35 ms, which the next contender would pay for."""
+
+
+BF16_ISAS = ISAS[ISAS.index("avx512_bf16") :]
+"""Instruction sets that multiply bfloat16; the kernels of others do it in float32, slowly."""
 
 
 @dataclass(frozen=True)
 class Level:
-    """What a copy of the native library is told by its environment: the precision, f32 or bf16."""
+    """What a copy of the native library is told: the precision, f32 or bf16."""
 
     precision: str
 
@@ -36,21 +39,15 @@ class Level:
         """As in tables: "native bf16"."""
         return f"native {self.precision}"
 
-    @property
-    def environment(self) -> dict[str, str]:
-        """Variables that the library reads."""
-        return {"PERFORATED_CONV_PRECISION": self.precision}
 
-
-LEVELS = (Level("f32"), Level("bf16"))
+LEVELS = tuple(Level(precision) for precision in PRECISIONS)
 
 
 class NativeLibrary:
     """The native library at several levels within one process.
 
-    The library reads its environment once, at its first kernel. A copy under another name is another library
-    to the loader, so each level has a copy whose first kernel is made under that level's environment, and
-    levels alternate run by run.
+    The library chooses its kernels once, at the first use. A copy under another name is another library to
+    the loader, so each level has a copy with a choice of its own, and levels alternate run by run.
     """
 
     def __init__(self, path: Path | None = None) -> None:
@@ -71,28 +68,33 @@ class NativeLibrary:
         Without their function bodies, to which ONNX Runtime would turn in silence where the library has no
         kernel: this way it refuses the model.
         """
-        copy = Path(self._folder.name) / f"{level.name.replace(' ', '-')}.so"
-        if not copy.exists():
-            shutil.copyfile(self.path, copy)
         bare = onnx.ModelProto()
         bare.CopyFrom(model)
         del bare.functions[:]
-        with _environment(level.environment):
-            return session(bare.SerializeToString(), threads, copy)
+        return session(bare.SerializeToString(), threads, self._copy(level))
 
+    def require(self, level: Level) -> None:
+        """Raises CannotRun if the kernels in use have no instructions for the level's precision."""
+        kernels = kernels_in_use(self._copy(level))
+        assert kernels is not None and kernels.precision == level.precision, kernels
+        if level.precision == "bf16" and kernels.isa not in BF16_ISAS:
+            raise CannotRun(f"the processor's best kernels, {kernels.isa}, do not multiply bf16")
 
-@contextlib.contextmanager
-def _environment(values: Mapping[str, str]) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
+    def best_level(self) -> Level:
+        """bf16 where the processor multiplies it, else f32, with a line that says so."""
+        try:
+            self.require(Level("bf16"))
+        except CannotRun as reason:
+            print(f"native bf16 is left out: {reason}")
+            return Level("f32")
+        return Level("bf16")
+
+    def _copy(self, level: Level) -> Path:
+        copy = Path(self._folder.name) / f"{level.name.replace(' ', '-')}.so"
+        if not copy.exists():
+            shutil.copyfile(self.path, copy)
+            configure(precision=level.precision, library=copy)
+        return copy
 
 
 def session(model: Path | bytes, threads: int, library: Path | None = None) -> onnxruntime.InferenceSession:

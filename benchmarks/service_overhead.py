@@ -8,7 +8,6 @@ one at a time. Run it on a quiet machine.
 
 from __future__ import annotations
 
-import argparse
 import io
 import re
 import statistics
@@ -20,7 +19,8 @@ import httpx
 import numpy as np
 from PIL import Image
 
-from benchmarks.common import conditions, save
+from benchmarks.common import conditions, parser_of, save
+from benchmarks.memory import mebibytes
 from benchmarks.running_service import running_service
 
 STAGES = ("decode", "preprocess", "queue", "inference", "postprocess", "encode")
@@ -64,18 +64,11 @@ def measure(
     return {key: round(statistics.median(sample[key] for sample in kept), 2) for key in kept[0]}
 
 
-def resident_mebibytes(pid: int) -> float:
-    """Resident memory of a process (Linux)."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    match = re.search(r"VmRSS:\s+(\d+) kB", status)
-    return round(int(match[1]) / 1024, 1) if match else float("nan")
-
-
 def report(weights: Path, runs: int) -> dict[str, Any]:
     """All figures of one run."""
     data = photograph()
     with running_service(weights) as server, server.client() as client:
-        before = resident_mebibytes(server.process_id)
+        before = mebibytes(server.process_id)
         rows = {name: measure(client, data, *how, runs) for name, how in REPRESENTATIONS.items()}
         for _ in range(100):
             client.post("/parse", content=data).raise_for_status()
@@ -84,7 +77,7 @@ def report(weights: Path, runs: int) -> dict[str, Any]:
             "image": "640x480 JPEG",
             **conditions(runs=runs),
             "cold_start_to_ready_seconds": round(server.seconds_to_ready, 2),
-            "rss_mebibytes": {"ready": before, "after_100_requests": resident_mebibytes(server.process_id)},
+            "rss_mebibytes": {"ready": before, "after_100_requests": mebibytes(server.process_id)},
             "milliseconds": rows,
         }
 
@@ -112,9 +105,7 @@ def table(figures: dict[str, Any]) -> str:
 
 def main() -> None:
     """Measure, print the table, write the JSON."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = parser_of(__doc__)
     parser.add_argument("--weights", type=Path, default=Path("weights"))
     parser.add_argument("--runs", type=int, default=30)
     arguments = parser.parse_args()

@@ -8,7 +8,6 @@ busy machine slows all budgets alike.
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import io
 import json
@@ -21,7 +20,7 @@ import httpx
 import numpy as np
 from tqdm import tqdm
 
-from benchmarks.common import conditions, save
+from benchmarks.common import conditions, parser_of, save
 from benchmarks.running_service import running_service
 from model_export.data.nyuv2 import data_root, open_split
 from model_export.evaluation.evaluate import SplitMetrics
@@ -81,9 +80,7 @@ def report(result: dict[str, dict[str, Any]]) -> None:
 
 def main() -> None:
     """Runs the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = parser_of(__doc__)
     parser.add_argument("--split", default="test")
     parser.add_argument("--budgets", type=float, nargs="+", default=(1.0, 0.85, 0.7, 0.36))
     parser.add_argument("--url", help="of a running service")

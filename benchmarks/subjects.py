@@ -28,7 +28,7 @@ GATE_RATIOS = (0.9, 0.7, 0.5, 0.3)
 
 @dataclass(frozen=True)
 class Setting:
-    """One position of the knob: its label, the budget asked for, the exact share of multiply-adds."""
+    """One operating point: its label, the budget requested, the exact share of multiply-adds."""
 
     label: str
     budget: float

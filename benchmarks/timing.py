@@ -129,6 +129,9 @@ class Bystanders:
         others = (_busy_seconds() - self._busy) - (_own_seconds() - self._own)
         return round(min(max(others / total, 0.0), 1.0), 3)
 
+    def __str__(self) -> str:
+        return f"Other processes took {self.share():.0%} of the machine's time."
+
 
 def _busy_seconds() -> float:
     """Seconds that all cores together were not idle since the machine started."""

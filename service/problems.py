@@ -68,7 +68,7 @@ def internal_error() -> ServiceError:
 
 
 def invalid_parameter(errors: Iterable[Mapping[str, Any]], *place: str) -> InvalidParameter:
-    """What pydantic found wrong, at `place` and below."""
+    """The error of the parameters that pydantic refused, at `place` and below."""
     found = [
         FieldProblem(location=".".join(map(str, (*place, *item["loc"]))), detail=_in_words(item))
         for item in errors

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import http.client
 import os
 import signal
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,10 +16,10 @@ import perforated_conv
 
 from benchmarks.load.pipeline import LIBRARY_VARIABLE
 from benchmarks.load.quality import model_in
+from benchmarks.running_service import free_port, wait_until_ready
 
 ROOT = Path(__file__).parents[2]
 LITSERVE_VARIABLE = "BENCH_LITSERVE_PYTHON"
-STARTING_SECONDS = 120.0
 STOPPING_SECONDS = 5.0
 Kind = Literal["service", "fastapi", "litserve"]
 
@@ -99,35 +96,6 @@ class Host:
             "PAG_LOG_LEVEL": "error",
             **contender.variables,
         }
-
-
-def free_port() -> int:
-    """One that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def wait_until_ready(port: int, path: str, process: subprocess.Popen[bytes]) -> None:
-    """Returns when `path` is answered with 200; SystemExit if the process ends before."""
-    end = time.monotonic() + STARTING_SECONDS
-    while process.poll() is None and time.monotonic() < end:
-        with contextlib.suppress(OSError, http.client.HTTPException):
-            if get(port, path)[0] == http.HTTPStatus.OK:
-                return
-        time.sleep(0.05)
-    raise SystemExit("the server did not start; its message stands above")
-
-
-def get(port: int, path: str, timeout: float = 10.0) -> tuple[int, str]:
-    """Status and body."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
-    try:
-        connection.request("GET", path)
-        answer = connection.getresponse()
-        return answer.status, answer.read().decode()
-    finally:
-        connection.close()
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:

@@ -11,19 +11,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks import common
 from benchmarks.common import conditions, cores
 from benchmarks.load.contenders import LITSERVE_VARIABLE, Host
 from benchmarks.load.photographs import write_photographs
 from benchmarks.load.pipeline import LIBRARY_VARIABLE, NPZ, ZIP
 from benchmarks.load.plan import Plan
-from service.model_folder.resize import Size
+from service.model_folder.geometry import Size
 
 ANSWERS: dict[str, tuple[str, Size]] = {"npz": (NPZ, "model"), "zip": (ZIP, "input")}
 
 
 def parser_of(doc: str | None) -> argparse.ArgumentParser:
     """A parser with the options that all have."""
-    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = common.parser_of(doc)
     parser.add_argument("--weights", type=Path, default=Path("weights"), help="folder with one model")
     parser.add_argument("--threads", type=int, default=cores(), help="of every server's network")
     parser.add_argument(

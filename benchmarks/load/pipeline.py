@@ -23,9 +23,10 @@ from numpy.typing import NDArray
 from service.imaging.decode import decode
 from service.maps import Kind, kind_of
 from service.model_folder import geometry
-from service.model_folder.manifest import MANIFEST_NAME, MODEL_NAME, ModelManifest
+from service.model_folder.files import load_manifest
+from service.model_folder.geometry import ResizePlan, Size
+from service.model_folder.manifest import MODEL_NAME, ModelManifest
 from service.model_folder.maps import LabelsMap
-from service.model_folder.resize import ResizePlan, Size
 
 NPZ, ZIP = "application/x-npz", "application/zip"
 MAX_PIXELS = 32_000_000
@@ -36,7 +37,7 @@ class Pipeline:
     """The network at budget 1; `answer` may be called from several threads."""
 
     def __init__(self, folder: Path, threads: int) -> None:
-        self._manifest = read_manifest(folder)
+        self._manifest = load_manifest(folder)
         library = native_library()
         self._network = _session(folder / MODEL_NAME, threads, library)
         labels = {entry.name: entry.labels_model for entry in label_maps(self._manifest) if library}
@@ -93,11 +94,10 @@ class Pipeline:
 def _label_map(
     session: onnxruntime.InferenceSession, logits: NDArray[np.float32], sampling: geometry.Sampling
 ) -> NDArray[np.uint8]:
-    covered = [side * scale for side, scale in zip(sampling.target, sampling.scale, strict=True)]
     feeds = {
         "logits": logits[None],
         "size": np.array(sampling.target, np.int64),
-        "extent": np.array(covered, np.float32),
+        "extent": np.array(sampling.covered, np.float32),
     }
     labels: NDArray[np.uint8] = session.run(["labels"], feeds)[0][0]
     return labels
@@ -106,11 +106,6 @@ def _label_map(
 def label_maps(manifest: ModelManifest) -> list[LabelsMap]:
     """The maps of class ids that the model gives."""
     return [entry for entry in manifest.maps if isinstance(entry, LabelsMap)]
-
-
-def read_manifest(folder: Path) -> ModelManifest:
-    """The manifest of the model in `folder`; its files are not verified."""
-    return ModelManifest.model_validate_json((folder / MANIFEST_NAME).read_bytes())
 
 
 def describe(manifest: ModelManifest) -> dict[str, Any]:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.load.pipeline import read_manifest
 from benchmarks.load.records import Record
+from service.model_folder.files import load_manifest
 from service.model_folder.manifest import ModelManifest
 
 SPLIT = "test"
@@ -51,4 +51,4 @@ def model_in(weights: Path) -> tuple[Path, ModelManifest]:
     folders = [path.parent for path in sorted(weights.glob("*/manifest.json"))]
     if len(folders) != 1:
         raise SystemExit(f"{weights} must hold one model; it holds {len(folders)}")
-    return folders[0], read_manifest(folders[0])
+    return folders[0], load_manifest(folders[0])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from benchmarks.load.contenders import get
+from benchmarks.running_service import get
 
 SAMPLE = re.compile(r"^(\w+)(?:\{(.*)\})? (\S+)$")
 Samples = dict[tuple[str, str], float]

@@ -18,8 +18,7 @@ from model_export.evaluation.statistics import Statistics, figures_of, stacked
 from model_export.export.predictors import Predictor
 from model_export.measures.measure import Array, Compare
 from model_export.networks.tasks import TASKS
-from service.model_folder.geometry import feed
-from service.model_folder.resize import plan_scaled
+from service.model_folder.geometry import feed, plan_scaled
 
 
 @dataclass(frozen=True)

@@ -30,8 +30,8 @@ from service.errors import (
     UnknownMap,
 )
 from service.imaging import decode as decoding
+from service.model_folder.geometry import Size
 from service.model_folder.operating_point import Reason
-from service.model_folder.resize import Size
 from service.settings import Settings
 from service.telemetry.metrics import Metrics
 

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from service.engine.models import ModelSession
 from service.errors import Cancelled, DeadlineExceeded, ServiceError
+from service.model_folder.geometry import Size
 from service.model_folder.manifest import ModelManifest
 from service.model_folder.operating_point import OperatingPoint, Reason
-from service.model_folder.resize import Size
 
 STAGES = ("decode", "preprocess", "queue", "inference", "postprocess", "encode")
 DEFAULT_PRIORITY = 100

@@ -145,7 +145,9 @@ class Scheduler:
 
     def tick(self, now: float) -> None:
         """Let the brown-out act on the load since the last tick; `now` as of time.perf_counter()."""
-        self._record_wait()
+        # A job that runs alone makes nobody wait, however long it takes.
+        if len(self._queue):
+            self._record_wait()
         self._brownout.tick(now, self._load, Capacity(self._threads, self._costs.wait(1.0)))
 
     def stop(self) -> None:

@@ -18,8 +18,8 @@ from service.imaging import decode as decoding
 from service.imaging.decode import Photograph
 from service.maps import kind_of
 from service.model_folder import geometry
+from service.model_folder.geometry import ResizePlan, Size
 from service.model_folder.operating_point import OperatingPoint, scales_at
-from service.model_folder.resize import ResizePlan, Size
 
 Maps = dict[str, NDArray[np.float32]]
 

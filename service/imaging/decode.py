@@ -73,7 +73,7 @@ TURNS = {
 }
 HINT = "Write it again with another program, or send it as PNG or JPEG."
 
-# Pillow raises what matters; what it would tell a person at a terminal is noise in a server's log.
+# Pillow raises what matters; its warnings for people at a terminal are noise in a server's log.
 logging.getLogger("PIL").setLevel(logging.CRITICAL)
 warnings.filterwarnings("ignore", module=r"PIL\.")
 # Our own limit, kept before any decoder, stands in for Pillow's, which only warns up to 179 megapixels.
@@ -103,7 +103,7 @@ class Header:
 class Photograph:
     """Pixels uint8 [H,W,3] RGB; `height` and `width` are those of the upright photograph as sent.
 
-    The pixels may be fewer than that where a smaller decoding was asked for.
+    The pixels may be fewer than that where a smaller decoding was requested.
     """
 
     pixels: NDArray[np.uint8]

@@ -1,4 +1,4 @@
-"""The form of `weights/<name>/manifest.json`: what a model folder promises, checked on reading."""
+"""The schema of `weights/<name>/manifest.json`, checked on reading, and the exact cost of a budget."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from service.model_folder.base import Count, ManifestPart, Positive
 from service.model_folder.budget import SHARE_TOLERANCE, BudgetSpec, Gate
+from service.model_folder.geometry import ResizePlan, plan_resize
 from service.model_folder.maps import MapEntry, map_problems
-from service.model_folder.resize import ResizePlan, plan_resize
 
 MANIFEST_NAME = "manifest.json"
 MODEL_NAME = "model.onnx"
@@ -35,7 +35,7 @@ class Operator(ManifestPart):
 
 
 class InputSpec(ManifestPart):
-    """What the graph is fed: uint8 [N,H,W,3] RGB, H and W multiples of `size_multiple`."""
+    """The graph's input: uint8 [N,H,W,3] RGB, H and W multiples of `size_multiple`."""
 
     image: str
     budget: str

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from typing import Literal
 
 from service.model_folder.budget import SHARE_TOLERANCE, BudgetSpec
+from service.model_folder.geometry import ResizePlan
 from service.model_folder.manifest import ModelManifest
-from service.model_folder.resize import ResizePlan
 
 Reason = Literal["client", "default", "floor", "deadline", "brownout"]
 
 
 @dataclass(frozen=True)
 class OperatingPoint:
-    """What serves one image at a budget; exact, known before the work.
+    """The operating point of one image: exact, and known before the work.
 
     Attributes:
         requested_budget: as requested, share of the full network at the image's working size.
@@ -45,7 +45,7 @@ class OperatingPoint:
 
 
 def operating_point(manifest: ModelManifest, budget: float, height: int, width: int) -> OperatingPoint:
-    """Where `budget` in (0,1] brings an image of `height` x `width` pixels.
+    """The operating point of an image of `height` x `width` pixels at `budget` in (0,1].
 
     The scale is that of the budget's row. Padding makes a small image's saving less than the scale's square:
     where that leaves the gates less than their floor, the next smaller scale is tried, and if none fits the

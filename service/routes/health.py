@@ -10,7 +10,7 @@ from service.schemas.health import Liveness, Readiness, ReadyModel
 
 
 def build_router(engine: Engine) -> APIRouter:
-    """The routes, bound to the engine whose state they tell."""
+    """The routes, bound to the engine whose state they report."""
     router = APIRouter(tags=["health"])
 
     @router.get("/livez", responses={503: {"model": Liveness}})

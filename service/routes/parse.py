@@ -76,17 +76,17 @@ def build_router(engine: Engine, settings: Settings) -> APIRouter:
 def _chosen(request: Request, options: Options) -> Representation:
     """The representation that the client likes best of those that can hold its answer."""
     accept = ", ".join(request.headers.getlist("accept"))
-    available = {each.media_type: each for each in REPRESENTATIONS if _holds(each, options)}
+    available = {each.media_type: each for each in REPRESENTATIONS if _fits(each, options)}
     chosen = choose(accept, list(available))
     if chosen is None:
         raise NotAcceptable(accept, list(available), _hint(options))
     return available[chosen]
 
 
-def _holds(each: Representation, options: Options) -> bool:
+def _fits(each: Representation, options: Options) -> bool:
     if options.photograph:
-        return each.holds == "overlay"
-    return each.holds == "maps" or (each.holds == "one map" and len(options.maps) == 1)
+        return each.content == "overlay"
+    return each.content == "maps" or (each.content == "one map" and len(options.maps) == 1)
 
 
 def _hint(options: Options) -> str:

@@ -29,18 +29,19 @@ class Representation:
     """One form of an answer.
 
     Attributes:
-        name: by which a stream's `answer` chooses it, and the costs of making it are told apart.
+        name: chosen by a stream's `answer`; the costs of rendering are learned by it.
         canonical: whether it holds the canonical arrays of the maps, not their PNGs.
         render: makes its bytes of a parsed image and a request's id, in a codec thread; may spread its work
-            over the executor. Raises Cancelled or DeadlineExceeded if nobody waits for it any more.
-        holds: all maps of the request, its only map, or the photograph with labels painted over it.
+            over the executor. Raises Cancelled or
+            DeadlineExceeded once the client has left or the deadline has passed.
+        content: all maps of the request, its only map, or the photograph with labels painted over it.
     """
 
     name: str
     media_type: str
     canonical: bool
     render: Callable[[Parsed, str, Executor], bytes]
-    holds: Literal["maps", "one map", "overlay"] = "maps"
+    content: Literal["maps", "one map", "overlay"] = "maps"
 
     def renderer(self, request_id: str) -> Callable[[Parsed, Executor], bytes]:
         """`render` for one request, as the engine calls it."""
@@ -127,7 +128,7 @@ REPRESENTATIONS = (
 
 def warmed_up() -> dict[str, Callable[[Parsed, Executor], bytes]]:
     """Renderers of the representations that hold all maps, by name, for the engine's warm-up."""
-    return {each.name: each.renderer("") for each in REPRESENTATIONS if each.holds == "maps"}
+    return {each.name: each.renderer("") for each in REPRESENTATIONS if each.content == "maps"}
 
 
 def describe(parsed: Parsed, request_id: str, canonical: bool = False) -> ParseMeta:
@@ -160,10 +161,10 @@ def describe(parsed: Parsed, request_id: str, canonical: bool = False) -> ParseM
 
 
 def describe_map(manifest: ModelManifest, name: str, canonical: bool) -> MapMeta:
-    """How to read the map `name` as a PNG, or as an array if `canonical`."""
+    """Metadata of the map `name` as a PNG, or as an array if `canonical`."""
     entry = manifest.map(name)
     kind = kind_of(entry)
-    stored = kind.array if canonical else kind.png
+    stored = kind.stored(canonical)
     meta = {"kind": entry.kind, **asdict(stored), **kind.facts(entry)}
     return MapMeta(**meta, array=name if canonical else None)
 

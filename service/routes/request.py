@@ -32,7 +32,7 @@ FORM = "multipart/form-data"
 MAX_FIELDS = 8
 FIX = f"Send one file, in the field '{FIELD}', or the image itself as the body."
 
-# What it would say of a broken form, the answer says.
+# The answer describes what is wrong with a form; the parser's own warnings would only repeat it.
 logging.getLogger("python_multipart").setLevel(logging.ERROR)
 
 

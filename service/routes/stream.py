@@ -38,7 +38,7 @@ def build_router(
     metrics: Metrics,
     listeners: set[Callable[[], None]],
 ) -> APIRouter:
-    """The route, for pages of `allowed` origins; `listeners` are told when the server stops."""
+    """The route, for pages of `allowed` origins; `listeners` are called when the server stops."""
     router = APIRouter(tags=["stream"])
     open_streams = _OpenStreams(settings.max_streams, metrics)
 
@@ -111,7 +111,7 @@ class _OpenStreams:
     def one_more(self) -> Iterator[None]:
         """Count a stream for as long as it is open; Overloaded if there may be no more."""
         if self._open >= self._most:
-            detail = f"{self._open} streams are open, the most this server holds (PAG_MAX_STREAMS)."
+            detail = f"{self._open} streams are open, the most that this server accepts (PAG_MAX_STREAMS)."
             raise Overloaded(detail, RETRY_SECONDS)
         self._open += 1
         try:

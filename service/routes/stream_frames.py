@@ -28,7 +28,7 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
-class Answer:
+class FrameAnswer:
     """A frame's maps as they are sent."""
 
     media_type: str
@@ -37,7 +37,7 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Failure:
+class FrameFailure:
     """Why a frame has no answer; `refused`: for want of time or capacity, not for what it is."""
 
     problem: dict[str, Any]
@@ -54,8 +54,8 @@ class Frames:
         self._live: set[Cancellation] = set()
         self._given_up = False
 
-    async def compute(self, frame: Frame[StreamQuery]) -> Answer | Failure:
-        """Whatever happens to one frame, the stream goes on."""
+    async def compute(self, frame: Frame[StreamQuery]) -> FrameAnswer | FrameFailure:
+        """The answer to `frame`, or its failure: a frame that fails does not end the stream."""
         try:
             return await self._parsed(frame)
         except ServiceError as error:
@@ -66,12 +66,12 @@ class Frames:
             log.exception("frame_failed", frame=frame.number)
             return self.failure(internal_error())
 
-    def failure(self, error: ServiceError) -> Failure:
-        """As HTTP tells it, but for what it tells in a header."""
+    def failure(self, error: ServiceError) -> FrameFailure:
+        """The failure of a frame: the problem that HTTP would answer, with Retry-After as a member."""
         problem = problem_body(self._connection, error)
         if RETRY_AFTER in error.headers:
             problem["retry_after"] = int(error.headers[RETRY_AFTER])
-        return Failure(problem, refused=isinstance(error, (Unavailable, DeadlineUnreachable)))
+        return FrameFailure(problem, refused=isinstance(error, (Unavailable, DeadlineUnreachable)))
 
     def changed(self, requested: StreamQuery, changes: dict[str, Any]) -> StreamQuery:
         """`requested` with `changes`; ServiceError if the engine would not take it."""
@@ -83,17 +83,17 @@ class Frames:
         return new
 
     def options(self, requested: StreamQuery, arrived: float) -> Options:
-        """For a frame that arrived at `arrived`; resolved anew for each, since models come and go."""
+        """Options of a frame that arrived at `arrived`; resolved for each frame, since models come and go."""
         options = options_of(self._engine, requested, arrived, overlay=requested.answer == "overlay")
         return replace(options, representation=requested.answer)
 
     def give_up(self) -> None:
-        """Nobody waits for any frame any more."""
+        """Cancel all frames: the client has left."""
         self._given_up = True
         for cancellation in tuple(self._live):
             cancellation.cancel()
 
-    async def _parsed(self, frame: Frame[StreamQuery]) -> Answer:
+    async def _parsed(self, frame: Frame[StreamQuery]) -> FrameAnswer:
         options = self.options(frame.options, frame.arrived)
         cancellation = Cancellation()
         self._live.add(cancellation)
@@ -107,12 +107,12 @@ class Frames:
         finally:
             self._live.discard(cancellation)
 
-    def _renderer(self, requested: StreamQuery) -> Callable[[Parsed, Executor], Answer]:
+    def _renderer(self, requested: StreamQuery) -> Callable[[Parsed, Executor], FrameAnswer]:
         chosen, request_id = representation(requested.answer), self._connection.scope["request_id"]
 
-        def rendered(parsed: Parsed, pool: Executor) -> Answer:
+        def rendered(parsed: Parsed, pool: Executor) -> FrameAnswer:
             body = chosen.render(parsed, request_id, pool)
             meta = describe(parsed, request_id, chosen.canonical)
-            return Answer(chosen.media_type, meta.model_dump(mode="json", exclude_none=True), body)
+            return FrameAnswer(chosen.media_type, meta.model_dump(mode="json", exclude_none=True), body)
 
         return rendered

@@ -1,4 +1,4 @@
-"""What the health routes say."""
+"""The answers of /livez and /readyz."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class ReadyModel(BaseModel):
 
 
 class Readiness(BaseModel):
-    """Whether requests are served now, and by what."""
+    """Whether requests are served now, and by which models."""
 
     status: Literal["warming up", "ready", "failed", "stopping"]
     models: list[ReadyModel]

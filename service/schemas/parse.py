@@ -1,4 +1,4 @@
-"""What is asked of POST /parse and what it says beside the pixels."""
+"""The query of POST /parse, and the metadata of its answers."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from service.model_folder.geometry import Size
 from service.model_folder.maps import ClassEntry
 from service.model_folder.operating_point import Reason
-from service.model_folder.resize import Size
 
 # Parameters of earlier releases, and how each is called now.
 RENAMED = {"tasks": "maps"}
@@ -122,7 +122,7 @@ class SizeMeta(BaseModel):
 
 
 class MapMeta(BaseModel):
-    """How to read one map."""
+    """Metadata by which one map is read."""
 
     kind: str = Field(description="Kind of the map, which says how to read it: see GET /models.")
     file: str | None = Field(default=None, description="Name in a zip archive.")

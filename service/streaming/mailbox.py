@@ -1,4 +1,4 @@
-"""A mailbox for one frame: a newer one takes the place of what nobody has taken or waits for."""
+"""A mailbox for one frame: a newer frame replaces one that has not been taken."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ class Frame(Generic[A]):
     """One frame of a stream.
 
     Attributes:
-        number: how many came before it.
+        number: of frames received before it.
         arrived: instant of time.perf_counter().
-        options: those that held when it arrived.
-        dropped: frames since the last one taken that nobody took.
+        options: those in force when it arrived.
+        dropped: frames replaced since the last one that was taken.
     """
 
     number: int
@@ -28,7 +28,7 @@ class Frame(Generic[A]):
 
 
 class Mailbox(Generic[A]):
-    """Numbers what comes and holds the newest until it is taken."""
+    """Numbers the frames received and keeps the newest until it is taken."""
 
     def __init__(self) -> None:
         self.received = 0
@@ -38,13 +38,13 @@ class Mailbox(Generic[A]):
         self._taker: asyncio.Future[Frame[A] | None] | None = None
 
     def put(self, data: bytes, arrived: float, options: A) -> None:
-        """A frame has come; it replaces one that waits, and goes at once to who waits for one."""
+        """Receive a frame: it goes to a taker that waits, else replaces the frame that is kept."""
         number = self.received
         self.received += 1
         if self._closed:
             return
         frame = Frame(number, data, arrived, options, number - self._taken)
-        # Who never sends more frames than have places loses none, even if two arrive together.
+        # A client that never exceeds the frames in flight loses none, even if two arrive together.
         if not self._hand_over(frame):
             self._newest = frame
 
@@ -58,7 +58,7 @@ class Mailbox(Generic[A]):
         return frame
 
     def close(self) -> None:
-        """Nothing is taken from now on, not even what waits."""
+        """End: no frame is taken from now on, not even the one that is kept."""
         self._closed = True
         self._newest = None
         self._hand_over(None)

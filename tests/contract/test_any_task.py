@@ -42,8 +42,8 @@ from model_export.training.saved import load_network
 from model_export.training.train import RunOptions, start
 from pag import Client
 from service.model_folder.files import load_manifest
+from service.model_folder.geometry import plan_scaled
 from service.model_folder.manifest import MODEL_NAME
-from service.model_folder.resize import plan_scaled
 from tests.support.command_line import run_pag
 from tests.support.open_inference import pixels_input, triton_client
 from tests.support.operators.nodes import needs_library

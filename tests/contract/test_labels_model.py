@@ -23,9 +23,8 @@ from service.engine.models import ModelSession
 from service.engine.resources import resolve_resources
 from service.errors import Cancelled
 from service.model_folder.files import ManifestError, file_entry, load_manifest, read_files
-from service.model_folder.geometry import plan_sampling
+from service.model_folder.geometry import plan_resize, plan_sampling
 from service.model_folder.labels import resample_labels
-from service.model_folder.resize import plan_resize
 from service.settings import Settings
 from tests.support.operators.nodes import LIBRARY, Array, needs_library
 from tests.support.photographs import encoded, picture

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.memory import mebibytes, status
+
 
 @dataclass(frozen=True)
 class Sample:
@@ -23,13 +25,9 @@ class Sample:
 
 def sample(process_id: int, start: float) -> Sample:
     """Of a process now (Linux)."""
-    folder = Path(f"/proc/{process_id}")
-    lines = (line.split() for line in (folder / "status").read_text().splitlines())
-    fields = {words[0]: int(words[1]) for words in lines if words[0] in {"VmRSS:", "Threads:"}}
-    descriptors = sum(1 for _ in (folder / "fd").iterdir())
-    return Sample(
-        round(time.monotonic() - start, 2), round(fields["VmRSS:"] / 1024, 1), descriptors, fields["Threads:"]
-    )
+    descriptors = sum(1 for _ in Path(f"/proc/{process_id}/fd").iterdir())
+    seconds = round(time.monotonic() - start, 2)
+    return Sample(seconds, mebibytes(process_id), descriptors, status(process_id, "Threads"))
 
 
 def drift(samples: Sequence[Sample], begin: float, window: float) -> dict[str, Any]:

@@ -35,12 +35,15 @@ def library_path() -> Path | None:
     return next((path for path in candidates if path.is_file()), None)
 
 
-def configure(max_isa: str | None = None, precision: str | None = None) -> None:
+def configure(
+    max_isa: str | None = None, precision: str | None = None, *, library: Path | None = None
+) -> None:
     """Tells the library which kernels to use in this process.
 
     max_isa: one of ISAS, the best instruction set allowed; one that the processor lacks allows all it has.
     precision: one of PRECISIONS. Either as None leaves the choice to the environment variable
     (PERFORATED_CONV_MAX_ISA, PERFORATED_CONV_PRECISION), then to the processor.
+    library: another copy of the library than the installed one; each copy has a choice of its own.
 
     The last call before the first session with one of the operators holds. From that session on, or from
     kernels_in_use() on, the choice is settled and a call has no effect. Without the library it never has one.
@@ -48,21 +51,21 @@ def configure(max_isa: str | None = None, precision: str | None = None) -> None:
     """
     _require_known("max_isa", max_isa, ISAS)
     _require_known("precision", precision, PRECISIONS)
-    path = library_path()
+    path = library or library_path()
     if path is not None:
         _load(path).PerforatedConvConfigure(_encoded(max_isa), _encoded(precision))
 
 
-def kernels_in_use() -> KernelsInUse | None:
+def kernels_in_use(library: Path | None = None) -> KernelsInUse | None:
     """What the library of this process uses, whatever was wished; asking settles the choice.
 
-    None without the library. Raises OSError if it cannot be loaded.
+    library: as of configure(). None without the library. Raises OSError if it cannot be loaded.
     """
-    path = library_path()
+    path = library or library_path()
     if path is None:
         return None
-    library = _load(path)
-    return KernelsInUse(library.PerforatedConvIsa().decode(), library.PerforatedConvPrecision().decode())
+    loaded = _load(path)
+    return KernelsInUse(loaded.PerforatedConvIsa().decode(), loaded.PerforatedConvPrecision().decode())
 
 
 def _require_known(name: str, value: str | None, known: tuple[str, ...]) -> None:

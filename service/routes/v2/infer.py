@@ -19,7 +19,7 @@ from service.routes.representations import headers_of
 from service.routes.request import read_body
 from service.routes.v2.batch import parse_all
 from service.routes.v2.message import HEADER_LENGTH, InferMessage, read_message
-from service.routes.v2.outputs import answer, check_json_size, render
+from service.routes.v2.outputs import check_json_size, render, respond
 from service.routes.v2.tensors import Source, sizes_of, sources_of
 from service.schemas.v2 import AnswerParameters, InferRequest, InferResponse
 from service.settings import Settings
@@ -40,7 +40,7 @@ async def infer(request: Request, session: ModelSession, engine: Engine, setting
     least = min(parsed, key=lambda each: each.point.used_budget)
     headers = headers_of(least, canonical=True)
     response = _response(message.request, parsed, least)
-    return answer(response, least.manifest, images, binary, headers)
+    return respond(response, least.manifest, images, binary, headers)
 
 
 async def _receive(request: Request, settings: Settings) -> InferMessage:
@@ -48,7 +48,7 @@ async def _receive(request: Request, settings: Settings) -> InferMessage:
     if encoding != "identity":
         raise HTTPException(415, f"Content-Encoding {encoding[:60]} is not read: send the body as it is.")
     body = await read_body(request, settings.max_body_bytes, settings.body_timeout_seconds)
-    # Numbers as text take a while, for which nobody else should wait.
+    # Parsing numbers takes a while, during which the event loop serves others.
     return await asyncio.to_thread(read_message, body, request.headers.get(HEADER_LENGTH))
 
 
@@ -56,7 +56,7 @@ def _options(engine: Engine, session: ModelSession, request: InferRequest, arriv
     wanted, seconds = request.parameters, request.parameters.seconds
     names = [output.name for output in request.outputs]
     if len(set(names)) < len(names):
-        raise InvalidParameter("An output is asked for twice.")
+        raise InvalidParameter("An output is requested twice.")
     options = engine.resolve(
         session.manifest.name,
         names or None,
@@ -73,9 +73,9 @@ def _options(engine: Engine, session: ModelSession, request: InferRequest, arriv
 
 def _forms(request: InferRequest, options: Options) -> dict[str, bool]:
     """Whether each output is binary, in the order of the answer."""
-    asked = {output.name: output.parameters.binary_data for output in request.outputs}
+    requested = {output.name: output.parameters.binary_data for output in request.outputs}
     default = request.parameters.binary_data_output
-    stated = {name: asked.get(name) for name in options.maps}
+    stated = {name: requested.get(name) for name in options.maps}
     return {name: default if binary is None else binary for name, binary in stated.items()}
 
 

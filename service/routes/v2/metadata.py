@@ -1,4 +1,4 @@
-"""What the protocol says of a model, from its manifest."""
+"""The metadata of a model, from its manifest."""
 
 from __future__ import annotations
 

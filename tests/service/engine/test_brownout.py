@@ -21,7 +21,7 @@ from service.engine.brownout import (
     Load,
 )
 from service.settings import Settings
-from tests.support.engines import running_engine, sample, start
+from tests.support.engines import running_engine, sample, start, until_inference
 from tests.support.tiny_model import write_model
 
 STEP = 0.02
@@ -142,6 +142,22 @@ def test_an_engine_is_browned_out_by_its_clock_alone(tmp_path: Path) -> None:
             now = time.perf_counter()
             for tick in range(100):
                 engine.tick(now + tick * PERIOD_SECONDS)
+            assert sample(metrics, "pag_brownout_level") == 0
+
+    asyncio.run(scenario())
+
+
+def test_a_slow_lone_request_is_no_load(tmp_path: Path) -> None:
+    write_model(tmp_path, slow_nodes=200)
+
+    async def scenario() -> None:
+        async with running_engine(tmp_path, brownout_wait_seconds=1e-6) as (engine, metrics):
+            for inferences in (1, 2):
+                task = start(engine)
+                await until_inference(metrics, inferences)
+                for tick in range(20):
+                    engine.tick(time.perf_counter() + tick * PERIOD_SECONDS)
+                await task
             assert sample(metrics, "pag_brownout_level") == 0
 
     asyncio.run(scenario())

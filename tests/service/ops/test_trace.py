@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.telemetry.tracing import begin
+from service.middleware.observation import begin_trace
 from tests.support.photographs import PHOTO
 from tests.support.servers import Process
 
@@ -60,12 +60,12 @@ def test_any_other_makes_a_new_trace(client: httpx.Client, given: str) -> None:
 
 def test_two_headers_are_no_context() -> None:
     header = (b"traceparent", f"00-{TRACE}-{SPAN}-01".encode())
-    assert begin([header, header], sampled=False).trace_id != TRACE
+    assert begin_trace([header, header], sampled=False).trace_id != TRACE
 
 
 @given(st.binary(max_size=80))
 def test_any_bytes_make_a_trace(value: bytes) -> None:
-    assert OURS.fullmatch(begin([(b"traceparent", value)], sampled=True).traceparent)
+    assert OURS.fullmatch(begin_trace([(b"traceparent", value)], sampled=True).traceparent)
 
 
 def test_every_line_of_a_request_names_its_trace(weights: Path) -> None:

@@ -33,7 +33,9 @@ def client() -> Iterator[httpx.Client]:
     """Client of the service with the shipped network, which lowers no budget."""
     if not SHIPPED.is_dir():
         pytest.skip(f"needs {SHIPPED.name} in weights/")
-    with running_server(weights=WEIGHTS, model=SHIPPED.name, threads=1, brownout=False) as started:
+    with running_server(
+        weights=WEIGHTS, model=SHIPPED.name, threads=1, brownout=False, max_wait_seconds=600
+    ) as started:
         yield started
 
 

@@ -50,6 +50,7 @@ def test_npz_is_the_default_and_carries_its_own_description(client: httpx.Client
     assert json.loads(str(arrays["meta"]))["request_id"] == request_id
     assert said.header["meta"]["request_id"] == request_id
     assert said.header["meta"]["maps"]["depth"] == {
+        "kind": "metric",
         "array": "depth",
         "dtype": "float32",
         "unit": "metre",

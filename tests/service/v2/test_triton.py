@@ -66,7 +66,7 @@ def test_metadata_name_the_tensors(remote: triton.InferenceServerClient) -> None
         {"name": "normals", "datatype": "FP32", "shape": [-1, -1, -1, 3]},
         {"name": "computed", "datatype": "FP32", "shape": [-1, -1, -1]},
     ]
-    assert "only where it is asked for" in metadata["properties"]["computed"]
+    assert "only where outputs name it" in metadata["properties"]["computed"]
     assert metadata["properties"]["budget_floor"] == "0.25"
 
 
