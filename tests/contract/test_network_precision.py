@@ -46,6 +46,7 @@ def relative_error(want: Outputs, got: Outputs, name: str) -> float:
     return float(np.linalg.norm(got[name] - want[name]) / np.linalg.norm(want[name]))
 
 
+@pytest.mark.process
 @pytest.mark.skipif(HERE_BF16, reason="this run is itself in bf16")
 def test_bfloat16_agrees_too() -> None:
     run_tests([Path(__file__)], **{PRECISION: "bf16"})

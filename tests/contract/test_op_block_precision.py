@@ -64,6 +64,7 @@ def test_a_gate_is_the_reference_exactly(case: GateCase) -> None:
     np.testing.assert_array_equal(run(case), case.expected())
 
 
+@pytest.mark.process
 @pytest.mark.skipif(HERE_BF16, reason="this run is itself in bf16")
 def test_bfloat16_keeps_its_bound() -> None:
     run_tests([Path(__file__)], **{PRECISION: "bf16"})

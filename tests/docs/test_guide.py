@@ -57,11 +57,13 @@ def check_examples(page: Path, folder: Path, server: str) -> None:
             assert done.returncode == 0, f"{page.name}:{block.line}\n{said}"
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("page", [*ASKING, REPOSITORY / "README.md"], ids=lambda page: page.stem)
 def test_the_examples_of_a_page_run_in_order(page: Path, folder: Path, server: str) -> None:
     check_examples(page, folder, server)
 
 
+@pytest.mark.process
 def test_a_reader_brings_a_network_of_their_own(folder: Path) -> None:
     knobs = {"weights": folder / "weights", "model": "efficientnet_lite0-nyuv2", "reload_seconds": 0.2}
     with running_server(**knobs) as client:

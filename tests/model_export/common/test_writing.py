@@ -26,6 +26,7 @@ def left_over(folder: Path) -> list[str]:
     return [path.name for path in folder.iterdir() if path.name.startswith(".")]
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("exchange", [True, False])
 def test_a_model_folder_is_whole_after_every_kill(
     tmp_path: Path, sources: list[Path], exchange: bool, monkeypatch: pytest.MonkeyPatch
@@ -50,6 +51,7 @@ def test_a_model_folder_is_whole_after_every_kill(
     assert left_over(folder.parent) == [], "the next writer cleans up"
 
 
+@pytest.mark.process
 def test_a_file_is_old_or_new_after_every_kill(tmp_path: Path) -> None:
     path = tmp_path / "result.json"
 

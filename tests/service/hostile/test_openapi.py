@@ -11,7 +11,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.support.servers import Process
+
+pytestmark = pytest.mark.process
 
 EXAMPLES = os.environ.get("PAG_OPENAPI_EXAMPLES", "12")
 # Left out: generated bodies are rarely photographs, and nothing here is created, deleted or needs a key.

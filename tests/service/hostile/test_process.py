@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import httpx
+import pytest
 
 from tests.support.images.damaged import Case, corpus
 from tests.support.images.unusual import GOOD
 from tests.support.photographs import encoded, picture
 from tests.support.servers import Process
+
+pytestmark = pytest.mark.process
 
 MOST_GROWTH = 200 * 2**20
 STATUS = {

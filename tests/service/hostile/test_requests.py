@@ -11,6 +11,8 @@ import pytest
 from tests.support.photographs import encoded, picture
 from tests.support.servers import Process
 
+pytestmark = pytest.mark.process
+
 PHOTO = encoded(picture(64, 64))
 BOUNDARY = "limit"
 FORM = f"multipart/form-data; boundary={BOUNDARY}"

@@ -36,6 +36,7 @@ def test_a_healthy_machine(weights: Path, capsys: pytest.CaptureFixture[str]) ->
     assert any(line.startswith("ok    model            tiny 1.0.0 in ") for line in lines)
 
 
+@pytest.mark.process
 def test_it_is_a_verb_of_the_command(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "pag", "doctor"]
     environment = {**bare_environment(), "PAG_WEIGHTS": str(tmp_path), "PAG_PORT": "0"}

@@ -67,6 +67,7 @@ def test_what_the_caller_does_not_sample_is_not_sent(weights: Path, monkeypatch:
     assert span.parent_span_id == b""
 
 
+@pytest.mark.process
 def test_nothing_of_it_is_imported_when_off() -> None:
     code = (
         "import sys, service.app; from service.settings import Settings; service.app.create_app(Settings()); "

@@ -13,6 +13,8 @@ from tests.support.problems import assert_problem
 from tests.support.servers import GUARD_SECONDS, until
 from tests.support.stopping import RequestThread, has_connections, stoppable_process
 
+pytestmark = pytest.mark.process
+
 
 def test_new_requests_are_refused_while_running_ones_are_answered(tmp_path: Path, weights: Path) -> None:
     with stoppable_process(tmp_path, weights, GUARD_SECONDS) as process:

@@ -68,6 +68,7 @@ def test_any_bytes_make_a_trace(value: bytes) -> None:
     assert OURS.fullmatch(begin_trace([(b"traceparent", value)], sampled=True).traceparent)
 
 
+@pytest.mark.process
 def test_every_line_of_a_request_names_its_trace(weights: Path) -> None:
     with Process(PAG_WEIGHTS=str(weights)) as process:
         headers = {"traceparent": f"00-{TRACE}-{SPAN}-01", "X-Request-ID": "traced"}

@@ -134,6 +134,7 @@ def test_links_are_followed_as_kubernetes_exchanges_them(tmp_path: Path) -> None
     assert (mount / "manifest.json").is_symlink()
 
 
+@pytest.mark.process
 def test_a_signal_asks_for_a_look_at_once(tmp_path: Path) -> None:
     folder = tmp_path / "weights" / "tiny"
     publish(folder, "1.0.0")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
 from service.engine.models import ModelSession
 from tests.support.photographs import encoded, picture
@@ -62,6 +63,7 @@ class Traffic:
                 thread.join()
 
 
+@pytest.mark.process
 def test_no_request_fails_while_models_change(tmp_path: Path) -> None:
     folder = tmp_path / "weights" / "tiny"
     publish(folder, VERSIONS[0])
@@ -126,6 +128,7 @@ def test_a_request_keeps_the_model_it_began_with(tmp_path: Path, serve: Serve) -
     assert answers[0].json()["model"]["version"] == "1.0.0"
 
 
+@pytest.mark.process
 def test_a_service_killed_at_a_reload_starts_again(tmp_path: Path) -> None:
     folder = tmp_path / "weights" / "tiny"
     publish(folder, VERSIONS[0])

@@ -25,6 +25,8 @@ from tests.support.streams import (
 )
 from tests.support.tiny_model import write_model
 
+pytestmark = pytest.mark.process
+
 
 @pytest.fixture(scope="module")
 def slow_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
