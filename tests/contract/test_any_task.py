@@ -44,10 +44,11 @@ from pag import Client
 from service.model_folder.files import load_manifest
 from service.model_folder.geometry import plan_scaled
 from service.model_folder.manifest import MODEL_NAME
-from tests.contract.op_nodes import needs_library
-from tests.pag.cli.conftest import run_pag
-from tests.service.conftest import encoded, serving
-from tests.service.v2.conftest import pixels_input, triton_client
+from tests.support.command_line import run_pag
+from tests.support.open_inference import pixels_input, triton_client
+from tests.support.operators.nodes import needs_library
+from tests.support.photographs import encoded
+from tests.support.servers import running_server
 
 NAME = "kelp_rims"
 HEIGHT, WIDTH = 64, 96
@@ -141,7 +142,7 @@ def trained(row: None, tmp_path_factory: pytest.TempPathFactory) -> Trained:
 @pytest.fixture(scope="module")
 def client(trained: Trained) -> Iterator[httpx.Client]:
     """Client of a service with that network alone."""
-    with serving(weights=trained.weights, threads=1, brownout=False) as started:
+    with running_server(weights=trained.weights, threads=1, brownout=False) as started:
         yield started
 
 

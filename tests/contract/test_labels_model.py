@@ -26,9 +26,10 @@ from service.model_folder.files import ManifestError, file_entry, load_manifest,
 from service.model_folder.geometry import plan_resize, plan_sampling
 from service.model_folder.labels import resample_labels
 from service.settings import Settings
-from tests.contract.op_nodes import LIBRARY, Array, needs_library
-from tests.service.conftest import encoded, picture, serving
-from tests.service.tiny_model import write_model
+from tests.support.operators.nodes import LIBRARY, Array, needs_library
+from tests.support.photographs import encoded, picture
+from tests.support.servers import running_server
+from tests.support.tiny_model import write_model
 
 pytestmark = needs_library
 
@@ -85,7 +86,7 @@ def answers(folder: Path, accept: str, **query: Any) -> list[Array]:
     """Semantics of a photograph with padding on both sides, by the kernel and without it."""
     found = []
     for operator in ("auto", "off"):
-        with serving(weights=folder.parent, native_operator=operator) as client:
+        with running_server(weights=folder.parent, native_operator=operator) as client:
             answer = client.post(
                 "/parse",
                 content=encoded(picture(450, 730)),

@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from tests.contract.op_layers import PRECISION
-from tests.contract.op_nodes import Array, needs_library, run_node
-from tests.contract.test_op_levels import run_tests
-from tests.model_export.op.block_cases import BottleneckCase, GateCase, bottleneck_cases, gate_cases
+from tests.support.operators.block_cases import BottleneckCase, GateCase, bottleneck_cases, gate_cases
+from tests.support.operators.layers import PRECISION
+from tests.support.operators.levels import run_tests
+from tests.support.operators.nodes import Array, needs_library, run_node
 
 pytestmark = needs_library
 
@@ -64,6 +64,7 @@ def test_a_gate_is_the_reference_exactly(case: GateCase) -> None:
     np.testing.assert_array_equal(run(case), case.expected())
 
 
+@pytest.mark.process
 @pytest.mark.skipif(HERE_BF16, reason="this run is itself in bf16")
 def test_bfloat16_keeps_its_bound() -> None:
     run_tests([Path(__file__)], **{PRECISION: "bf16"})

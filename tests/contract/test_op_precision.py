@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from model_export.op.reference import perforated_conv
-from tests.contract.op_layers import (
+from tests.support.operators.layers import (
     CAP,
     LAYERS,
     PRECISION,
@@ -22,7 +22,7 @@ from tests.contract.op_layers import (
     run_layers,
     tensors_of,
 )
-from tests.contract.op_nodes import LIBRARY, Array
+from tests.support.operators.nodes import LIBRARY, Array
 
 HALF_UNIT = 2.0**-8
 
@@ -95,12 +95,14 @@ def bf16(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Array]:
     return run_layers(tmp_path_factory.mktemp("bf16") / "best.npz", {PRECISION: "bf16"})
 
 
+@pytest.mark.process
 @has_bf16
 @pytest.mark.parametrize("name", LAYERS)
 def test_bf16_keeps_the_bounds(bf16: dict[str, Array], name: str) -> None:
     assert within_bounds(name, bf16[name])
 
 
+@pytest.mark.process
 @has_bf16
 def test_bf16_is_not_float32(bf16: dict[str, Array], tmp_path: Path) -> None:
     """The setting does something: a layer of many terms has other last bits."""
@@ -110,6 +112,7 @@ def test_bf16_is_not_float32(bf16: dict[str, Array], tmp_path: Path) -> None:
         np.testing.assert_allclose(f32[name], expected(name), rtol=1e-5, atol=3e-4)
 
 
+@pytest.mark.process
 @has_bf16
 @pytest.mark.parametrize("level", levels_here())
 def test_bf16_keeps_the_bounds_at_lower_levels(level: str, tmp_path: Path) -> None:

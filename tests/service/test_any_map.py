@@ -21,10 +21,11 @@ from PIL import Image
 
 from service.model_folder.files import file_entry, load_manifest
 from service.model_folder.geometry import feed, plan_sampling, resample
-from tests.service.conftest import encoded, picture, serving
-from tests.service.stream.streams import asked, opened
-from tests.service.tiny_model import build_graph, manifest_document
-from tests.service.v2.conftest import pixels_input, triton_client
+from tests.support.open_inference import pixels_input, triton_client
+from tests.support.photographs import encoded, picture
+from tests.support.servers import running_server
+from tests.support.streams import open_stream, send_and_receive
+from tests.support.tiny_model import build_graph, manifest_document
 
 NAME, OUTPUT = "glimmer", "glimmer_raw"
 ENTRY = {"name": NAME, "kind": "probability", "output": OUTPUT, "stride": 8}
@@ -51,7 +52,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def client(folder: Path) -> Iterator[httpx.Client]:
     """Client of a service with that model, which lowers no budget."""
-    with serving(weights=folder.parent, brownout=False, max_wait_seconds=600) as started:
+    with running_server(weights=folder.parent, brownout=False, max_wait_seconds=600) as started:
         yield started
 
 
@@ -103,13 +104,13 @@ def test_every_png_holds_it_to_the_nearest_of_255(client: httpx.Client, expected
 
 
 def test_streams_carry_it(client: httpx.Client, expected: np.ndarray) -> None:
-    with opened(client, {"budget": 1, "maps": NAME}) as stream:
-        said = asked(stream, PHOTO)
-        assert said.told["meta"]["maps"][NAME]["kind"] == "probability"
+    with open_stream(client, {"budget": 1, "maps": NAME}) as stream:
+        said = send_and_receive(stream, PHOTO)
+        assert said.header["meta"]["maps"][NAME]["kind"] == "probability"
         found = np.load(io.BytesIO(said.body or b""))
         np.testing.assert_array_equal(found[NAME], expected)
         stream.send('{"answer": "zip"}')
-        with zipfile.ZipFile(io.BytesIO(asked(stream, PHOTO).body or b"")) as archive:
+        with zipfile.ZipFile(io.BytesIO(send_and_receive(stream, PHOTO).body or b"")) as archive:
             np.testing.assert_array_equal(unit(archive.read(f"{NAME}.png")), np.rint(255 * expected))
 
 

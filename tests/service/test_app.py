@@ -11,8 +11,8 @@ from fastapi import FastAPI
 
 from service.app import create_app
 from service.settings import Settings
-from tests.service.conftest import encoded, picture
-from tests.service.routes.test_parse import assert_problem
+from tests.support.photographs import encoded, picture
+from tests.support.problems import assert_problem
 
 PHOTO = encoded(picture(64, 64))
 

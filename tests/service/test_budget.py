@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from service.model_folder.manifest import ModelManifest
 from service.model_folder.operating_point import operating_point
-from tests.service.tiny_model import manifest_document
+from tests.support.tiny_model import manifest_document
 
 budgets = st.floats(0.001, 1.0)
 sides = st.integers(16, 2000)

@@ -11,9 +11,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.service.conftest import Serve, encoded, picture
-from tests.service.routes.test_parse import assert_problem
-from tests.service.tiny_model import write_model
+from tests.support.photographs import encoded, picture
+from tests.support.problems import assert_problem
+from tests.support.servers import Serve
+from tests.support.tiny_model import write_model
 
 PHOTO = encoded(picture(64, 64))
 

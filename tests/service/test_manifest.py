@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from service.model_folder.files import ManifestError, load_manifest, read_files
 from service.model_folder.manifest import ModelManifest, json_schema
 from service.model_folder.operating_point import scales_at
-from tests.service.tiny_model import manifest_document, map_entries, write_model
+from tests.support.tiny_model import manifest_document, map_entries, write_model
 
 budgets = st.floats(0.001, 1.0)
 multiples = st.integers(1, 40).map(lambda n: 32 * n)

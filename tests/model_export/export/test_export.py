@@ -11,7 +11,7 @@ from model_export.data.classes import NYU40
 from model_export.export.export import Identity, add_metrics, export
 from model_export.export.exportable import gate_strides
 from service.model_folder.files import load_manifest, read_files
-from tests.model_export.export.conftest import UNGATED
+from tests.support.exported_networks import UNGATED
 
 
 @pytest.mark.parametrize("name", ["resnet26", "efficientnet_lite0", "skip", "layer", "ungated", "truncated"])

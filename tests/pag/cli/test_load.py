@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.pag.cli.conftest import run_pag, write_photo
-from tests.service.conftest import Serve
-from tests.service.tiny_model import write_model
+from tests.support.command_line import run_pag, write_photo
+from tests.support.servers import Serve
+from tests.support.tiny_model import write_model
 
 
 @pytest.fixture(scope="module")

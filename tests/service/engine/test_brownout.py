@@ -21,8 +21,8 @@ from service.engine.brownout import (
     Load,
 )
 from service.settings import Settings
-from tests.service.engine.running import running, sample, start, until_inference
-from tests.service.tiny_model import write_model
+from tests.support.engines import running_engine, sample, start, until_inference
+from tests.support.tiny_model import write_model
 
 STEP = 0.02
 STEPS_A_TICK = round(PERIOD_SECONDS / STEP)
@@ -123,7 +123,10 @@ def test_an_engine_is_browned_out_by_its_clock_alone(tmp_path: Path) -> None:
     write_model(tmp_path, slow_nodes=10)
 
     async def scenario() -> None:
-        async with running(tmp_path, brownout_wait_seconds=1e-4, brownout_floor=0.5) as (engine, metrics):
+        async with running_engine(tmp_path, brownout_wait_seconds=1e-4, brownout_floor=0.5) as (
+            engine,
+            metrics,
+        ):
             await start(engine)
             burst = [start(engine) for _ in range(8)]
             await asyncio.sleep(0)
@@ -148,7 +151,7 @@ def test_a_slow_lone_request_is_no_load(tmp_path: Path) -> None:
     write_model(tmp_path, slow_nodes=200)
 
     async def scenario() -> None:
-        async with running(tmp_path, brownout_wait_seconds=1e-6) as (engine, metrics):
+        async with running_engine(tmp_path, brownout_wait_seconds=1e-6) as (engine, metrics):
             for inferences in (1, 2):
                 task = start(engine)
                 await until_inference(metrics, inferences)
@@ -164,7 +167,7 @@ def test_requests_and_scrapes_between_two_ticks_leave_the_ceiling_alone(tmp_path
     write_model(tmp_path, slow_nodes=5)
 
     async def scenario() -> None:
-        async with running(tmp_path, brownout_wait_seconds=1e-6) as (engine, metrics):
+        async with running_engine(tmp_path, brownout_wait_seconds=1e-6) as (engine, metrics):
             await asyncio.gather(*(start(engine) for _ in range(8)))
             metrics.render()
             assert sample(metrics, "pag_brownout_level") == 0

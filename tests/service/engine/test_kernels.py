@@ -54,6 +54,7 @@ def readiness(weights: Path, **settings: Any) -> tuple[dict[str, Any], list[dict
     return model, [json.loads(line) for line in ended.stderr.splitlines()]
 
 
+@pytest.mark.process
 @built
 def test_requested_kernels_are_used_and_reported(weights: Path) -> None:
     model, log = readiness(weights, max_isa="portable", precision="f32")
@@ -61,6 +62,7 @@ def test_requested_kernels_are_used_and_reported(weights: Path) -> None:
     assert log == []
 
 
+@pytest.mark.process
 @built
 def test_a_request_beyond_the_cpu_is_warned_of_and_not_reported(weights: Path) -> None:
     best = readiness(weights)[0]["kernels"]
@@ -72,6 +74,7 @@ def test_a_request_beyond_the_cpu_is_warned_of_and_not_reported(weights: Path) -
     assert warning["detail"] == f"PERFORATED_CONV_MAX_ISA=amx, but {best} is used"
 
 
+@pytest.mark.process
 def test_function_bodies_use_no_kernels(weights: Path) -> None:
     model, _ = readiness(weights, native_operator="off", max_isa="portable")
     assert (model["operator"], model["kernels"], model["precision"]) == ("function body", None, None)

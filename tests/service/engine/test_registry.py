@@ -18,7 +18,7 @@ from service.engine.resources import resolve_resources
 from service.errors import InvalidParameter, StartupError, UnknownModel
 from service.model_folder.files import file_entry
 from service.settings import Settings
-from tests.service.tiny_model import manifest_document, map_entries, write_model
+from tests.support.tiny_model import manifest_document, map_entries, write_model
 
 
 def load_models(settings: Settings) -> ModelRegistry:

@@ -22,7 +22,7 @@ from service.model_folder.geometry import (
     unscale_vectors,
 )
 from service.model_folder.labels import resample_labels, sample_axis
-from tests.service.conftest import picture
+from tests.support.photographs import picture
 
 sides = st.integers(16, 700)
 sizes = st.sampled_from(["input", "model"])

@@ -15,9 +15,8 @@ from service.doctor.host import memory_limit
 from service.doctor.report import examine
 from service.doctor.report import main as doctor
 from service.settings import Settings
-from tests.service.conftest import Serve
-from tests.service.ops.harness import bare_environment
-from tests.service.tiny_model import write_model
+from tests.support.servers import Serve, bare_environment
+from tests.support.tiny_model import write_model
 
 
 def finding(name: str, **knobs: Any) -> Any:
@@ -37,6 +36,7 @@ def test_a_healthy_machine(weights: Path, capsys: pytest.CaptureFixture[str]) ->
     assert any(line.startswith("ok    model            tiny 1.0.0 in ") for line in lines)
 
 
+@pytest.mark.process
 def test_it_is_a_verb_of_the_command(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "pag", "doctor"]
     environment = {**bare_environment(), "PAG_WEIGHTS": str(tmp_path), "PAG_PORT": "0"}

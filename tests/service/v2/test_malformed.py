@@ -10,9 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.service.conftest import encoded, picture
-from tests.service.imaging.test_decode import png_header
-from tests.service.v2.conftest import HEADER, INFER, assert_error, document, message
+from tests.support.open_inference import HEADER, INFER, assert_error, document, message
+from tests.support.photographs import encoded, picture, png_header
 
 SMALL = bytes(768)
 NUMBERS = [0] * 768

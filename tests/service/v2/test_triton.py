@@ -14,8 +14,8 @@ import tritonclient.http as triton
 import tritonclient.http.aio as triton_aio
 from tritonclient.utils import InferenceServerException
 
-from tests.service.conftest import encoded, picture
-from tests.service.v2.conftest import files_input, pixels_input
+from tests.support.open_inference import files_input, pixels_input
+from tests.support.photographs import encoded, picture
 
 PIXELS = picture(96, 128)
 PHOTO = encoded(PIXELS)

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any
 
-import pytest
-
 from pag import AsyncClient, Client, Frame
-from tests.service.conftest import GUARD_SECONDS
-from tests.service.test_server import until
+from tests.support.servers import GUARD_SECONDS
 
 Collect = Callable[..., list[Frame]]
 
@@ -44,16 +40,3 @@ def collect_async(url: str, frames: Iterable[Any], most: int | None = None, **op
 
     asyncio.run(collect())
     return answers
-
-
-@pytest.fixture(params=[collect_sync, collect_async], ids=["sync", "async"])
-def collect(request: pytest.FixtureRequest) -> Collect:
-    """A stream's answers, by either client."""
-    function: Collect = request.param
-    return function
-
-
-@pytest.fixture
-def no_threads_left() -> Iterator[None]:
-    yield
-    until(lambda: not [thread for thread in threading.enumerate() if thread.name.startswith("pag-")])

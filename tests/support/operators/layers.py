@@ -1,6 +1,6 @@
 """The kernel levels of this machine, and layers run in a process per level or precision.
 
-As a program, `python -m tests.contract.op_layers RESULT.npz` writes Y of every layer.
+As a program, `python -m tests.support.operators.layers RESULT.npz` writes Y of every layer.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.contract.op_nodes import Array, conv_tensors, run_conv
+from tests.support.operators.nodes import Array, conv_tensors, run_conv
 
 SAME = {"pads": (1,) * 4}
 
@@ -65,8 +65,8 @@ def attributes_of(name: str) -> dict[str, Any]:
 
 def run_layers(result: Path, environment: Mapping[str, str]) -> dict[str, Array]:
     """Y of each layer, from a process with this environment beside the present one."""
-    command = [sys.executable, "-m", "tests.contract.op_layers", str(result)]
-    root = Path(__file__).parents[2]
+    command = [sys.executable, "-m", "tests.support.operators.layers", str(result)]
+    root = Path(__file__).parents[3]
     run = subprocess.run(
         command,
         env={**os.environ, **environment},

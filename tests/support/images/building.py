@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Sequence
 from typing import Any
 
-from tests.service.conftest import encoded, picture
+from tests.support.photographs import encoded, picture
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 Value = int | Sequence[int] | bytes

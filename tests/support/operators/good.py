@@ -10,7 +10,7 @@ import numpy as np
 
 from model_export.op.reference import bottleneck, budget_mask, gate_mask, perforated_conv
 from model_export.op.reference_labels import upsampled_labels
-from tests.contract.op_nodes import INPUTS, Array, uniform
+from tests.support.operators.nodes import INPUTS, Array, uniform
 
 SAME = {"pads": (1,) * 4}
 

@@ -13,7 +13,7 @@ from onnx.reference import ReferenceEvaluator
 from perforated_conv import DOMAIN
 
 from model_export.op.reference import OPERATORS
-from tests.contract.op_nodes import MAP, Array, model_of, uniform
+from tests.support.operators.nodes import MAP, Array, model_of, uniform
 
 SAME = {"pads": (1,) * 4}
 

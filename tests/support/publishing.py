@@ -8,8 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import httpx
+
 from model_export.common.writing import replacing_folder
-from tests.service.tiny_model import write_model
+from tests.support.servers import Process, metric
+from tests.support.tiny_model import write_model
 
 
 def publish(
@@ -37,3 +40,18 @@ def cut_off_manifest(folder: Path) -> None:
     """Leave half of the manifest."""
     content = (folder / "manifest.json").read_bytes()
     (folder / "manifest.json").write_bytes(content[: len(content) // 2])
+
+
+def reloading_process(weights: Path, **environment: str) -> Process:
+    """A ready process over `weights` that looks for changes ten times a second."""
+    return Process(**{"PAG_WEIGHTS": str(weights), "PAG_RELOAD_SECONDS": "0.1", **environment})
+
+
+def versions(client: httpx.Client) -> dict[str, str]:
+    """Version of each model that serves."""
+    return {each["name"]: each["version"] for each in client.get("/models").json()["models"]}
+
+
+def reloads(client: httpx.Client, outcome: str) -> float:
+    """How many reloads have had this outcome."""
+    return metric(client, f'pag_reloads_total{{outcome="{outcome}"}}')

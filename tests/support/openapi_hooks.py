@@ -6,7 +6,7 @@ import schemathesis
 from hypothesis import strategies
 
 from service.routes.parse import IMAGE_TYPES
-from tests.service.hostile.test_unusual import GOOD
+from tests.support.images.unusual import GOOD
 
 PHOTOGRAPHS = [good.data for good in GOOD if len(good.data) < 100_000]
 

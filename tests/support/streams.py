@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import math
 import time
@@ -14,23 +15,21 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from tests.service.conftest import GUARD_SECONDS, encoded, picture
-from tests.service.ops.harness import until
-
-PHOTO = encoded(picture(64, 64))
+from tests.support.photographs import PHOTO
+from tests.support.servers import GUARD_SECONDS, metric, until
 
 
-def opened(client: httpx.Client, query: dict[str, Any] | None = None, **more: Any) -> ClientConnection:
+def open_stream(client: httpx.Client, query: dict[str, Any] | None = None, **more: Any) -> ClientConnection:
     """A stream of the server that `client` asks; closes at the end of a `with`."""
     address = f"ws://{client.base_url.host}:{client.base_url.port}/stream?{urlencode(query or {})}"
     given = {"max_size": None, "compression": None, "open_timeout": GUARD_SECONDS, **more}
     return connect(address, **given)
 
 
-def refused(client: httpx.Client, query: dict[str, Any] | None = None, **more: Any) -> httpx.Response:
+def refused_opening(client: httpx.Client, query: dict[str, Any] | None = None, **more: Any) -> httpx.Response:
     """The HTTP answer to an opening that does not succeed."""
     try:
-        with opened(client, query, **more):
+        with open_stream(client, query, **more):
             raise AssertionError("the stream was opened")
     except InvalidStatus as error:
         answer = error.response
@@ -39,39 +38,39 @@ def refused(client: httpx.Client, query: dict[str, Any] | None = None, **more: A
 
 
 @dataclass(frozen=True)
-class Said:
-    """One message of the server, with the body that it announces."""
+class Answer:
+    """One message of the server: its JSON as `header`, and the body that this announces."""
 
     frame: int | None
     dropped: int
-    told: dict[str, Any]
+    header: dict[str, Any]
     body: bytes | None
 
     @property
     def problem(self) -> str:
         """Kind of its problem, empty if it has none."""
-        return str(self.told.get("problem", {}).get("type", "")).removeprefix("urn:problem-type:")
+        return str(self.header.get("problem", {}).get("type", "")).removeprefix("urn:problem-type:")
 
 
-def heard(stream: ClientConnection) -> Said:
+def receive(stream: ClientConnection) -> Answer:
     """The next message, and its body if one follows."""
     text = stream.recv(GUARD_SECONDS)
     assert isinstance(text, str)
-    told = json.loads(text)
+    header = json.loads(text)
     body = None
-    if "problem" not in told:
+    if "problem" not in header:
         body = stream.recv(GUARD_SECONDS)
         assert isinstance(body, bytes)
-    return Said(told["frame"], told.get("dropped", 0), told, body)
+    return Answer(header["frame"], header.get("dropped", 0), header, body)
 
 
-def asked(stream: ClientConnection, frame: bytes = PHOTO) -> Said:
-    """What is said to one frame."""
+def send_and_receive(stream: ClientConnection, frame: bytes = PHOTO) -> Answer:
+    """Send one frame and receive what is answered."""
     stream.send(frame)
-    return heard(stream)
+    return receive(stream)
 
 
-def computing(client: httpx.Client, stream: ClientConnection) -> None:
+def send_until_computing(client: httpx.Client, stream: ClientConnection) -> None:
     """Return once a frame of `stream` is computed; sends as many as that takes."""
     sent_at = -math.inf
 
@@ -80,12 +79,12 @@ def computing(client: httpx.Client, stream: ClientConnection) -> None:
         if time.monotonic() - sent_at > 1:
             stream.send(PHOTO)
             sent_at = time.monotonic()
-        return measured(client, "pag_inflight_requests") > 0
+        return metric(client, "pag_inflight_requests") > 0
 
     until(happens)
 
 
-def ended(stream: ClientConnection) -> tuple[int, str]:
+def closed_with(stream: ClientConnection) -> tuple[int, str]:
     """Code and reason of the close that the server sends next."""
     with pytest.raises(ConnectionClosed):
         stream.recv(GUARD_SECONDS)
@@ -93,7 +92,11 @@ def ended(stream: ClientConnection) -> tuple[int, str]:
     return stream.protocol.close_rcvd.code, stream.protocol.close_rcvd.reason
 
 
-def measured(client: httpx.Client, name: str) -> float:
-    """Value of a metric, `name` with its labels; 0 where it is not counted yet."""
-    lines = client.get("/metrics").text.splitlines()
-    return sum(float(line.split()[-1]) for line in lines if line.startswith(name + " "))
+def handshake() -> dict[str, str]:
+    """Headers with which a request wishes to become a WebSocket."""
+    return {
+        "Connection": "Upgrade",
+        "Upgrade": "websocket",
+        "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": base64.b64encode(bytes(16)).decode(),
+    }

@@ -16,15 +16,14 @@ from service.engine.models import ModelRegistry
 from service.engine.resources import resolve_resources
 from service.settings import Settings
 from service.telemetry.metrics import Metrics
-from tests.service.conftest import encoded, picture
+from tests.support.photographs import PHOTO
 
 # The machine may be very busy.
 PATIENT: dict[str, Any] = {"max_wait_seconds": 600.0, "timeout_seconds": 600.0}
-PHOTO = encoded(picture(64, 64))
 
 
 @asynccontextmanager
-async def running(weights: Path, **knobs: Any) -> AsyncIterator[tuple[Engine, Metrics]]:
+async def running_engine(weights: Path, **knobs: Any) -> AsyncIterator[tuple[Engine, Metrics]]:
     """Engine that takes work without having been warmed up, so it knows nothing of its costs."""
     settings = Settings(weights=weights, **(PATIENT | knobs))
     resources, registry, metrics = resolve_resources(settings), ModelRegistry(), Metrics()

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from tests.service.conftest import encoded, picture
-from tests.service.hostile.craft import (
+from tests.support.images.building import (
     LONG,
     PNG_SIGNATURE,
     SHORT,
@@ -36,6 +35,7 @@ from tests.service.hostile.craft import (
     vp8x,
     webp_chunk,
 )
+from tests.support.photographs import encoded, picture
 
 MEGABYTE = 2**20
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from playwright.sync_api import Locator, Page, expect
 
 from service.routes.page import FOLDER
-from tests.service.ops.harness import PHOTO
+from tests.support.photographs import PHOTO
 
 ROOM = FOLDER / "samples/room.jpg"
 COFFEE = FOLDER / "samples/coffee.jpg"
@@ -145,3 +145,19 @@ def classes(server: httpx.Client) -> list[dict[str, Any]]:
 def default_model(server: httpx.Client) -> dict[str, Any]:
     """The entry of GET /models that answers by default."""
     return next(entry for entry in server.get("/models").json()["models"] if entry["default"])
+
+
+HAND_OVER = """([kind, name, text]) => {
+  const bytes = Uint8Array.from(atob(text), letter => letter.charCodeAt(0));
+  const data = new DataTransfer();
+  data.items.add(new File([bytes], name));
+  const event = kind === "paste"
+    ? new ClipboardEvent(kind, {clipboardData: data, bubbles: true, cancelable: true})
+    : new DragEvent(kind, {dataTransfer: data, bubbles: true, cancelable: true});
+  document.querySelector("#drop").dispatchEvent(event);
+}"""
+
+
+def hand_over(page: Page, kind: str, name: str, content: bytes) -> None:
+    """Drop or paste a file, as a browser tells a page of it."""
+    page.evaluate(HAND_OVER, [kind, name, base64.b64encode(content).decode()])
