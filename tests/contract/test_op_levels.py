@@ -12,7 +12,7 @@ import pytest
 from tests.contract.op_layers import CAP, PRECISION, levels_here
 from tests.contract.op_nodes import needs_library
 
-pytestmark = needs_library
+pytestmark = [needs_library, pytest.mark.process, pytest.mark.slow]
 
 
 FOLDER = Path(__file__).parent

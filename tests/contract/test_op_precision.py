@@ -95,12 +95,14 @@ def bf16(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Array]:
     return run_layers(tmp_path_factory.mktemp("bf16") / "best.npz", {PRECISION: "bf16"})
 
 
+@pytest.mark.process
 @has_bf16
 @pytest.mark.parametrize("name", LAYERS)
 def test_bf16_keeps_the_bounds(bf16: dict[str, Array], name: str) -> None:
     assert within_bounds(name, bf16[name])
 
 
+@pytest.mark.process
 @has_bf16
 def test_bf16_is_not_float32(bf16: dict[str, Array], tmp_path: Path) -> None:
     """The setting does something: a layer of many terms has other last bits."""
@@ -110,6 +112,7 @@ def test_bf16_is_not_float32(bf16: dict[str, Array], tmp_path: Path) -> None:
         np.testing.assert_allclose(f32[name], expected(name), rtol=1e-5, atol=3e-4)
 
 
+@pytest.mark.process
 @has_bf16
 @pytest.mark.parametrize("level", levels_here())
 def test_bf16_keeps_the_bounds_at_lower_levels(level: str, tmp_path: Path) -> None:
