@@ -5,35 +5,40 @@ ARG BASE=python:3.13-slim-trixie
 
 FROM ${BASE} AS build
 RUN apt-get update \
- && apt-get install --yes --no-install-recommends g++ cmake ninja-build libonnxruntime-dev \
+ && apt-get install --yes --no-install-recommends g++ libonnxruntime-dev \
  && rm -rf /var/lib/apt/lists/*
-# The environment has no pip of its own: the final image cannot install anything.
-RUN python3 -m venv --without-pip /opt/venv
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 WORKDIR /src
 
-# Dependencies have a layer of their own, which a change of code keeps.
+# Exact versions have layers of their own, which a change of code keeps. pip and what builds the package stay in
+# /opt/build: the final image cannot install anything.
+COPY requirements requirements
+RUN python3 -m venv /opt/build && /opt/build/bin/python -m pip install --require-hashes --requirement requirements/build.txt
 ARG RUNTIME=cpu
-COPY pyproject.toml ./
-RUN python3 -c "import sys, tomllib; p = tomllib.load(open('pyproject.toml', 'rb'))['project']; print(*p['dependencies'], *(line for extra in (sys.argv[1], 'tracing') for line in p['optional-dependencies'][extra]), sep='\n')" "${RUNTIME}" > /tmp/requirements.txt \
- && pip --python /opt/venv/bin/python install --requirement /tmp/requirements.txt
+RUN python3 -m venv --without-pip /opt/venv \
+ && /opt/build/bin/pip --python /opt/venv/bin/python install --require-hashes --only-binary :all: \
+      --requirement requirements/serve.txt --requirement "requirements/${RUNTIME}.txt"
 
 # In an image the native operators are not optional: PAG_NATIVE=ON and the last line fail without them.
-COPY README.md ./
+COPY pyproject.toml README.md LICENSE ./
 COPY native native
 COPY service service
 COPY pag pag
-RUN CMAKE_ARGS=-DPAG_NATIVE=ON pip --python /opt/venv/bin/python install --no-deps \
+RUN CMAKE_ARGS=-DPAG_NATIVE=ON /opt/build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /tmp/wheel \
       --config-settings=wheel.packages="service;pag;native/python/perforated_conv" . \
+ && /opt/build/bin/pip --python /opt/venv/bin/python install --no-deps /tmp/wheel/*.whl \
  && /opt/venv/bin/python -c "import perforated_conv; assert perforated_conv.library_path(), 'the native operators were not built'"
 
 FROM ${BASE}
 LABEL org.opencontainers.image.title="pag-parse" \
       org.opencontainers.image.description="Dense scene parsing with a compute knob: semantics, depth and normals at a budget chosen per request" \
-      org.opencontainers.image.version="0.1.0"
+      org.opencontainers.image.version="0.1.0" \
+      org.opencontainers.image.licenses="Apache-2.0"
 COPY --from=build /opt/venv /opt/venv
 # CUDA's libraries come as Python packages in the GPU variant; the loader is told where. No entry on CPU.
 RUN find /opt/venv -type d -path '*/nvidia/*/lib' > /etc/ld.so.conf.d/nvidia.conf && ldconfig
+# The licence is that of the code; weights/README.md says under which terms the weights are.
+COPY LICENSE /app/LICENSE
 COPY weights /app/weights
 WORKDIR /app
 ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 HOME=/tmp \

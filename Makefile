@@ -169,8 +169,8 @@ $(ROOFLINE): $(wildcard native/bench/*) | $(VENV)/.dev
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
-# $(1): names in requirements/. Whoever has a hash there is installed by it.
-locked = $(PIP) install --quiet $(foreach name,$(1),--requirement requirements/$(name).txt)
+# $(1): names in requirements/. Wheels only: whatever is built from source is built by tools of no fixed version.
+locked = $(PIP) install --quiet --only-binary :all: $(foreach name,$(1),--requirement requirements/$(name).txt)
 
 $(VENV)/.tools: requirements/build.txt | $(BIN)/python
 	$(call locked,build)

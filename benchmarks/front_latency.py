@@ -26,9 +26,8 @@ from benchmarks.timing import Bystanders, Run, Timings, measure
 from model_export.evaluation.points import Point
 from model_export.report.study import ReportError, Study, check_files, read_content, read_study
 from service.model_folder.files import load_manifest
-from service.model_folder.geometry import feed
+from service.model_folder.geometry import feed, plan_scaled
 from service.model_folder.manifest import MODEL_NAME
-from service.model_folder.resize import plan_scaled
 
 SIZE = (480, 640)
 

@@ -12,7 +12,7 @@ import httpx
 
 from benchmarks.fuzz_mutations import mutant
 from benchmarks.running_service import running_service
-from tests.service.tiny_model import write_model
+from tests.support.tiny_model import write_model
 
 BOUNDARY = "fuzz"
 JSON = (

@@ -10,9 +10,9 @@ from typing import TypeVar
 
 import numpy as np
 
-from tests.service.hostile.corpus import corpus
-from tests.service.hostile.craft import PNG_SIGNATURE
-from tests.service.hostile.test_unusual import GOOD
+from tests.support.images.building import PNG_SIGNATURE
+from tests.support.images.damaged import corpus
+from tests.support.images.unusual import GOOD
 
 MOST_SEED_BYTES = 200_000
 MOST_MUTATIONS = 6

@@ -103,7 +103,7 @@ def measure_growth(
     seconds: float,
 ) -> Growth:
     """At budget 1 and at the floor, every level; times in turns, memory in a fresh process each."""
-    floor, path = load_manifest(folder).budget.gates_floor, folder / MODEL_NAME
+    floor, path = load_manifest(folder).gates_floor, folder / MODEL_NAME
     cases = tuple(Case(level, budget, *size) for level in levels for budget in (1.0, floor) for size in sizes)
     runs, model = {}, onnx.load(path)
     for level in levels:

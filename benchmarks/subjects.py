@@ -54,7 +54,7 @@ class Subject:
 def shipped(folder: Path = SHIPPED) -> Subject:
     """The model folder's network at BUDGETS and at its floor."""
     manifest = load_manifest(folder)
-    budgets = [*BUDGETS, manifest.budget.gates_floor]
+    budgets = [*BUDGETS, manifest.gates_floor]
     settings = tuple(Setting(f"budget {b:.2g}", b, manifest.share(b, *SIZE)) for b in budgets)
     gmacs = manifest.multiply_adds_at(1, *SIZE) * 1e-9
     return Subject(manifest.name, onnx.load(folder / MODEL_NAME), settings, gmacs)

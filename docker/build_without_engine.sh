@@ -14,6 +14,8 @@
 set -euo pipefail
 
 repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+# shellcheck source=scripts/machine.sh
+. "$repository/scripts/machine.sh"
 models=$(realpath "${1:-$repository/weights}")
 if [ -z "${WORK:-}" ]; then work=$(mktemp -d); else mkdir -p "$WORK"; work=$(realpath "$WORK"); fi
 port=${PORT:-18000}
@@ -49,22 +51,12 @@ finish() {
 }
 trap finish EXIT
 
-# The archive of the machine's own apt sources; mmdebstrap finds the keyring of the suite by itself.
-# shellcheck disable=SC2016  # apt-get fills in $(REPO_URI), not the shell
-mirror() {
-  local codename
-  # shellcheck source=/dev/null
-  codename=$(. /etc/os-release && echo "$VERSION_CODENAME")
-  apt-get indextargets --format '$(REPO_URI)' \
-    'Identifier: Packages' 'Component: main' "Release: $codename" | sed -n 1p
-}
-
 make_base() {
   local root=$work/root.tar new
   if store images --quiet "$base" >/dev/null 2>&1; then return; fi
   mmdebstrap --quiet --variant=apt \
     --include=ca-certificates,python3,python3-venv,python3-pip,python-is-python3 \
-    "$suite" "$root" "$(mirror)"
+    "$suite" "$root" "$(debian_archive)"
   new=$(store from scratch)
   store add --quiet "$new" "$root" / >/dev/null
   store commit --quiet "$new" "docker.io/library/$base" >/dev/null
@@ -72,25 +64,9 @@ make_base() {
   rm "$root"
 }
 
-# pip's configuration of this machine, files and environment in one; the environment comes first in
-# pip's list and wins.
-pip_configuration() {
-  echo "[global]"
-  python3 -m pip config list |
-    sed -nE "s/^(:env:|install|global)\.([a-z-]+)='(.*)'$/\2 = \3/p" |
-    awk -F' = ' '!seen[$1]++'
-}
-
-# Mounts that file and what it names on this machine: a certificate, a folder of wheels; of a file:
-# index its parent too, where the files lie that the index points to.
 pip_volumes() {
-  local path
   echo "--volume $work/pip.conf:/etc/pip.conf:ro"
-  for path in $(sed -nE 's/^[a-z-]+ = //p' "$work/pip.conf" | tr ' ' '\n' | sed -E 's,^file://(.*)/[^/]+/?$,\1,' | sort -u); do
-    case $path in
-      /*) if [ -e "$path" ]; then echo "--volume $path:$path:ro"; fi ;;
-    esac
-  done
+  pip_paths "$work/pip.conf" | sed 's/.*/--volume &:&:ro/'
 }
 
 build() {
@@ -99,7 +75,7 @@ build() {
   store bud --isolation chroot --network host --pull-never --format docker $(pip_volumes) \
     --build-arg RUNTIME="$runtime" --tag "$image" "$repository" >"$work/build.log" 2>&1 ||
     { tail -n 40 "$work/build.log" >&2; return 1; }
-  grep -E '^(STEP|Successfully installed)' "$work/build.log"
+  grep -E '(^|\] )(STEP|Successfully installed)' "$work/build.log"
 }
 
 # "buildah run" has no entrypoint: the image's own, and its command, are read from its configuration.
@@ -120,7 +96,7 @@ inside() { store run --isolation chroot --network host --env PAG_PORT="$port" "$
 
 wait_ready() {
   local _
-  for _ in $(seq 60); do
+  for _ in $(seq 300); do
     if curl -fsS "$url/readyz" 2>/dev/null; then echo; return; fi
     kill -0 "$server" || break
     sleep 1
@@ -153,7 +129,7 @@ try_requests() {
   head -c 300 "$work/answer" | tr -cd '[:print:]'; echo
   say "the page, and the command inside the image"
   curl -fsS -o /dev/null -w 'GET / %{http_code}, %{size_download} bytes\n' "$url/"
-  inside pag parse - -o - --tasks depth <"$work/image.jpg" | wc --bytes | sed 's/$/ bytes of depth/'
+  inside pag parse - -o - --maps depth <"$work/image.jpg" | wc --bytes | sed 's/$/ bytes of depth/'
 }
 
 report() {

@@ -20,7 +20,7 @@ try:
 
     from pag.local_logs import log_warnings_only
     from service.app import checked_app
-    from service.engine.threads import codecs_of, workers_of
+    from service.engine.resources import resolve_resources
     from service.errors import StartupError
     from service.settings import read_settings
     from service.transport.server import Server
@@ -40,8 +40,8 @@ ALONE: dict[str, Any] = {
     "cors_origins": "",
     "tracing": "off",
     "brownout": False,
-    "max_wait": 3600.0,
-    "timeout": 3600.0,
+    "max_wait_seconds": 3600.0,
+    "timeout_seconds": 3600.0,
     "max_body_bytes": 2**30,
     "reload_seconds": 0.0,
     "shutdown_seconds": 0,
@@ -81,7 +81,8 @@ class LocalServer:
     @property
     def jobs(self) -> int:
         """Number of requests in flight that keeps its threads busy."""
-        return workers_of(self.settings) + codecs_of(self.settings)
+        resources = resolve_resources(self.settings)
+        return resources.workers + resources.codec_threads
 
     def client(self, **options: Any) -> Client:
         """A client of it, with the arguments of `Client`."""

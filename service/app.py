@@ -1,58 +1,51 @@
-"""The one composition root: settings to an application that loads, warms up, serves and drains."""
+"""The composition root: makes the application of the settings, with its engine, routes and lifespan."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 import cv2
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
 from service import VERSION, problems
+from service.engine.clock import background
 from service.engine.engine import Engine
-from service.engine.registry import find_models, load_models
+from service.engine.loading import find_models, load_models
+from service.engine.models import ModelRegistry
 from service.engine.reload import watching
+from service.engine.resources import resolve_resources
 from service.middleware import keys, origins
 from service.middleware.observation import ObservedRequests
 from service.middleware.stopping import RefusedWhenStopping, Stopping
-from service.routes import health, metrics, models, page, parse, stream, v2
+from service.routes import health, metrics, models, page, parse, representations, stream, v2
 from service.settings import Settings
 from service.telemetry import tracing
 from service.telemetry.metrics import Metrics
 
-DESCRIPTION = "Semantic classes, metric depth and surface normals at a compute budget chosen per request."
+DESCRIPTION = "Dense maps of photographs at a compute budget chosen per request."
 
 
 def create_app(settings: Settings) -> FastAPI:
     """Application whose lifespan loads all models and warms them up meanwhile; StartupError if it cannot."""
-    counters, stopping = Metrics(), Stopping()
     accepted_keys, allowed_origins = keys.keys_of(settings), origins.origins_of(settings)
+    resources, registry = resolve_resources(settings), ModelRegistry()
+    counters, stopping = Metrics(), Stopping()
+    engine = Engine(settings, resources, registry, counters)
     spans = tracing.open_spans(settings, VERSION)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         # Our threads work side by side on images and maps; OpenCV's own would contend with them.
         cv2.setNumThreads(1)
-        registry = await asyncio.to_thread(load_models, settings)
-        engine = Engine(settings, registry, counters)
-        for router in (
-            parse.build_router(engine, settings),
-            models.build_router(registry),
-            health.build_router(engine),
-            v2.build_router(engine, settings),
-            stream.build_router(engine, settings, counters, stopping.listeners),
-        ):
-            app.include_router(router)
-        warm_up = asyncio.create_task(engine.warm_up(parse.answers()))
         try:
-            async with watching(settings, engine, counters):
+            registry.fill(await asyncio.to_thread(load_models, settings, resources), settings.model)
+            warm_up = background(engine.warm_up(representations.warmed_up()))
+            async with warm_up, background(engine.run_clock()), watching(settings, engine, counters):
                 yield
         finally:
-            warm_up.cancel()
-            with suppress(asyncio.CancelledError):
-                await warm_up
             await asyncio.to_thread(engine.close)
             if spans is not None:
                 await asyncio.to_thread(spans.close)
@@ -74,9 +67,16 @@ def create_app(settings: Settings) -> FastAPI:
     if allowed_origins:
         origins.install(app, allowed_origins)
     app.add_middleware(ObservedRequests, metrics=counters, spans=spans, stopping=stopping)
-    app.add_middleware(v2.ErrorsBelowV2)
     problems.install(app, counters, keys.describe if accepted_keys else None)
-    app.include_router(metrics.build_router(counters))
+    for router in (
+        metrics.build_router(counters),
+        parse.build_router(engine, settings),
+        models.build_router(registry),
+        health.build_router(engine),
+        v2.build_router(engine, settings),
+        stream.build_router(engine, settings, allowed_origins, counters, stopping.listeners),
+    ):
+        app.include_router(router)
     if settings.page:
         app.include_router(page.build_router())
     return app

@@ -1,4 +1,4 @@
-"""What can go wrong with a request, as one family; knows no HTTP beyond the status each kind maps to."""
+"""The errors of requests, one family; each kind maps to an HTTP status, and nothing else here knows HTTP."""
 
 from __future__ import annotations
 
@@ -163,7 +163,7 @@ class Unavailable(ServiceError):
 
 
 class Overloaded(Unavailable):
-    """The admission limit is reached: what waits would take longer than is allowed."""
+    """The admission limit is reached: the predicted wait is longer than is allowed."""
 
     slug = "overloaded"
     title = "The server is busy"
@@ -178,7 +178,7 @@ class DeadlineUnreachable(ServiceError):
     def __init__(self, deadline: float, needed: float) -> None:
         detail = (
             f"An idle server needs about {needed:.0f} ms for this image at the least budget allowed, "
-            f"{deadline:.0f} ms are left: raise deadline_ms, lower min_budget, or ask for size=model."
+            f"{deadline:.0f} ms are left: raise deadline_ms, lower min_budget, or request size=model."
         )
         super().__init__(detail, needed_milliseconds=round(needed, 1))
 
@@ -191,7 +191,7 @@ class DeadlineExceeded(ServiceError):
 
 
 class Unauthorized(ServiceError):
-    """No key, or a wrong one, where keys are asked for."""
+    """No key, or a wrong one, where keys are required."""
 
     slug = "unauthorized"
     title = "An API key is needed"
@@ -202,10 +202,10 @@ class Unauthorized(ServiceError):
 
 
 class ForeignOrigin(ServiceError):
-    """A page of another host, which a browser would let open a stream without asking us."""
+    """A page of another host: browsers leave it to the server whether such a page may open a stream."""
 
     slug = "foreign-origin"
-    title = "Pages of this origin may not ask here"
+    title = "Pages of this origin may not use this server"
 
     def __init__(self, origin: str) -> None:
         super().__init__(
@@ -220,7 +220,7 @@ class UpgradeRequired(ServiceError):
     title = "A WebSocket is expected here"
 
     def __init__(self) -> None:
-        super().__init__("Open it as a WebSocket (ws:// or wss://); for single photographs ask POST /parse.")
+        super().__init__("Open it as a WebSocket (ws:// or wss://); for single photographs use POST /parse.")
         self.headers = {"Upgrade": "websocket"}
 
 

@@ -30,13 +30,13 @@ Datatype = Literal["UINT8", "FP32"]
 
 MILLIMETRE = 0.001
 PNG_LEVEL = 1
-# Few values in large areas are best told by their runs.
+# Few values in large areas compress best as runs.
 RUNS, MIXED = cv2.IMWRITE_PNG_STRATEGY_RLE, cv2.IMWRITE_PNG_STRATEGY_DEFAULT
 
 
 @dataclass(frozen=True)
 class Stored:
-    """How values are stored in an array or a PNG.
+    """The storage of values in an array or a PNG.
 
     Attributes:
         dtype: of the stored values v.
@@ -53,7 +53,7 @@ class Stored:
 
 @dataclass(frozen=True)
 class Kind:
-    """What all maps of one kind have in common.
+    """One row of the table: what all maps of a kind have in common.
 
     Attributes:
         array: how the canonical arrays [H,W] + `channels` store values; `png`: the same of PNGs.
@@ -76,7 +76,7 @@ class Kind:
     channels: tuple[int, ...] = ()
 
     def stored(self, canonical: bool) -> Stored:
-        """How values are stored in the canonical array, or in a PNG."""
+        """The storage of values in the canonical array, or in a PNG."""
         return self.array if canonical else self.png
 
 

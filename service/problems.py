@@ -1,4 +1,4 @@
-"""Turns every error into RFC 9457 problem+json, in answers and in the OpenAPI document."""
+"""Errors as answers and in the OpenAPI document: RFC 9457 problems, below /v2 the protocol's own form."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from starlette.responses import Response
 from service.errors import Cancelled, InvalidParameter, ServiceError, Unavailable, status_of
 from service.schemas.parse import RENAMED
 from service.schemas.problem import MEDIA_TYPE, FieldProblem, Problem
+from service.schemas.v2 import ROOT as V2_ROOT
+from service.schemas.v2 import V2Error
 from service.telemetry.metrics import Metrics
 
 TYPE_PREFIX = "urn:problem-type:"
@@ -33,10 +35,13 @@ def problem(
     extra: Mapping[str, Any] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """The answer that says what went wrong; `extra` are further members of the problem."""
+    """The answer to an error, below /v2 its `detail` alone; `extra` are further members of the problem."""
+    headers = {**(headers or {})}
+    if _is_below_v2(request):
+        # The form of the Open Inference Protocol, which no Accept header changes.
+        return Response(V2Error(error=detail).model_dump_json(), status, headers, "application/json")
     body = _body(request, status, slug, title, detail, extra or {})
-    content = json.dumps(body, allow_nan=False)
-    return Response(content, status, {**(headers or {}), "Vary": "Accept"}, MEDIA_TYPE)
+    return Response(json.dumps(body, allow_nan=False), status, {**headers, "Vary": "Accept"}, MEDIA_TYPE)
 
 
 def problem_body(request: HTTPConnection, error: ServiceError) -> dict[str, Any]:
@@ -58,12 +63,12 @@ def service_problem(request: HTTPConnection, error: ServiceError) -> Response:
 
 
 def internal_error() -> ServiceError:
-    """A fault of ours as it is told; its cause is in the log under the request's id, not here."""
+    """The answer to a fault of ours; its cause is in the log under the request's id, not here."""
     return ServiceError("An unexpected error occurred; the log names it under this request's id.")
 
 
 def invalid_parameter(errors: Iterable[Mapping[str, Any]], *place: str) -> InvalidParameter:
-    """What pydantic found wrong, at `place` and below."""
+    """The error of the parameters that pydantic refused, at `place` and below."""
     found = [
         FieldProblem(location=".".join(map(str, (*place, *item["loc"]))), detail=_in_words(item))
         for item in errors
@@ -112,6 +117,11 @@ def _body(
         **{**_trace(request), **extra},
     )
     return body.model_dump(exclude_none=True)
+
+
+def _is_below_v2(request: HTTPConnection) -> bool:
+    path: str = request.scope["path"]
+    return request.scope["type"] == "http" and (path == V2_ROOT or path.startswith(f"{V2_ROOT}/"))
 
 
 def _trace(request: HTTPConnection) -> dict[str, Any]:

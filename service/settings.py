@@ -1,7 +1,11 @@
-"""Every knob of the service, its default and its line of documentation; read from the environment once."""
+"""The settings of the service, with their defaults and documentation; read from the environment once."""
 
 from __future__ import annotations
 
+import os
+import re
+from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,6 +15,23 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from service.errors import StartupError
 
 PREFIX = "PAG_"
+# What other parts of the product read, and its compose file, tests and benchmarks.
+OTHERS = {
+    "PAG_CACHE",
+    "PAG_CHROMIUM",
+    "PAG_DATA",
+    "PAG_GPU_PORT",
+    "PAG_GRAFANA_PORT",
+    "PAG_KEY",
+    "PAG_OPENAPI_EXAMPLES",
+    "PAG_OP_LIBRARY",
+    "PAG_PROMETHEUS_PORT",
+    "PAG_REQUIRE_BROWSER",
+    "PAG_SERVER",
+}
+# What Kubernetes tells each container of a Service named pag or pag-...
+SERVICE_LINK = re.compile(r"PAG_(\w+_)?(SERVICE_(HOST|PORT(_\w+)?)|PORT_\d+_(TCP|UDP|SCTP)(_\w+)?)")
+SERVICE_LINK_PORT = re.compile(r"PAG_\w+_PORT=(tcp|udp|sctp)://.*")
 
 
 class Settings(BaseSettings):
@@ -46,12 +67,12 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(
         default=32 * 2**20, ge=1024, description="Largest request body, counted as it arrives."
     )
-    body_timeout: float = Field(
+    body_timeout_seconds: float = Field(
         default=30.0,
         gt=0,
         description="Seconds within which a request's head, and then its body, must have arrived.",
     )
-    timeout: float = Field(
+    timeout_seconds: float = Field(
         default=30.0, gt=0, description="Seconds within which any request is answered, else 504."
     )
     max_pending: int = Field(
@@ -65,14 +86,14 @@ class Settings(BaseSettings):
         ge=1,
         description="Streams (WebSocket /stream) open at a time; one more is refused with 429.",
     )
-    max_wait: float = Field(
+    max_wait_seconds: float = Field(
         default=0.3,
         gt=0,
         description="Longest predicted wait for the engine, in seconds; a request that would wait longer is "
         "refused with 429.",
     )
     brownout: bool = Field(default=True, description="Lower budgets when requests wait, before refusing any.")
-    brownout_wait: float = Field(
+    brownout_wait_seconds: float = Field(
         default=0.1, gt=0, description="Wait for the engine, in seconds, that the brown-out keeps to."
     )
     brownout_floor: float = Field(
@@ -115,7 +136,7 @@ class Settings(BaseSettings):
         default="off",
         description="otlp: spans go where OTEL_EXPORTER_OTLP_ENDPOINT says; needs the extra 'tracing'.",
     )
-    send_timeout: float = Field(
+    send_timeout_seconds: float = Field(
         default=30.0, gt=0, description="Seconds that a client may take to accept more of an answer."
     )
     native_operator: Literal["auto", "off", "require"] = Field(
@@ -147,11 +168,37 @@ class Settings(BaseSettings):
 
 def read_settings(**chosen: Any) -> Settings:
     """Settings from the environment, those of `chosen` in its place; StartupError names what is wrong."""
+    _refuse_unknown(os.environ)
     try:
         return Settings(**chosen)
     except ValidationError as error:
         problems = (f"{environment_name(str(item['loc'][0]))}: {item['msg']}" for item in error.errors())
         raise StartupError("; ".join(problems)) from error
+
+
+def _refuse_unknown(environment: Mapping[str, str]) -> None:
+    """StartupError for a variable that looks like a setting and is none, so that no slip goes unnoticed."""
+    known = [environment_name(name) for name in Settings.model_fields]
+    strange = [
+        name
+        for name, value in environment.items()
+        if name.startswith(PREFIX) and name not in {*known, *OTHERS} and not _is_service_link(name, value)
+    ]
+    if strange:
+        raise StartupError("; ".join(_unknown(name, known) for name in sorted(strange)))
+
+
+def _is_service_link(name: str, value: str) -> bool:
+    return bool(SERVICE_LINK.fullmatch(name) or SERVICE_LINK_PORT.fullmatch(f"{name}={value}"))
+
+
+def _unknown(name: str, known: list[str]) -> str:
+    longer = [each for each in known if each.startswith(f"{name}_")]
+    # Without the prefix, by which all names are a little alike.
+    endings = {each.removeprefix(PREFIX): each for each in known}
+    nearest = longer or [endings[each] for each in get_close_matches(name.removeprefix(PREFIX), endings, n=1)]
+    hint = f"did you mean {nearest[0]}?" if nearest else "pag serve --settings lists them"
+    return f"{name} is not a setting: {hint}"
 
 
 def environment_name(field: str) -> str:

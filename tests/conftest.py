@@ -1,8 +1,59 @@
-"""Native kernels compute in float32 in every test that does not say otherwise."""
+"""What tests of several folders use: models, servers over them, and the marks of what takes long."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import httpx
+import pytest
+
+from service.settings import Settings
+from service.telemetry.logs import configure_logging
+from tests.support.servers import Serve, Shared, running_server
+from tests.support.tiny_model import write_model
 
 # Read once per process, by the first kernel; tests of bfloat16 start a process of their own.
 os.environ.setdefault("PERFORATED_CONV_PRECISION", "f32")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _logs() -> None:
+    configure_logging(Settings(log_level="error"))
+
+
+@pytest.fixture(scope="session")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Weights folder with one model, `tiny`."""
+    root = tmp_path_factory.mktemp("weights")
+    write_model(root)
+    return root
+
+
+@pytest.fixture(scope="session")
+def serve(weights: Path) -> Serve:
+    """Start a server of one's own over `weights` with further settings, for as long as a context lasts."""
+    return lambda **settings: running_server(**({"weights": weights} | settings))
+
+
+@pytest.fixture(scope="session")
+def shared_server(weights: Path) -> Iterator[Shared]:
+    """Client of a server over `weights` with these settings, started once for all who name the same ones."""
+    started: dict[str, httpx.Client] = {}
+    with ExitStack() as stack:
+
+        def client(**settings: object) -> httpx.Client:
+            key = repr(sorted(settings.items()))
+            if key not in started:
+                started[key] = stack.enter_context(running_server(**({"weights": weights} | settings)))
+            return started[key]
+
+        yield client
+
+
+@pytest.fixture(scope="session")
+def default_server(shared_server: Shared) -> httpx.Client:
+    """Client of a server with default settings."""
+    return shared_server()

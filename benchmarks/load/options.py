@@ -17,7 +17,7 @@ from benchmarks.load.contenders import LITSERVE_VARIABLE, Host
 from benchmarks.load.photographs import write_photographs
 from benchmarks.load.pipeline import LIBRARY_VARIABLE, NPZ, ZIP
 from benchmarks.load.plan import Plan
-from service.model_folder.resize import Size
+from service.model_folder.geometry import Size
 
 ANSWERS: dict[str, tuple[str, Size]] = {"npz": (NPZ, "model"), "zip": (ZIP, "input")}
 

@@ -11,7 +11,7 @@ import uvicorn
 from fastapi import Depends, FastAPI, Header, Request, Response
 
 from benchmarks.load.pipeline import Pipeline
-from service.model_folder.resize import Size
+from service.model_folder.geometry import Size
 
 
 async def body_of(request: Request) -> bytes:

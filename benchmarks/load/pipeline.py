@@ -24,9 +24,9 @@ from service.imaging.decode import decode
 from service.maps import Kind, kind_of
 from service.model_folder import geometry
 from service.model_folder.files import load_manifest
+from service.model_folder.geometry import ResizePlan, Size
 from service.model_folder.manifest import MODEL_NAME, ModelManifest
 from service.model_folder.maps import LabelsMap
-from service.model_folder.resize import ResizePlan, Size
 
 NPZ, ZIP = "application/x-npz", "application/zip"
 MAX_PIXELS = 32_000_000

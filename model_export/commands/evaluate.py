@@ -6,10 +6,10 @@ import argparse
 import datetime
 import hashlib
 import math
-import os
 from pathlib import Path
 from typing import Any
 
+import perforated_conv
 from tqdm import tqdm
 
 from model_export.common.errors import FixableError
@@ -128,8 +128,9 @@ def _runtime(arguments: argparse.Namespace) -> str:
         return "torch, float32"
     if arguments.no_native:
         return "ONNX Runtime, function bodies, float32"
-    precision = os.environ.get("PERFORATED_CONV_PRECISION", "the machine's own precision")
-    return f"ONNX Runtime, native library, {precision}"
+    kernels = perforated_conv.kernels_in_use()
+    assert kernels is not None, "OnnxPredictor refuses to be native without the library"
+    return f"ONNX Runtime, native library, {kernels.precision}"
 
 
 def _print(evaluation: Evaluation, costs: dict[Point, stored.Cost], truth: Truth) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 from pathlib import Path
+
+import perforated_conv
 
 from model_export.commands.samples import PHOTOGRAPHS_HELP, samples
 from model_export.export import export
@@ -86,6 +87,6 @@ def _verify(arguments: argparse.Namespace) -> None:
     images = [chosen[position].image for position in range(len(chosen))]
     exportable = export.load_exportable(arguments.checkpoint, BudgetTable.read(arguments.table))
     # The forms agree to the rounding of float32; the native kernels' bfloat16 is no form of its own.
-    os.environ["PERFORATED_CONV_PRECISION"] = "f32"
+    perforated_conv.configure(precision="f32")
     verify(exportable, arguments.model / MODEL_NAME, images, arguments.budgets)
     print("all forms agree")

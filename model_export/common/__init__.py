@@ -1,1 +1,1 @@
-"""What every part needs and what needs no part: errors, writing of files, sizes, threads, provenance."""
+"""Errors, atomic writes, sizes, threads and provenance: used by every part, using none of them."""

@@ -38,7 +38,7 @@ def portable_command_line() -> str:
 
 
 def machine() -> str:
-    """Number and name of the processors, as the system tells them."""
+    """Number and name of the processors, from the operating system."""
     path = Path("/proc/cpuinfo")
     lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
     names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]

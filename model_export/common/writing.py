@@ -1,4 +1,4 @@
-"""Writes that a kill or a power cut at any moment leaves done or undone, never half done.
+"""Atomic writes of files and folders: a kill or a power cut leaves the old content or the new one.
 
 What is being written lies beside its target under a name that starts with a dot and ends in `.partial`, under
 a lock that ends with its writer: the next one at the same target removes what a killed one left.

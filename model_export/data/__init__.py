@@ -1,1 +1,1 @@
-"""Reads data sets and prepares samples for training and evaluation."""
+"""Data sets, and the samples and batches made of them."""

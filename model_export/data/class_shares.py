@@ -1,4 +1,4 @@
-"""How often each class occurs: what a loss or a teacher needs in order not to neglect the rare ones."""
+"""Class frequencies of a data set, by which losses and pseudo-labels are balanced."""
 
 from __future__ import annotations
 

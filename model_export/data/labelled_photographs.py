@@ -1,4 +1,4 @@
-"""Photographs with label PNGs of anybody's classes, to measure a network on."""
+"""Photographs with label PNGs: a data set for evaluating a network of the user's own classes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A folder of anybody's photographs as samples, at the size at which the service works on them."""
+"""A folder of photographs as samples without targets, at the service's working size."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy.typing as npt
 from model_export.common.errors import FixableError
 from model_export.common.sizes import SIZE_MULTIPLE, WORKING_PIXELS
 from model_export.data.sample import VOID, Sample
-from service.model_folder.resize import plan_resize
+from service.model_folder.geometry import plan_resize
 
 Image = npt.NDArray[np.uint8]
 

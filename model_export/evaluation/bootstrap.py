@@ -1,4 +1,4 @@
-"""How far figures would move with other images of the same kind: intervals by resampling the images.
+"""Bootstrap intervals of figures, by resampling the images.
 
 A resample draws as many images as there are, with replacement, and computes each figure anew from their
 pooled sums. The draws depend on the seed and the number of images alone, so figures of two networks on the

@@ -1,4 +1,4 @@
-"""Two networks on the same images: how much a figure differs, and whether the images could explain it."""
+"""Paired comparison of two networks on the same images: differences of figures and their intervals."""
 
 from __future__ import annotations
 

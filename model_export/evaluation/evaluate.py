@@ -1,4 +1,4 @@
-"""Quality of a network on a data split at several points, through torch or through the exported file."""
+"""Evaluation of a network on a data split at several points, in torch or in ONNX Runtime."""
 
 from __future__ import annotations
 
@@ -18,8 +18,7 @@ from model_export.evaluation.statistics import Statistics, figures_of, stacked
 from model_export.export.predictors import Predictor
 from model_export.measures.measure import Array, Compare
 from model_export.networks.tasks import TASKS
-from service.model_folder.geometry import feed
-from service.model_folder.resize import plan_scaled
+from service.model_folder.geometry import feed, plan_scaled
 
 
 @dataclass(frozen=True)

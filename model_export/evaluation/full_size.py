@@ -15,6 +15,7 @@ from model_export.export.labels_model import labels_model
 from model_export.measures.measure import Array
 from model_export.networks.tasks import TASKS, Kind
 from service.model_folder.geometry import (
+    ResizePlan,
     Sampling,
     plan_sampling,
     resample,
@@ -22,7 +23,6 @@ from service.model_folder.geometry import (
     unscale_vectors,
 )
 from service.model_folder.labels import resample_labels
-from service.model_folder.resize import ResizePlan
 
 Floats = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.uint8]

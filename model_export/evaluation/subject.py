@@ -16,10 +16,10 @@ from model_export.export.budget_table import BudgetTable
 from model_export.export.exportable import ExportableParser
 from model_export.export.predictors import OnnxPredictor, Predictor, TorchPredictor
 from service.model_folder.files import load_manifest
+from service.model_folder.geometry import plan_scaled
 from service.model_folder.manifest import MODEL_NAME, ModelManifest
 from service.model_folder.maps import LabelsMap
 from service.model_folder.operating_point import operating_point
-from service.model_folder.resize import plan_scaled
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Subject:
         point: requested budget -> the point at which it is served.
         cost: multiply-adds of a point, at the reference size.
         classes: how many; 0 without a map of labels.
-        labels: what a manifest says of that map.
+        labels: the manifest's entry of that map.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""What a network is measured on: a split of NYUv2, or anybody's photographs with labels."""
+"""Ground truth of an evaluation: a split of NYUv2, or the user's photographs with labels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What only its owner knows of a network: names of its classes, licence, terms of its data (about.json)."""
+"""about.json: class names, licence and data terms, which only the owner of a network knows."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def described(network: DenseParser) -> str:
 
 
 def refusal(path: Path, network: DenseParser) -> FixableError:
-    """What export says of a checkpoint that came without about and not from `train`."""
+    """The error of an export without about.json of a checkpoint that `train` did not make."""
     return FixableError(
         f"{path} was not trained by `train`, so what its classes are and who may use it is not known.\n"
         "Write it into a file and give that as --about about.json; the smallest one:\n\n"

@@ -1,8 +1,8 @@
-"""Which gates give way first as the budget falls: an allocation measured on images, without their labels.
+"""Allocation of a budget to gates, measured on images without labels.
 
-How far a network's maps move from those of the dense pass is measured with one gate lowered at a time; the
-damage of several gates is taken to be the sum. Walking from every ratio 1 to every floor by the steps that do
-the least damage per multiply-add saved then gives a table whose ratios never fall as the budget rises.
+The damage of a gate is the distance of the maps from those of the dense pass when that gate alone is lowered;
+the damage of several gates is taken to be the sum. The table is a walk from every ratio at 1 to every floor,
+by the steps that do the least damage per multiply-add saved, so no ratio falls as the budget rises.
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ def export(
         checkpoints: of the stages, in order.
         folder: to write or to replace.
         identity: name, version and description.
-        about: what the owner says of the network; may be left out for those that `train` made.
+        about: class names, licence and data terms; may be left out for networks that `train` made.
         table: gate ratios by budget; equal ones if not given.
         scales: (budget, scale of the image per side, from that budget on), ascending; the first is the floor.
 

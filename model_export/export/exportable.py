@@ -1,4 +1,4 @@
-"""ExportableParser: the network as the service sees it, uint8 image and budget in, maps out."""
+"""ExportableParser: a network with its budget table, from uint8 image and budget to maps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Nodes of gates, of MultiPool and of the choice by a mask: where the gates' ratios decide in the graph."""
+"""Lowering of gates, of MultiPool and of the selection by a mask."""
 
 from __future__ import annotations
 

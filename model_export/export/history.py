@@ -1,4 +1,4 @@
-"""How a network came about, as far as logs beside its checkpoints tell."""
+"""Training history of a network, read from the logs beside its checkpoints."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""labels.onnx: the semantic head's last step, logits to labels at any size, as a model of one node."""
+"""labels.onnx: from logits to labels at any size, as a model of one node."""
 
 from __future__ import annotations
 

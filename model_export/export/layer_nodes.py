@@ -1,4 +1,4 @@
-"""LayerWriter: writes the nodes of convolutions and keeps the gates' masks, for every lowering of a layer."""
+"""LayerWriter: the graph, its convolutions and its gates' masks, shared by the lowerings of layers."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ SCHEMA_VERSION = 2
 
 @dataclass(frozen=True)
 class Identity:
-    """What a model folder is called and says of itself; without a description, one is made of its tasks."""
+    """Name, version and description of a model folder; without a description, one is made of its tasks."""
 
     name: str
     version: str
@@ -101,5 +101,5 @@ def _map(name: str, about: About) -> dict[str, Any]:
 
 
 def computed_map(output: str, stride: int) -> dict[str, Any]:
-    """The entry of the map that tells where the gated work went."""
+    """The entry of the map that shows where the gated work went."""
     return {"name": COMPUTED, "kind": "share", "output": output, "stride": stride}

@@ -1,4 +1,4 @@
-"""An ExportableParser as an ONNX model: what comes before and after the network's layers."""
+"""The ONNX model of an ExportableParser: its inputs, its budget table and its outputs around the layers."""
 
 from __future__ import annotations
 

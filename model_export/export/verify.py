@@ -1,4 +1,4 @@
-"""All forms of a network give the same maps: torch, numpy reference, function bodies, native library."""
+"""Verification that torch, numpy reference, function bodies and native library give the same maps."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Quality of maps: what is summed over pixels when a map meets its target, and the figures of such sums."""
+"""Measures of quality: sums over the pixels of a map and its target, and the figures of such sums."""

@@ -1,4 +1,4 @@
-"""Angles: how far vectors point from the true ones, in degrees."""
+"""Angles between predicted and true vectors, in degrees."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A figure: its name, how it is written, and where it is shown."""
+"""Figure: name, unit and places of display of one measured quantity."""
 
 from __future__ import annotations
 

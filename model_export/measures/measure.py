@@ -1,4 +1,4 @@
-"""Measure: the form of everything that compares maps of one task with their targets."""
+"""Measure: the protocol of comparing the maps of a task with their targets."""
 
 from __future__ import annotations
 

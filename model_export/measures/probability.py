@@ -1,4 +1,4 @@
-"""Probability: how well a map of probabilities tells pixels that have something from others."""
+"""Precision and recall of probability maps."""
 
 from __future__ import annotations
 

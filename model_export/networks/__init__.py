@@ -1,1 +1,1 @@
-"""The talk's networks in PyTorch: backbones, pixel-wise attentional gates, MultiPool, heads."""
+"""Networks in PyTorch: backbones, gates and MultiPool of the talk on PAG (Kong & Fowlkes), and task heads."""

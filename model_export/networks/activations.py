@@ -1,6 +1,6 @@
-"""Activations: what a task's head means, in training and in the exported graph.
+"""Activations of task heads, and the last step from a trained map to a served one.
 
-The functions of heads are traced by torch.fx, so each has to be made of what export.lowering knows.
+A head's functions are traced by torch.fx and may call only what export.lowering can lower.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Agreement: how a map at a budget agrees with the dense one, as a number for people."""
+"""Agreement of a map at a budget with the dense one, as a number to print."""
 
 from __future__ import annotations
 

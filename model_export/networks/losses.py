@@ -43,7 +43,7 @@ def log_depth_error(log_depth: Tensor, depth: Tensor, batch: Batch) -> Tensor:
     Args:
         log_depth: [N, 1, h, w], logarithm of metres.
         depth: [N, H, W] metres, 0 where it is not known.
-        batch: `depth_metric` [N] tells the metric images.
+        batch: `depth_metric` [N] is true of metric images.
     """
     target = sample_targets(depth)
     valid = (target > 0).float()

@@ -39,7 +39,7 @@ class DenseParser(nn.Module):
         decoder: gated residual blocks at stride 8.
         heads: task heads.
         trunk_channels, decoder_channels: of the residual stream in each part.
-        context: adds what the mean of the coarsest features says of the whole scene to every pixel.
+        context: adds a term from the mean of the coarsest features to every pixel.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""How pixels enter every network: one normalisation for training, export and foreign weights."""
+"""Normalisation of pixels, the same in training, export and foreign weights."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""TASKS: name -> task; all that training, export and evaluation know of what a network learns.
+"""TASKS: name -> task, the one table of what networks learn, for training, export and evaluation.
 
-A task's map has the task's name wherever it is served. A new task is a new row; its `kind` decides how the
-service treats the map.
+A task's map is served under the task's name. A new task is a new row; its `kind` decides how the service
+resizes and encodes the map.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Task:
         tolerance: of `verify`, absolute: float32 sums of some thousand terms in another order, of values of
             order 10 and less.
         weight, distil_weight: of `loss` and `distance` in a step, if a configuration gives no other.
-        facts: what the manifest says of the map beside its kind; of labels, about.json says it.
+        facts: entries of the manifest that belong to the kind; those of labels come from about.json.
     """
 
     kind: Kind

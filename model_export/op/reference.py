@@ -1,4 +1,4 @@
-"""What the operators mean, in slow plain numpy; this file decides what is right."""
+"""Reference implementation of the operators in plain numpy; where another form differs, this one is right."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the operator UpsampledLabels means, in plain numpy and double precision."""
+"""Reference implementation of the operator UpsampledLabels in plain numpy, in double precision."""
 
 from __future__ import annotations
 

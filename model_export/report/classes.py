@@ -1,4 +1,4 @@
-"""The page's part on classes, what they are taken for, and the images that go worst."""
+"""The page's part on classes, confusions and the worst images."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Photographs with their maps at several budgets, and where the computing went.
+"""Galleries: photographs with their maps and computed shares at several budgets.
 
 What is drawn from the data set goes into FOLDER/gallery, which is not committed: its terms do not allow it.
 """
@@ -38,7 +38,7 @@ QUALITY = 85
 
 @dataclass(frozen=True)
 class Pictured:
-    """What the network says of an image, at the image's size; share: of the multiply-adds at full size."""
+    """Maps of an image at its own size; share: of the multiply-adds at full size."""
 
     labels: Pixels
     depth: Floats

@@ -1,4 +1,4 @@
-"""The page's part that sets the tables of the talk on pixel-wise attentional gating beside ours."""
+"""The page's part on published figures: the tables of the talk on PAG beside ours."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ class Sample:
 
     @property
     def label(self) -> str:
-        """The network's title and what tells this point from its others."""
+        """The network's title, with the budget or scale where it has several points."""
         if self.budget is not None:
             return f"{self.entry.title}, budget {self.budget:.3g}"
         return self.entry.title + (f", scale {self.point.scale:g}" if self.point.scale < 1 else "")

@@ -1,4 +1,4 @@
-"""Checkpoints: everything a run needs to go on as if it had not stopped; in plain form a network alone."""
+"""Checkpoints: the whole state of a run, from which it resumes exactly; in plain form a network alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The network of a checkpoint, of a run of ours or of anybody's own loop."""
+"""The network of a checkpoint, written by a run of `train` or by the user's own loop."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _LISTED = 4
 
 @dataclass(frozen=True)
 class StoredNetwork:
-    """What a checkpoint says of its network.
+    """Name, options and weights of the network in a checkpoint.
 
     Attributes:
         path: of the checkpoint.

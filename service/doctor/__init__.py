@@ -1,3 +1,3 @@
-"""`pag doctor`: what would keep this machine from serving, or from serving well, and the fix."""
+"""`pag doctor`: checks of the machine and the settings, each failure with its fix."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the doctor looks at in the settings and what they point at."""
+"""Checks of the settings, and of the models and keys that they name."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from service import VERSION
 from service.doctor.finding import FAIL, OK, WARN, Finding
-from service.engine.registry import find_models
+from service.engine.loading import find_models
 from service.errors import StartupError
 from service.middleware import keys, origins
 from service.model_folder.files import ManifestError, model_folders, read_model
@@ -19,14 +19,14 @@ SHORTEST_KEY = 16
 LIMITS = (
     "max_pixels",
     "max_body_bytes",
-    "body_timeout",
-    "timeout",
-    "send_timeout",
+    "body_timeout_seconds",
+    "timeout_seconds",
+    "send_timeout_seconds",
     "max_pending",
     "max_streams",
-    "max_wait",
+    "max_wait_seconds",
     "brownout",
-    "brownout_wait",
+    "brownout_wait_seconds",
     "brownout_floor",
     "shutdown_seconds",
 )
@@ -82,7 +82,7 @@ def access(settings: Settings) -> Iterator[Finding]:
 
 
 def tracing_extra(settings: Settings) -> Iterator[Finding]:
-    """What sends spans is installed if it is switched on."""
+    """The exporter of spans is installed if tracing is switched on."""
     try:
         spans = tracing.open_spans(settings, VERSION)
     except StartupError as error:

@@ -1,4 +1,4 @@
-"""What one check of the doctor found."""
+"""A finding: the result of one check."""
 
 from __future__ import annotations
 

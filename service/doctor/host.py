@@ -1,4 +1,4 @@
-"""What the doctor looks at on the machine: CPUs, kernels, libraries, memory, files, the port."""
+"""Checks of the machine: CPUs, kernels, libraries, memory, open files, the port."""
 
 from __future__ import annotations
 
@@ -16,22 +16,15 @@ import onnxruntime
 import perforated_conv
 
 from service.doctor.finding import FAIL, OK, WARN, Finding
-from service.engine.session import PROVIDERS
-from service.engine.threads import CGROUP, codecs_of, threads_of, usable_cpus, workers_of
+from service.engine.kernels import request_kernels, unmet_requests, uses_native_operators
+from service.engine.loading import PROVIDERS
+from service.engine.resources import CGROUP, resolve_resources, usable_cpus
 from service.settings import Settings
 
-CPU_INFO = Path("/proc/cpuinfo")
-# What the kernels ask of a CPU, least first: native/src/cpu_features.cc.
-LEVELS = {
-    "portable": set[str](),
-    "avx2": {"avx2", "fma"},
-    "avx512": {"avx512f", "avx512vl"},
-    "avx512_bf16": {"avx512bw", "avx512dq", "avx512_bf16"},
-    "amx": {"amx_tile", "amx_bf16"},
-}
 # Sockets, models, logs and pools beside the connections that requests come by.
 OTHER_FILES = 128
 MEBIBYTE = 2**20
+NOT_USED = "not used: PAG_NATIVE_OPERATOR=off or a GPU"
 
 
 def versions(settings: Settings) -> Iterator[Finding]:
@@ -46,14 +39,14 @@ def versions(settings: Settings) -> Iterator[Finding]:
 
 def cpus(settings: Settings) -> Iterator[Finding]:
     """Threads and workers that the settings come to on the CPUs that may be used."""
-    usable, threads = usable_cpus(), threads_of(settings)
+    usable, resources = usable_cpus(), resolve_resources(settings)
     affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     quota = "a smaller quota" if usable < (affinity or usable) else "no smaller quota"
     detail = (
         f"{os.cpu_count()} on the host, {affinity} by affinity, {quota} of the group: {usable} usable; "
-        f"{threads} threads, {workers_of(settings)} workers, {codecs_of(settings)} codec threads"
+        f"{resources.threads} threads, {resources.workers} workers, {resources.codec_threads} codec threads"
     )
-    if threads > usable:
+    if resources.threads > usable:
         fix = "unset PAG_THREADS, or grant as many CPUs: more threads than CPUs wait for each other"
         yield Finding("cpus", WARN, detail, fix)
     else:
@@ -61,25 +54,27 @@ def cpus(settings: Settings) -> Iterator[Finding]:
 
 
 def kernels(settings: Settings) -> Iterator[Finding]:
-    """Level of the kernels and precision of the native operator on this CPU."""
-    have = level_of(_cpu_flags())
-    names = list(LEVELS)
-    wish = settings.max_isa or have
-    level = min(have, wish, key=names.index)
-    chosen = "bf16" if names.index(level) >= names.index("avx512_bf16") else "f32"
-    detail = f"{level} (this CPU: {have}), precision {settings.precision or chosen}"
-    if names.index(wish) > names.index(have):
-        yield Finding(
-            "kernels", WARN, f"{detail}; {wish} is asked for", "unset PERFORATED_CONV_MAX_ISA: it only lowers"
-        )
+    """Instruction set and precision that the native operators use in this process."""
+    if not uses_native_operators(settings):
+        yield Finding("kernels", OK, NOT_USED)
+        return
+    request_kernels(settings)
+    used = perforated_conv.kernels_in_use()
+    if used is None:
+        yield Finding("kernels", OK, "none: the native operators are not built")
+        return
+    detail, unmet = f"{used.isa}, precision {used.precision}", unmet_requests(settings, used)
+    if unmet:
+        fix = "unset that variable, or name what this CPU has"
+        yield Finding("kernels", WARN, f"{detail}; {'; '.join(unmet)}", fix)
     else:
         yield Finding("kernels", OK, detail)
 
 
 def native_operator(settings: Settings) -> Iterator[Finding]:
     """The native operators are built and ONNX Runtime can load them."""
-    if settings.native_operator == "off" or settings.provider != "cpu":
-        yield Finding("native operators", OK, "not used: PAG_NATIVE_OPERATOR=off or a GPU")
+    if not uses_native_operators(settings):
+        yield Finding("native operators", OK, NOT_USED)
         return
     problem = FAIL if settings.native_operator == "require" else WARN
     library = perforated_conv.library_path()
@@ -101,16 +96,16 @@ def runtime(settings: Settings) -> Iterator[Finding]:
     available = onnxruntime.get_available_providers()
     detail = f"ONNX Runtime {onnxruntime.__version__}: {', '.join(available)}"
     if PROVIDERS[settings.provider][0] not in available:
-        fix = "pip install 'pag-parse[gpu]' in place of [cpu], or set PAG_PROVIDER=cpu"
+        fix = "pip install 'pag-parse[serve-gpu]' in place of [serve], or set PAG_PROVIDER=cpu"
         yield Finding("runtime", FAIL, f"{detail}; PAG_PROVIDER={settings.provider}", fix)
     else:
         yield Finding("runtime", OK, detail)
 
 
 def memory(settings: Settings) -> Iterator[Finding]:
-    """The bodies of all requests that are admitted fit in memory with room for the work on them."""
+    """The bodies of all requests that are admitted fit in memory beside the decoded photographs."""
     limit, held = memory_limit(), settings.max_pending * settings.max_body_bytes
-    pixels = 3 * settings.max_pixels * (settings.codec_threads or usable_cpus())
+    pixels = 3 * settings.max_pixels * resolve_resources(settings).codec_threads
     detail = (
         f"limit {limit // MEBIBYTE} MiB; bodies take at most {held // MEBIBYTE} MiB (PAG_MAX_PENDING x "
         f"PAG_MAX_BODY_BYTES), decoded photographs {pixels // MEBIBYTE} MiB at a time"
@@ -149,16 +144,6 @@ def port(settings: Settings) -> Iterator[Finding]:
             yield Finding("port", FAIL, f"{name} cannot be listened on: {error.strerror}", fix)
 
 
-def level_of(flags: set[str]) -> str:
-    """Best kernel level of a CPU with `flags`, as Linux names them."""
-    level = "portable"
-    for name, needed in LEVELS.items():
-        if not needed <= flags:
-            break
-        level = name
-    return level
-
-
 def memory_limit(cgroup: Path = CGROUP) -> int:
     """Bytes that this process may use: the control group's limit, or what the machine has."""
     machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
@@ -181,14 +166,6 @@ def _answers(settings: Settings) -> bool:
         return False
     finally:
         connection.close()
-
-
-def _cpu_flags(path: Path = CPU_INFO) -> set[str]:
-    try:
-        lines = path.read_text().splitlines()
-    except OSError:
-        return set()
-    return set(next((line.split(":", 1)[1].split() for line in lines if line.startswith("flags")), []))
 
 
 def _version(name: str) -> str | None:

@@ -1,4 +1,4 @@
-"""`pag doctor`: what would keep this machine from serving, or from serving well, and the fix."""
+"""The report of `pag doctor`: the findings of all checks, as text or JSON."""
 
 from __future__ import annotations
 

@@ -1,3 +1,3 @@
-"""The room behind every door: models, sessions and the work on one image; knows no HTTP."""
+"""The engine: models, admission, budgets and inference of images. It knows no HTTP."""
 
 from __future__ import annotations

@@ -1,57 +1,100 @@
-"""Lowers the ceiling on budgets while requests wait, and raises it when what arrives would fit again.
+"""The brown-out: a ceiling on budgets that falls while requests wait and rises when what arrives would fit.
 
 The optional part of the work is what PAG may skip; the dimmer is the one of Klein et al., "Brownout" (ICSE
-2014), with a dead band against flapping.
+2014), with a dead band against flapping. The scheduler records the load; a clock alone moves the ceiling.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
 
 from service.settings import Settings
 
-PERIOD = 0.1
+PERIOD_SECONDS = 0.1
 CALM_SECONDS = 0.5
 DRAIN_SECONDS = 1.0
 CALM_SHARE = 0.35  # of the wait aimed at, below which the ceiling may rise
 DOWN, STEEP_DOWN, UP = 0.8, 0.6, 1.15
+CEILINGS = (0.1, 0.2, 0.35, 0.5, 0.7, 1.0)
+WINDOW_SECONDS = 3.0
+REMEMBERED = 64
+FEW = 4
+HIGHEST_LOAD = 0.85
+
+# When a request arrived (time.perf_counter()), admitted or not, and its thread-seconds under each of
+# CEILINGS; not the job itself, which holds an image and a model.
+Arrival = tuple[float, tuple[float, ...]]
+
+
+@dataclass
+class Load:
+    """Recent load: written by the scheduler as requests come and go, read at each tick of the clock.
+
+    Attributes:
+        arrivals: the latest requests.
+        longest_wait: most seconds that a request would have waited at any moment since the last tick.
+        refused: whether a request was refused since the last tick that lower budgets might have let in.
+    """
+
+    arrivals: deque[Arrival] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
+    longest_wait: float = 0.0
+    refused: bool = False
+
+
+@dataclass(frozen=True)
+class Capacity:
+    """Capacity of the threads: their number, and measured over predicted time of work under contention."""
+
+    threads: int
+    stretch: float
+
+    def bears(self, arrivals: Iterable[Arrival], now: float, ceiling: float) -> bool:
+        """Whether requests that arrive at the recent rate would leave threads idle under `ceiling`."""
+        recent = [(at, costs) for at, costs in arrivals if now - at < WINDOW_SECONDS]
+        if len(recent) < FEW:
+            return True
+        work = sum(float(np.interp(ceiling, CEILINGS, costs)) for _, costs in recent)
+        span = max(now - recent[0][0], 1e-3)
+        return self.stretch * work / span <= HIGHEST_LOAD * self.threads
 
 
 class Brownout:
-    """The ceiling in (0,1] that load sets on budgets; 1 is none."""
+    """The controller of the ceiling in (0,1] on budgets; 1 is no brown-out."""
 
     def __init__(self, settings: Settings) -> None:
         self.ceiling = 1.0
-        self._enabled = settings.brownout
-        self._target = settings.brownout_wait
+        self.enabled = settings.brownout
+        self._target = settings.brownout_wait_seconds
         self._floor = settings.brownout_floor
-        self._worst = 0.0
-        self._acted = 0.0
         self._restless = 0.0
         self._lowered = 0.0
 
-    def press(self) -> None:
-        """Note that a request was refused that lower budgets might have let in."""
-        self._worst = max(self._worst, 1.01 * self._target)
+    def tick(self, now: float, load: Load, capacity: Capacity) -> None:
+        """Move the ceiling by the load since the last tick, and begin to record anew; once a period.
 
-    def update(self, now: float, wait: float, fits: Callable[[float], bool]) -> None:
-        """Note that a request arriving at `now` would wait `wait` seconds; act once a period.
-
-        `fits` tells whether what has arrived lately would be served in time under a ceiling.
+        `now` is an instant of the clock that the arrivals of `load` are stamped with.
         """
-        self._worst = max(self._worst, wait)
-        if not self._enabled or now - self._acted < PERIOD:
+        worst = max(load.longest_wait, 1.01 * self._target if load.refused else 0.0)
+        load.longest_wait, load.refused = 0.0, False
+        if not self.enabled:
             return
-        worst, self._worst, self._acted = self._worst, 0.0, now
         if worst > self._target * CALM_SHARE:
             self._restless = now
         if worst <= self._target:
             self._lowered = now
-        # Where what arrives fits already, the queue drains; lower is only needed if it does not.
-        if worst > self._target and (not fits(self.ceiling) or now - self._lowered > DRAIN_SECONDS):
+            self._raise_if_calm(now, load, capacity)
+        # Where the arrivals fit already, the queue drains; the ceiling falls only if it does not.
+        elif not capacity.bears(load.arrivals, now, self.ceiling) or now - self._lowered > DRAIN_SECONDS:
             steps = STEEP_DOWN if worst > 2 * self._target else DOWN
             self.ceiling, self._lowered = max(self._floor, self.ceiling * steps), now
-        elif worst <= self._target and self.ceiling < 1 and now - self._restless >= CALM_SECONDS:
-            raised = min(1.0, self.ceiling * UP)
-            if fits(raised):
-                self.ceiling, self._restless = raised, now - CALM_SECONDS / 2
+
+    def _raise_if_calm(self, now: float, load: Load, capacity: Capacity) -> None:
+        if self.ceiling >= 1 or now - self._restless < CALM_SECONDS:
+            return
+        raised = min(1.0, self.ceiling * UP)
+        if capacity.bears(load.arrivals, now, raised):
+            self.ceiling, self._restless = raised, now - CALM_SECONDS / 2

@@ -1,4 +1,4 @@
-"""Predicts how long each stage of a request takes; learns from every request, starts from the warm-up."""
+"""The cost model: predicted seconds of each stage, at first from the warm-up, then from every request."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ DELAY_UNIT = 0.05
 
 @dataclass
 class Factor:
-    """Measured over expected time of one kind of work, a moving mean."""
+    """Moving mean of measured over expected seconds of one kind of work."""
 
     value: float = 1.0
     count: int = 0
@@ -66,9 +66,9 @@ class Curve:
 
 
 class Margin:
-    """What predictions have lately been exceeded by, as a share of them: all but the worst few of them.
+    """Share of a prediction that must be added so that nearly all recent measurements stay within.
 
-    Old ones are dropped: a margin that refuses requests learns nothing more from them.
+    Old measurements are dropped: a margin so large that it refuses requests would learn nothing more.
     """
 
     def __init__(self) -> None:
@@ -137,7 +137,7 @@ class Costs:
         self._learn("encode", _finish_key(options), _finish_seconds(options, point), seconds)
 
     def learn_wait(self, work: float, seconds: float) -> None:
-        """Take in a measured wait for `work` to be done; a short one says nothing of a long one."""
+        """Learn from a measured wait behind `work`, if it is long enough to say anything."""
         if work > 0.02:
             self._learn("queue", "wait", work, seconds)
 
@@ -200,7 +200,7 @@ def _size_key(seconds: float, shared: bool) -> Hashable:
 
 
 def _finish_key(options: Options) -> Hashable:
-    return ("finish", options.session.manifest.name, options.answer, options.tasks, options.size)
+    return ("finish", options.session.manifest.name, options.representation, options.maps, options.size)
 
 
 def _decode_seconds(kind: str, pixels: int) -> float:

@@ -1,4 +1,4 @@
-"""Engine.parse(): the one way in for every door; names are resolved and requests counted here."""
+"""The engine: the one entry to all models, whoever calls; it resolves names and counts requests."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ import numpy as np
 import structlog
 from numpy.typing import NDArray
 
-from service.engine.cancellation import Cancellation
+from service.engine.brownout import PERIOD_SECONDS
+from service.engine.clock import every
 from service.engine.costs import RAW, Costs
-from service.engine.job import DEFAULT_PRIORITY, Job, Options, Parsed, Render
-from service.engine.registry import ModelRegistry
+from service.engine.job import DEFAULT_PRIORITY, Cancellation, Job, Options, Parsed, Render
+from service.engine.models import ModelRegistry, ModelSession
+from service.engine.resources import Resources
 from service.engine.scheduler import Scheduler
-from service.engine.session import ModelSession
 from service.engine.warm_up import RUNS, sample_photograph, warm_up
 from service.errors import (
     InvalidParameter,
@@ -29,8 +30,8 @@ from service.errors import (
     UnknownMap,
 )
 from service.imaging import decode as decoding
+from service.model_folder.geometry import Size
 from service.model_folder.operating_point import Reason
-from service.model_folder.resize import Size
 from service.settings import Settings
 from service.telemetry.metrics import Metrics
 
@@ -43,24 +44,27 @@ log = structlog.get_logger(__name__)
 
 
 class Engine:
-    """Runs images through the models of a registry."""
+    """Runs images through the models of a registry, which may be filled later."""
 
-    def __init__(self, settings: Settings, registry: ModelRegistry, metrics: Metrics) -> None:
+    def __init__(
+        self, settings: Settings, resources: Resources, registry: ModelRegistry, metrics: Metrics
+    ) -> None:
         self.registry = registry
+        self.resources = resources
         self.state: State = "warming up"
         self._settings = settings
         self._metrics = metrics
         self._costs = Costs(metrics)
-        self._scheduler = Scheduler(settings, self._costs, metrics)
+        self._scheduler = Scheduler(settings, resources, self._costs, metrics)
         # Headers are read in a moment, which must not wait behind whole images.
         self._headers = ThreadPoolExecutor(1, "header")
-        self._held = 0
-        metrics.inflight.set_function(lambda: self._held)
+        self._pending = 0
+        metrics.inflight.set_function(lambda: self._pending)
 
     def resolve(
         self,
         model: str | None = None,
-        tasks: Sequence[str] | None = None,
+        maps: Sequence[str] | None = None,
         budget: float | None = None,
         size: Size | None = None,
         photograph: bool = False,
@@ -68,20 +72,20 @@ class Engine:
         min_budget: float | None = None,
         deadline: float | None = None,
         priority: int = DEFAULT_PRIORITY,
-        answer: str = "",
+        representation: str = "",
     ) -> Options:
-        """Options with defaults filled in; `tasks` are names of maps, the model's default ones if None.
+        """Options with defaults filled in; `maps` are names of maps, the model's default ones if None.
 
         Raises UnknownModel or UnknownMap for names that are not there, InvalidParameter for a `min_budget`
-        above the budget.
+        above the budget, NotReady before any model is loaded.
         """
         session = self.registry.get(model)
         available = session.manifest.map_names()
-        wanted = session.manifest.default_map_names() if tasks is None else tasks
+        wanted = session.manifest.default_map_names() if maps is None else maps
         unknown = [name for name in wanted if name not in available]
         if unknown or not wanted:
             raise UnknownMap(unknown, available)
-        origin: Reason = "default" if budget is None else "client"
+        requested_by: Reason = "default" if budget is None else "client"
         if budget is None:
             budget = self._settings.default_budget or session.manifest.budget.default
         if min_budget is not None and min_budget > budget:
@@ -89,35 +93,43 @@ class Engine:
                 f"min_budget={min_budget:g} is above the budget {budget:g}: lower it or raise the budget."
             )
         ordered = tuple(name for name in available if name in wanted)
-        chosen = size or self._settings.default_size
         return Options(
-            session, ordered, budget, chosen, photograph, min_budget, origin, deadline, priority, answer
+            session,
+            ordered,
+            budget,
+            size or self._settings.default_size,
+            photograph,
+            min_budget,
+            requested_by,
+            deadline,
+            priority,
+            representation,
         )
 
     def check_capacity(self) -> None:
-        """Raise NotReady or Overloaded if a request would be refused whatever it asks for."""
+        """Raise NotReady or Overloaded if a request would be refused whatever its options are."""
         self._check_ready()
-        if self._held >= self._settings.max_pending:
-            raise Overloaded(f"{self._held} requests are pending, the most this server holds.", 1)
+        if self._pending >= self._settings.max_pending:
+            raise Overloaded(f"{self._pending} requests are pending, the most this server holds.", 1)
 
     def _check_ready(self) -> None:
         if self.state != "ready":
             raise NotReady(f"The server is {self.state}.", retry_after=1)
 
     @contextmanager
-    def held(self, options: Options | None = None) -> Iterator[None]:
-        """Count a request whose body is in memory or on its way; NotReady or Overloaded where none fits.
+    def admitted(self, options: Options | None = None) -> Iterator[None]:
+        """Count a request as pending, from before its body is read; NotReady or Overloaded where none fits.
 
-        With `options` a request that would wait too long is refused before its body is read.
+        With `options` a request that would wait too long is refused as well, before its body is read.
         """
         self.check_capacity()
         if options is not None:
             self._scheduler.refuse_if_full(options)
-        self._held += 1
+        self._pending += 1
         try:
             yield
         finally:
-            self._held -= 1
+            self._pending -= 1
 
     async def parse(
         self,
@@ -141,7 +153,7 @@ class Engine:
     ) -> tuple[Parsed, Any]:
         arrived = time.perf_counter()
         header = await self._header(source)
-        limit = arrived + self._settings.timeout
+        limit = arrived + self._settings.timeout_seconds
         job = Job(
             source,
             options,
@@ -152,21 +164,27 @@ class Engine:
             header.width,
             arrived,
             due=limit if options.deadline is None else min(options.deadline, limit),
-            answer=asyncio.get_running_loop().create_future(),
         )
         try:
-            self._scheduler.submit(job)
-            answer = await job.answer
+            return await self._scheduler.submit(job)
         except asyncio.CancelledError:
             cancellation.cancel()
             raise
         finally:
-            # An error's traceback holds this frame, and the job holds the error.
+            # An error's traceback holds this frame.
             del job
-        return answer
+
+    async def run_clock(self) -> None:
+        """Let the brown-out follow the load until cancelled; without it nothing recovers from a burst."""
+        if self._settings.brownout:
+            await every(PERIOD_SECONDS, self.tick)
+
+    def tick(self, now: float) -> None:
+        """One tick of the clock; `now` as of time.perf_counter()."""
+        self._scheduler.tick(now)
 
     async def warm_up(self, answers: Mapping[str, Render] | None = None) -> None:
-        """Warm up every model, and the making of each kind of `answers`; ready afterwards."""
+        """Warm up every model, and the making of `answers` by their representations; ready afterwards."""
         try:
             for session in self.registry:
                 await self.warm(session)
@@ -188,10 +206,10 @@ class Engine:
             await loop.run_in_executor(self._scheduler.inference_pool, step)
 
     async def _try_answers(self, session: ModelSession, answers: Mapping[str, Render]) -> None:
-        photograph, tasks = sample_photograph(), session.manifest.default_map_names()
+        photograph, maps = sample_photograph(), session.manifest.default_map_names()
         sizes: tuple[Size, ...] = ("input", "model")
-        for (answer, render), size, _ in product(answers.items(), sizes, range(RUNS)):
-            options = Options(session, tasks, 1.0, size, least=1.0, answer=answer)
+        for (representation, render), size, _ in product(answers.items(), sizes, range(RUNS)):
+            options = Options(session, maps, 1.0, size, min_budget=1.0, representation=representation)
             # Narrow limits may refuse it, which is no reason not to serve: costs are then learned later.
             with suppress(ServiceError):
                 await self._parse(photograph, options, render, Cancellation())

@@ -1,154 +1,165 @@
-"""Shares the threads of inference: a lone image gets them all, several get a few each or form a batch."""
+"""The workers of inference: a lone image gets all threads, several get a few each or form a batch."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from bisect import insort
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 from service.engine import stages
-from service.engine.choice import Chooser
+from service.engine.choice import Choice, Chooser
 from service.engine.costs import Costs
 from service.engine.job import Job
-from service.engine.queue import place_of
-from service.engine.threads import batch_of, workers_of
+from service.engine.resources import Resources
 from service.errors import NotReady, ServiceError
-from service.settings import Settings
+from service.imaging.decode import Photograph
 from service.telemetry.metrics import Metrics
 
-Raw = stages.Maps
+# The choice by which an image was computed, and the raw outputs of the network.
+Inferred = tuple[Choice, stages.Maps]
+
+
+@dataclass(frozen=True, eq=False)
+class _Waiting:
+    """A decoded job that waits for a worker, or is computed."""
+
+    job: Job
+    photograph: Photograph
+    result: asyncio.Future[Inferred]
+
+
+_Batch = list[tuple[_Waiting, Choice]]
 
 
 class Inference:
-    """Decoded jobs wait here for the network; owned by the event loop, so without a lock.
+    """Runs decoded jobs through their networks; owned by the event loop, so without a lock.
 
-    `on_their_way` tells how many jobs the scheduler has taken in and not answered, those here among them.
+    `unanswered` tells how many jobs the scheduler has admitted and not answered, those here among them.
     """
 
-    def __init__(self, settings: Settings, chooser: Chooser, costs: Costs, metrics: Metrics) -> None:
-        self._workers = self._free = workers_of(settings)
-        self._max_batch = batch_of(settings)
+    def __init__(
+        self,
+        resources: Resources,
+        chooser: Chooser,
+        costs: Costs,
+        metrics: Metrics,
+        unanswered: Callable[[], int],
+    ) -> None:
+        self._workers = self._free = resources.workers
+        self._max_batch = resources.batch
         self._chooser = chooser
         self._costs = costs
         self._metrics = metrics
-        self._ready: list[Job] = []
-        self._answers: dict[Job, asyncio.Future[Raw]] = {}
-        # When each worker that computes is predicted to be free again.
-        self._ends: dict[int, tuple[float, int]] = {}
+        self._unanswered = unanswered
+        self._ready: list[_Waiting] = []
+        # When each batch that computes is predicted to end, and the workers that it takes.
+        self._ends: dict[asyncio.Future[list[stages.Maps]], tuple[float, int]] = {}
         self.pool = ThreadPoolExecutor(self._workers, "inference")
-        self.on_their_way: Callable[[], int] = lambda: 0
 
-    async def run(self, job: Job) -> Raw:
-        """Raw outputs of `job`, whose photograph is decoded; sets its operating point."""
+    async def run(self, job: Job, photograph: Photograph) -> Inferred:
+        """Raw outputs of `job`, and the operating point that was chosen for it when its turn had come.
+
+        Raises DeadlineExceeded where no budget would meet the deadline, Cancelled if the caller left.
+        """
         loop = asyncio.get_running_loop()
-        answer: asyncio.Future[Raw] = loop.create_future()
-        self._answers[job] = answer
-        insort(self._ready, job, key=place_of)
-        job.cancellation.on_stop(lambda: loop.call_soon_threadsafe(self._drop, job))
-        self._cut()
-        try:
-            return await answer
-        finally:
-            del self._answers[job]
+        waiting = _Waiting(job, photograph, loop.create_future())
+        insort(self._ready, waiting, key=lambda each: each.job.order)
+        job.cancellation.on_stop(lambda: loop.call_soon_threadsafe(self._drop, waiting))
+        self._start_what_fits()
+        return await waiting.result
 
     def free_times(self, now: float) -> list[float]:
         """Instants at which the workers are predicted to be free, in ascending order."""
         busy = [max(end, now) for end, taken in self._ends.values() for _ in range(taken)]
         return sorted([now] * (self._workers - len(busy)) + busy)
 
-    def _drop(self, job: Job) -> None:
+    def _drop(self, waiting: _Waiting) -> None:
         """Forget a job that nobody waits for, unless it runs: then its run ends by itself."""
-        if job not in self._ready:
+        if waiting not in self._ready:
             return
-        self._ready.remove(job)
+        self._ready.remove(waiting)
         try:
-            job.cancellation.check()
+            waiting.job.cancellation.check()
         except ServiceError as error:
-            self._answers[job].set_exception(error)
+            _fail(waiting, error)
 
-    def _cut(self) -> None:
-        """Start what the free threads allow."""
+    def _start_what_fits(self) -> None:
         while self._ready and self._free:
-            lone = self._free == self._workers and len(self._ready) == 1 and self.on_their_way() == 1
+            lone = self._free == self._workers and len(self._ready) == 1 and self._unanswered() == 1
             shared = self._workers > 1 and not lone
-            batch = self._batch(shared)
+            batch = self._next_batch(shared)
             if batch:
                 self._start(batch, shared, self._workers if lone else 1)
 
-    def _start(self, batch: list[Job], shared: bool, taken: int) -> None:
+    def _start(self, batch: _Batch, shared: bool, taken: int) -> None:
         self._free -= taken
         self._metrics.batch_size.observe(len(batch))
         seconds = 0.0
-        for job in batch:
-            job.stage = "inference"
-            assert job.point is not None
-            seconds += self._costs.inference(job.options, job.point, shared)
-        self._ends[id(batch)] = (time.perf_counter() + seconds, taken)
-        loop = asyncio.get_running_loop()
-        work = loop.run_in_executor(self.pool, self._compute, batch, shared)
-        work.add_done_callback(lambda done: self._done(done, batch, shared, taken))
+        for waiting, choice in batch:
+            waiting.job.progress.stage = "inference"
+            seconds += self._costs.inference(waiting.job.options, choice.point, shared)
+        work = asyncio.get_running_loop().run_in_executor(self.pool, self._compute, batch, shared)
+        self._ends[work] = (time.perf_counter() + seconds, taken)
+        work.add_done_callback(lambda done: self._done(done, batch, shared))
 
-    def _batch(self, shared: bool) -> list[Job]:
-        """The first job that can be met and those that fit it; the operating points of all are set."""
-        batch: list[Job] = []
-        for job in tuple(self._ready):
+    def _next_batch(self, shared: bool) -> _Batch:
+        """The first job that can be met and those that fit it, each with its choice."""
+        batch: _Batch = []
+        for waiting in tuple(self._ready):
             if len(batch) == self._max_batch:
                 break
-            if not self._choose(job, shared):
-                job.cancellation.expire()
-                self._drop(job)
-            elif not batch or _alike(batch[0], job):
-                self._ready.remove(job)
-                batch.append(job)
+            choice = self._chooser.choose(waiting.job, time.perf_counter(), shared)
+            if choice is None:
+                waiting.job.cancellation.expire()
+                self._drop(waiting)
+            elif not batch or _fit_together(batch[0], (waiting, choice)):
+                self._ready.remove(waiting)
+                batch.append((waiting, choice))
         return batch
 
-    def _choose(self, job: Job, shared: bool) -> bool:
-        now = time.perf_counter()
-        choice = self._chooser.choose(job, now, shared)
-        if choice is not None:
-            job.point, job.predicted, job.started, job.shared = choice.point, choice.seconds, now, shared
-        return choice is not None
-
-    def _compute(self, batch: list[Job], shared: bool) -> list[Raw]:
+    def _compute(self, batch: _Batch, shared: bool) -> list[stages.Maps]:
+        feeds = [stages.Feed(waiting.job, waiting.photograph, choice.point) for waiting, choice in batch]
         try:
-            return stages.infer(batch, shared)
+            return stages.infer(feeds, shared)
         finally:
-            observe_abandoned(batch, self._metrics)
+            observe_abandoned((feed.job for feed in feeds), self._metrics)
 
-    def _done(self, work: asyncio.Future[list[Raw]], batch: list[Job], shared: bool, taken: int) -> None:
+    def _done(self, work: asyncio.Future[list[stages.Maps]], batch: _Batch, shared: bool) -> None:
+        _, taken = self._ends.pop(work)
         self._free += taken
-        del self._ends[id(batch)]
         # Threads that end leave work that they have not begun.
         error = NotReady("The server stopped.", retry_after=1) if work.cancelled() else work.exception()
-        for place, job in enumerate(batch):
-            answer = self._answers.get(job)
-            if answer is None or answer.done():
+        for place, (waiting, choice) in enumerate(batch):
+            if waiting.result.done():
                 continue
             if error is not None:
-                answer.set_exception(error)
-            else:
-                self._learn(job, len(batch), shared)
-                answer.set_result(work.result()[place])
-        self._cut()
-
-    def _learn(self, job: Job, images: int, shared: bool) -> None:
-        assert job.point is not None
-        self._costs.learn_inference(job.options, job.point, shared, job.seconds["inference"] / images)
+                _fail(waiting, error)
+                continue
+            options, seconds = waiting.job.options, waiting.job.progress.seconds["inference"]
+            self._costs.learn_inference(options, choice.point, shared, seconds / len(batch))
+            waiting.result.set_result((choice, work.result()[place]))
+        self._start_what_fits()
 
 
-def _alike(first: Job, other: Job) -> bool:
+def _fail(waiting: _Waiting, error: BaseException) -> None:
+    if not waiting.result.done():
+        waiting.result.set_exception(error)
+
+
+def _fit_together(first: tuple[_Waiting, Choice], other: tuple[_Waiting, Choice]) -> bool:
     """Whether two jobs may be computed in one batch: budgets may differ, sizes may not."""
-    assert first.point is not None and other.point is not None
+    (one, its_choice), (another, other_choice) = first, other
     return (
-        first.options.session is other.options.session
-        and first.options.tasks == other.options.tasks
-        and first.point.resize.padded == other.point.resize.padded
+        one.job.options.session is another.job.options.session
+        and one.job.options.maps == another.job.options.maps
+        and its_choice.point.resize.padded == other_choice.point.resize.padded
     )
 
 
-def observe_abandoned(jobs: list[Job], metrics: Metrics) -> None:
+def observe_abandoned(jobs: Iterable[Job], metrics: Metrics) -> None:
     """Note how long after its stop the compute of each stopped job went on; called where it ends."""
     now = time.perf_counter()
     for job in jobs:

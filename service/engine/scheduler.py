@@ -1,4 +1,4 @@
-"""Admission and the one queue: what is let in, when it starts, and what becomes of it."""
+"""The scheduler: admits jobs, queues them undecoded, and takes each through its stages to its answer."""
 
 from __future__ import annotations
 
@@ -6,28 +6,86 @@ import asyncio
 import math
 import random
 import time
-from collections.abc import Callable
+from bisect import insort
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
 from heapq import heapreplace
 from typing import Any, TypeVar
 
 from service.engine import stages
-from service.engine.arrivals import Demand
-from service.engine.brownout import Brownout
-from service.engine.choice import Chooser
+from service.engine.brownout import Brownout, Capacity, Load
+from service.engine.choice import Chooser, Estimate
 from service.engine.costs import Costs
 from service.engine.inference import Inference, observe_abandoned
 from service.engine.job import DEFAULT_PRIORITY, Job, Options, Parsed
-from service.engine.queue import WaitingLine
-from service.engine.threads import batch_of, codecs_of, threads_of, workers_of
+from service.engine.resources import Resources
 from service.errors import Cancelled, DeadlineExceeded, DeadlineUnreachable, Overloaded, ServiceError
 from service.settings import Settings
 from service.telemetry.metrics import Metrics
 
 T = TypeVar("T")
-# Of work that has begun, the half that is done on average.
+Answer = tuple[Parsed, Any]
+# Expected remaining share of a running job.
 REMAINING = 0.5
 TOO_LONG = "The wait would be about {:.2g} s, longer than this server lets anyone wait."
+
+
+@dataclass(frozen=True, eq=False)
+class Entry:
+    """An admitted job, queued or running.
+
+    Attributes:
+        estimate: its predicted cost when it was admitted.
+        ahead: predicted thread-seconds of all that was before it then.
+        delay: predicted seconds from then until its inference can start; None if nothing was before it.
+        admitted: that instant of time.perf_counter().
+        answer: the parsed image and what `job.render` made of it, or the error.
+    """
+
+    job: Job
+    estimate: Estimate
+    ahead: float
+    delay: float | None
+    admitted: float
+    answer: asyncio.Future[Answer]
+
+
+class Queue:
+    """Admitted jobs that wait, in the order in which they are taken."""
+
+    def __init__(self) -> None:
+        self._entries: list[Entry] = []
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __iter__(self) -> Iterator[Entry]:
+        return iter(self._entries)
+
+    @property
+    def cost(self) -> float:
+        """Predicted thread-seconds of all that wait."""
+        return sum(entry.estimate.cost for entry in self._entries)
+
+    def add(self, entry: Entry) -> None:
+        """Put `entry` at its place."""
+        insort(self._entries, entry, key=lambda each: each.job.order)
+
+    def pop(self) -> Entry:
+        """Take the first."""
+        return self._entries.pop(0)
+
+    def remove(self, entry: Entry) -> None:
+        """Take `entry` out, unless it was taken before."""
+        if entry in self._entries:
+            self._entries.remove(entry)
+
+    def around(self, job: Job) -> tuple[list[Entry], list[Entry]]:
+        """Who would stand before `job`, and who behind it."""
+        before = [entry for entry in self._entries if entry.job.order <= job.order]
+        return before, self._entries[len(before) :]
 
 
 class Scheduler:
@@ -37,178 +95,179 @@ class Scheduler:
     threads busy: one inference per worker, and as many more as there are threads to decode and encode.
     """
 
-    def __init__(self, settings: Settings, costs: Costs, metrics: Metrics) -> None:
-        self._settings = settings
+    def __init__(self, settings: Settings, resources: Resources, costs: Costs, metrics: Metrics) -> None:
+        self._max_wait = settings.max_wait_seconds
+        self._max_pixels = settings.max_pixels
+        self._threads = resources.threads
         self._costs = costs
         self._metrics = metrics
-        self._threads = threads_of(settings)
         self._brownout = Brownout(settings)
+        self._load = Load()
         self._chooser = Chooser(costs, self._brownout)
-        self._demand = Demand(self._chooser, self._threads)
-        self._line = WaitingLine()
-        self._running: set[Job] = set()
+        self._queue = Queue()
+        self._running: set[Entry] = set()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._places = workers_of(settings) * batch_of(settings) + codecs_of(settings)
-        self._codecs = ThreadPoolExecutor(codecs_of(settings), "codec")
+        self._places = resources.workers * resources.batch + resources.codec_threads
+        self._codecs = ThreadPoolExecutor(resources.codec_threads, "codec")
         # A codec thread waits for these, so they are not codec threads themselves.
-        self._maps = ThreadPoolExecutor(codecs_of(settings), "maps")
-        self._inference = Inference(settings, self._chooser, costs, metrics)
-        self._inference.on_their_way = lambda: len(self._running) + len(self._line)
-        metrics.queue_depth.set_function(lambda: len(self._line))
-        metrics.backlog_seconds.set_function(lambda: self._wait(self._line.work))
-        metrics.brownout_level.set_function(self._level)
+        self._maps = ThreadPoolExecutor(resources.codec_threads, "maps")
+        self._inference = Inference(resources, self._chooser, costs, metrics, self._unanswered)
+        metrics.queue_depth.set_function(lambda: len(self._queue))
+        metrics.backlog_seconds.set_function(self._backlog_seconds)
+        metrics.brownout_level.set_function(lambda: 1 - self._brownout.ceiling)
 
     @property
     def inference_pool(self) -> Executor:
         """The threads of inference, for the warm-up."""
         return self._inference.pool
 
-    def submit(self, job: Job) -> None:
+    def submit(self, job: Job) -> asyncio.Future[Answer]:
         """Put `job` into the queue; raises Overloaded or DeadlineUnreachable at once if that is hopeless."""
-        now = time.perf_counter()
-        before, behind = self._line.around(job)
-        self._demand.note(job)
-        self._control(now)
-        job.cost = self._chooser.thread_seconds(job)
-        job.network = self._chooser.network_seconds(job)
-        job.submitted = now
-        job.ahead = self._begun() + sum(other.cost for other in before)
-        wait = self._costs.wait(job.ahead / self._threads)
-        if self._running or before:
-            job.delay = self._delay(before, now)
-        self._refuse_if_hopeless(job, wait, now)
-        self._refuse_if_harmful(job, before, behind, now)
-        self._line.add(job)
+        entry = self._admit(job, time.perf_counter())
+        self._queue.add(entry)
         loop = asyncio.get_running_loop()
-        job.cancellation.on_stop(lambda: loop.call_soon_threadsafe(self._stopped, job))
-        expiry = loop.call_later(max(0.0, job.due - now), job.cancellation.expire)
-        job.answer.add_done_callback(lambda _: expiry.cancel())
-        job.answer.add_done_callback(lambda _: job.cancellation.forget())
+        job.cancellation.on_stop(lambda: loop.call_soon_threadsafe(self._stopped, entry))
+        expiry = loop.call_later(max(0.0, job.due - entry.admitted), job.cancellation.expire)
+
+        def answered(_: object) -> None:
+            expiry.cancel()
+            job.cancellation.forget()
+
+        entry.answer.add_done_callback(answered)
         self._dispatch()
+        return entry.answer
 
     def refuse_if_full(self, options: Options) -> None:
-        """Raise Overloaded where a request would be refused whatever its image is, before that arrives."""
+        """Raise Overloaded if a request would be refused whatever its image, before that arrives."""
         ordinary = options.deadline is None and options.priority >= DEFAULT_PRIORITY
-        wait = self._wait(self._line.work)
-        if ordinary and wait > self._settings.max_wait:
-            self._control(time.perf_counter())
-            raise self._overloaded(wait, TOO_LONG.format(wait))
+        if ordinary and self._record_wait() > self._max_wait:
+            raise self._overloaded(TOO_LONG)
+
+    def tick(self, now: float) -> None:
+        """Let the brown-out act on the load since the last tick; `now` as of time.perf_counter()."""
+        # A job that runs alone makes nobody wait, however long it takes.
+        if len(self._queue):
+            self._record_wait()
+        self._brownout.tick(now, self._load, Capacity(self._threads, self._costs.wait(1.0)))
 
     def stop(self) -> None:
         """Stop all that waits or runs."""
-        for job in (*self._line, *self._running):
-            job.cancellation.cancel()
+        for entry in (*self._queue, *self._running):
+            entry.job.cancellation.cancel()
 
     def close(self) -> None:
         """End the threads, once what they do is done."""
         for pool in (self._inference.pool, self._codecs, self._maps):
             pool.shutdown(wait=True, cancel_futures=True)
 
-    def _control(self, now: float) -> None:
-        wait = self._wait(self._line.work)
-        stretch = self._costs.wait(1.0)
-        self._brownout.update(now, wait, lambda ceiling: self._demand.fits(now, ceiling, stretch))
+    def _admit(self, job: Job, now: float) -> Entry:
+        estimate = self._chooser.estimate(job)
+        self._load.arrivals.append((job.arrived, estimate.under_ceilings))
+        self._record_wait()
+        before, behind = self._queue.around(job)
+        ahead = self._begun() + sum(other.estimate.cost for other in before)
+        delay = self._delay([other.estimate for other in before], now) if self._running or before else None
+        entry = Entry(job, estimate, ahead, delay, now, asyncio.get_running_loop().create_future())
+        self._refuse_if_hopeless(entry)
+        self._refuse_if_harmful(entry, before, behind)
+        return entry
 
-    def _level(self) -> float:
-        # Nobody arrives on a quiet server, so looking at it must do.
-        self._control(time.perf_counter())
-        return 1 - self._brownout.ceiling
+    def _unanswered(self) -> int:
+        return len(self._running) + len(self._queue)
 
     def _begun(self) -> float:
-        return REMAINING * sum(job.cost for job in self._running)
+        return REMAINING * sum(entry.estimate.cost for entry in self._running)
 
-    def _wait(self, work: float) -> float:
-        return self._costs.wait((self._begun() + work) / self._threads)
+    def _backlog_seconds(self) -> float:
+        """Predicted seconds until all that waits or runs is done."""
+        return self._costs.wait((self._begun() + self._queue.cost) / self._threads)
 
-    def _delay(self, before: list[Job], now: float) -> float:
+    def _record_wait(self) -> float:
+        """Seconds that a request arriving now would wait, recorded for the brown-out."""
+        wait = self._backlog_seconds()
+        self._load.longest_wait = max(self._load.longest_wait, wait)
+        return wait
+
+    def _delay(self, before: list[Estimate], now: float) -> float:
         """Seconds until a worker is free behind all that compute, are about to, or stand `before`."""
         free = self._inference.free_times(now)
-        about_to = [job for job in self._running if job.stage == "decode"]
-        for job in (*about_to, *before):
-            heapreplace(free, free[0] + job.network)
+        about_to = [entry.estimate for entry in self._running if entry.job.progress.stage == "decode"]
+        for estimate in (*about_to, *before):
+            heapreplace(free, free[0] + estimate.network_seconds)
         return free[0] - now
 
-    def _refuse_if_hopeless(self, job: Job, wait: float, now: float) -> None:
-        if wait > self._settings.max_wait:
-            raise self._overloaded(wait, TOO_LONG.format(wait))
+    def _refuse_if_hopeless(self, entry: Entry) -> None:
+        job, wait = entry.job, self._costs.wait(entry.ahead / self._threads)
+        if wait > self._max_wait:
+            raise self._overloaded(TOO_LONG, wait)
         if job.options.deadline is None:
             return
-        left = job.options.deadline - now
-        alone = self._chooser.decode_seconds(job) + self._chooser.least_seconds(job, shared=False)
+        left = job.options.deadline - entry.admitted
+        alone = self._chooser.least_seconds(job, None)
         if alone > left:
             raise DeadlineUnreachable(1000 * max(left, 0.0), 1000 * alone)
-        if self._likely_end(job, job.delay) > left:
-            raise self._overloaded(wait, f"The wait of about {wait:.2g} s would miss the deadline.")
+        if self._chooser.least_seconds(job, entry.delay) > left:
+            raise self._overloaded("The wait of about {:.2g} s would miss the deadline.", wait)
 
-    def _likely_end(self, job: Job, delay: float | None) -> float:
-        """Seconds until `job` is answered at the least budget behind others, none if `delay` is None."""
-        decode = self._chooser.decode_seconds(job)
-        if delay is None:
-            return decode + self._chooser.least_seconds(job, shared=False)
-        return max(decode, self._costs.careful_delay(delay)) + self._chooser.least_seconds(job, shared=True)
-
-    def _refuse_if_harmful(self, job: Job, before: list[Job], behind: list[Job], now: float) -> None:
+    def _refuse_if_harmful(self, entry: Entry, before: list[Entry], behind: list[Entry]) -> None:
         """Refuse a job that would overtake others and make them miss their deadlines."""
-        ahead = [*before, job]
+        now, ahead = entry.admitted, [each.estimate for each in (*before, entry)]
         for other in behind:
-            deadline = other.options.deadline
-            if deadline is not None and now + self._likely_end(other, self._delay(ahead, now)) > deadline:
-                wait = self._wait(self._line.work)
-                raise self._overloaded(wait, "Requests accepted before would miss their deadlines.")
-            ahead.append(other)
+            deadline, delay = other.job.options.deadline, self._delay(ahead, now)
+            if deadline is not None and now + self._chooser.least_seconds(other.job, delay) > deadline:
+                raise self._overloaded("Requests accepted before would miss their deadlines.")
+            ahead.append(other.estimate)
 
-    def _overloaded(self, wait: float, detail: str) -> Overloaded:
-        self._brownout.press()
+    def _overloaded(self, detail: str, wait: float | None = None) -> Overloaded:
+        """The refusal of a request that would wait `wait` seconds, by default behind the whole backlog."""
+        self._load.refused = True
+        wait = self._backlog_seconds() if wait is None else wait
         # Spread, or all that are refused now would come back at once.
-        return Overloaded(detail, retry_after=max(1, math.ceil(wait * random.uniform(1, 3))))
+        return Overloaded(detail.format(wait), retry_after=max(1, math.ceil(wait * random.uniform(1, 3))))
 
     def _dispatch(self) -> None:
-        while len(self._line) and len(self._running) < self._places:
-            job = self._line.pop()
-            self._running.add(job)
-            task = asyncio.get_running_loop().create_task(self._work(job))
+        while len(self._queue) and len(self._running) < self._places:
+            entry = self._queue.pop()
+            self._running.add(entry)
+            task = asyncio.get_running_loop().create_task(self._run(entry))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    async def _work(self, job: Job) -> None:
-        waited = time.perf_counter() - job.arrived
-        job.seconds["queue"] = waited
-        self._costs.learn_wait(job.ahead / self._threads, waited)
+    async def _run(self, entry: Entry) -> None:
+        waited = time.perf_counter() - entry.job.arrived
+        entry.job.progress.seconds["queue"] = waited
+        self._costs.learn_wait(entry.ahead / self._threads, waited)
         try:
-            answer = await self._through(job)
+            answer = await self._through_stages(entry)
         except Exception as error:
-            self._fail(job, error)
+            self._fail(entry, error)
         else:
-            if not job.answer.done():
-                job.answer.set_result(answer)
+            if not entry.answer.done():
+                entry.answer.set_result(answer)
         finally:
-            self._running.discard(job)
-            self._control(time.perf_counter())
+            self._running.discard(entry)
+            self._record_wait()
             self._dispatch()
 
-    async def _through(self, job: Job) -> tuple[Parsed, Any]:
-        job.stage = "decode"
+    async def _through_stages(self, entry: Entry) -> Answer:
+        job, progress = entry.job, entry.job.progress
+        progress.stage = "decode"
         budget = self._chooser.allowed(job.options)
-        job.photograph = await self._in_codec(
-            job, lambda: stages.decode(job, self._settings.max_pixels, budget)
-        )
-        self._costs.learn_decode(job.format, job.height * job.width, job.seconds["decode"])
-        ready = time.perf_counter()
-        raw = await self._inference.run(job)
-        job.seconds["queue"] += job.started - ready
-        if job.delay is not None:
-            self._costs.learn_delay(job.delay, job.started - job.submitted)
-        job.stage = "encode"
-        ended = time.perf_counter()
-        answer = await self._in_codec(job, lambda: stages.finish(job, raw, self._maps))
-        self._learn(job, ended)
-        return answer
-
-    def _learn(self, job: Job, ended: float) -> None:
-        assert job.point is not None
+        photograph = await self._in_codec(job, partial(stages.decode, job, self._max_pixels, budget))
+        self._costs.learn_decode(job.format, job.pixels, progress.seconds["decode"])
+        decoded = time.perf_counter()
+        choice, outputs = await self._inference.run(job, photograph)
+        progress.seconds["queue"] += choice.at - decoded
+        if entry.delay is not None:
+            self._costs.learn_delay(entry.delay, choice.at - entry.admitted)
+        progress.stage = "encode"
+        inferred = time.perf_counter()
+        finish = partial(stages.finish, job, photograph, choice.point, outputs, self._maps)
+        answer = await self._in_codec(job, finish)
         now = time.perf_counter()
-        self._costs.learn_finish(job.options, job.point, now - ended)
-        self._costs.learn_total(job.predicted, now - job.started, job.shared)
+        self._costs.learn_finish(job.options, choice.point, now - inferred)
+        self._costs.learn_total(choice.seconds, now - choice.at, choice.shared)
+        return answer
 
     async def _in_codec(self, job: Job, work: Callable[[], T]) -> T:
         def run() -> T:
@@ -220,22 +279,23 @@ class Scheduler:
 
         return await asyncio.get_running_loop().run_in_executor(self._codecs, run)
 
-    def _stopped(self, job: Job) -> None:
-        """Answer a job that nobody waits for at once; what computes for it ends by itself."""
-        self._line.remove(job)
+    def _stopped(self, entry: Entry) -> None:
+        """Answer a stopped job at once; its computation ends by itself."""
+        self._queue.remove(entry)
         try:
-            job.cancellation.check()
+            entry.job.cancellation.check()
         except (Cancelled, DeadlineExceeded) as error:
-            self._fail(job, error)
+            self._fail(entry, error)
 
-    def _fail(self, job: Job, error: Exception) -> None:
-        if isinstance(error, ServiceError) or job.answer.done():
-            # The frames, and those of its cause, hold the job, which holds it: images would wait for gc.
+    def _fail(self, entry: Entry, error: Exception) -> None:
+        stage, done = entry.job.progress.stage, entry.answer.done()
+        if isinstance(error, ServiceError) or done:
+            # The frames, and those of its cause, hold the entry, which holds it: images would wait for gc.
             error.__traceback__ = error.__cause__ = error.__context__ = None
-        if job.answer.done():
+        if done:
             return
         if isinstance(error, Cancelled):
-            self._metrics.cancelled.labels(job.stage).inc()
+            self._metrics.cancelled.labels(stage).inc()
         if isinstance(error, DeadlineExceeded):
-            self._metrics.deadline_missed.labels(job.stage).inc()
-        job.answer.set_exception(error)
+            self._metrics.deadline_missed.labels(stage).inc()
+        entry.answer.set_exception(error)

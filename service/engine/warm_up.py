@@ -1,4 +1,4 @@
-"""Runs a model at several budgets, so that no request pays for first-time work and costs are known."""
+"""The warm-up: runs a model at several budgets: costs are known then, and no request pays for first runs."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from service.engine.cancellation import Cancellation
 from service.engine.costs import Costs
-from service.engine.job import Options
+from service.engine.job import Cancellation, Options
 from service.engine.stages import outputs_of
 from service.model_folder import geometry
 from service.model_folder.operating_point import OperatingPoint
@@ -65,7 +64,7 @@ def _seconds(options: Options, point: OperatingPoint, shared: bool) -> float:
 def _resample(options: Options, point: OperatingPoint) -> None:
     session, stop = options.session, Cancellation()
     (raw,) = session.run(_grey(point), [point.network_budget], outputs_of(options), stop)
-    for name in options.tasks:
+    for name in options.maps:
         entry = session.manifest.map(name)
         sampling = geometry.plan_sampling(point.resize, "input", entry.stride)
         session.resample(entry, raw[entry.output], sampling, stop)

@@ -6,7 +6,9 @@ reaches them, and a file's size and orientation are read in one place for the he
 
 from __future__ import annotations
 
+import io
 import logging
+import re
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,6 +17,14 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
+from PIL.BmpImagePlugin import BmpImageFile
+from PIL.GifImagePlugin import GifImageFile
+from PIL.ImageFile import ImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
+from PIL.TiffImagePlugin import TiffImageFile
+from PIL.WebPImagePlugin import WebPImageFile
 
 from service.errors import (
     EmptyBody,
@@ -27,28 +37,31 @@ from service.errors import (
 )
 from service.imaging.formats import bmp, gif, jpeg, png, tiff, webp
 from service.imaging.formats.still import Malformed, Still, Unread
-from service.imaging.pixels import jpeg_pixels, pillow_pixels
 
 MIN_SIDE = 16
 # What JPEG and GIF can hold; PNG encoders of the answer give up at a million.
 MAX_SIDE = 65535
-MAGIC = {
-    "JPEG": (b"\xff\xd8\xff",),
-    "PNG": (b"\x89PNG\r\n\x1a\n",),
-    "GIF": (b"GIF87a", b"GIF89a"),
-    "TIFF": (b"II*\0", b"MM\0*"),
-    "BMP": (b"BM",),
+
+
+@dataclass(frozen=True)
+class Format:
+    """An image format: how its files begin, what reads their structure, and Pillow's decoder of them."""
+
+    magic: re.Pattern[bytes]
+    read: Callable[[bytes], Still]
+    decoder: type[ImageFile]
+
+
+# Decoders are named outright: Pillow's own choice by content would try, and import, dozens of others.
+FORMATS = {
+    "JPEG": Format(re.compile(rb"\xff\xd8\xff"), jpeg.read, JpegImageFile),
+    "PNG": Format(re.compile(rb"\x89PNG\r\n\x1a\n"), png.read, PngImageFile),
+    "GIF": Format(re.compile(rb"GIF8[79]a"), gif.read, GifImageFile),
+    "TIFF": Format(re.compile(rb"II\*\0|MM\0\*"), tiff.read, TiffImageFile),
+    "BMP": Format(re.compile(rb"BM"), bmp.read, BmpImageFile),
+    "WEBP": Format(re.compile(rb"RIFF.{4}WEBP", re.DOTALL), webp.read, WebPImageFile),
 }
-FORMATS = (*MAGIC, "WEBP")
-READERS: dict[str, Callable[[bytes], Still]] = {
-    "JPEG": jpeg.read,
-    "PNG": png.read,
-    "GIF": gif.read,
-    "TIFF": tiff.read,
-    "BMP": bmp.read,
-    "WEBP": webp.read,
-}
-# What each EXIF orientation asks for: the stored axes swapped, then the rows and the columns reversed.
+# For each EXIF orientation: whether the stored axes are swapped, then the rows and the columns reversed.
 TURNS = {
     2: (False, False, True),
     3: (False, True, True),
@@ -60,9 +73,21 @@ TURNS = {
 }
 HINT = "Write it again with another program, or send it as PNG or JPEG."
 
-# Pillow raises what matters; what it would tell a person at a terminal is noise in a server's log.
+# Pillow raises what matters; its warnings for people at a terminal are noise in a server's log.
 logging.getLogger("PIL").setLevel(logging.CRITICAL)
 warnings.filterwarnings("ignore", module=r"PIL\.")
+# Our own limit, kept before any decoder, stands in for Pillow's, which only warns up to 179 megapixels.
+Image.MAX_IMAGE_PIXELS = None
+
+# The factors by which libjpeg decodes smaller, as OpenCV's flags; the order of channels is a flag of its own.
+REDUCED = {
+    1: 0,
+    2: cv2.IMREAD_REDUCED_GRAYSCALE_2,
+    4: cv2.IMREAD_REDUCED_GRAYSCALE_4,
+    8: cv2.IMREAD_REDUCED_GRAYSCALE_8,
+}
+BAND_PIXELS = 1 << 18
+BITS_TAG, PHOTOMETRIC_TAG, WHITE_IS_ZERO = 258, 262, 0
 
 
 @dataclass(frozen=True)
@@ -78,7 +103,7 @@ class Header:
 class Photograph:
     """Pixels uint8 [H,W,3] RGB; `height` and `width` are those of the upright photograph as sent.
 
-    The pixels may be fewer than that where a smaller decoding was asked for.
+    The pixels may be fewer than that where a smaller decoding was requested.
     """
 
     pixels: NDArray[np.uint8]
@@ -99,12 +124,10 @@ def check_size(height: int, width: int, max_pixels: int) -> None:
 
 def sniff(data: bytes) -> str:
     """Name of the image format that `data` begins like; UnsupportedImage if none."""
-    for name, prefixes in MAGIC.items():
-        if data.startswith(prefixes):
+    for name, each in FORMATS.items():
+        if each.magic.match(data):
             return name
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return "WEBP"
-    raise UnsupportedImage(FORMATS)
+    raise UnsupportedImage(tuple(FORMATS))
 
 
 def open_header(data: bytes, max_pixels: int) -> Header:
@@ -124,9 +147,9 @@ def decode(data: bytes, max_pixels: int, enough_pixels: int | None = None) -> Ph
     """
     header, still = _open(data, max_pixels)
     with _refusing(header.format):
-        pixels = jpeg_pixels(still, enough_pixels) if header.format == "JPEG" else None
+        pixels = _jpeg_pixels(still, enough_pixels) if header.format == "JPEG" else None
         if pixels is None:
-            pixels = pillow_pixels(still, header.format)
+            pixels = _pillow_pixels(still, header.format)
     return Photograph(_upright(pixels, still.orientation), header.height, header.width, header.format)
 
 
@@ -135,7 +158,7 @@ def _open(data: bytes, max_pixels: int) -> tuple[Header, Still]:
         raise EmptyBody("The body is empty; send an image as the body or as the multipart field 'file'.")
     name = sniff(data)
     with _refusing(name):
-        still = READERS[name](data)
+        still = FORMATS[name].read(data)
     height, width = still.height, still.width
     if TURNS.get(still.orientation, (False,))[0]:
         height, width = width, height
@@ -170,3 +193,79 @@ def _upright(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
     if down or across:
         pixels = np.asarray(cv2.flip(pixels, -1 if down and across else int(across)), np.uint8)
     return pixels
+
+
+def _jpeg_pixels(still: Still, enough_pixels: int | None) -> NDArray[np.uint8] | None:
+    """Stored pixels uint8 [h,w,3] of a grey or YCbCr JPEG, maybe reduced; None for what OpenCV leaves out.
+
+    OpenCV and Pillow share libjpeg-turbo and give the same pixels, OpenCV without a detour over four
+    bytes a pixel.
+    """
+    data = still.file()
+    jpeg.check_scans(data, still.height, still.width)
+    if not jpeg.is_plain(data):
+        return None
+    factor = _reduction(still, enough_pixels)
+    flags = REDUCED[factor] | cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
+    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    if pixels is None:
+        raise Malformed("its pixels end early or make no sense")
+    expected = (-(-still.height // factor), -(-still.width // factor), 3)
+    if pixels.shape != expected:
+        raise Malformed("its pixels are not of the size that its header says")
+    return np.asarray(pixels, np.uint8)
+
+
+def _pillow_pixels(still: Still, name: str) -> NDArray[np.uint8]:
+    """Stored pixels uint8 [h,w,3] of an image of the format `name`."""
+    data = still.file()
+    if name == "PNG":
+        png.check_length(data, still.height, still.width)
+    with FORMATS[name].decoder(io.BytesIO(data)) as image:
+        if image.size != (still.width, still.height):
+            raise Malformed("its pixels are not of the size that its header says")
+        image.load()
+        return _to_rgb(image)
+
+
+def _reduction(still: Still, enough_pixels: int | None) -> int:
+    factors = [factor for factor in REDUCED if still.height * still.width >= factor**2 * (enough_pixels or 0)]
+    return max(factors, default=1) if enough_pixels else 1
+
+
+def _to_rgb(image: Image.Image) -> NDArray[np.uint8]:
+    if image.mode in ("F", "I"):
+        raise Unread("values of 32 bits, signed or floating-point ones have no defined white")
+    width, height = image.size
+    pixels = np.empty((height, width, 3), np.uint8)
+    convert = _deep_grey if image.mode.startswith("I;16") else _shallow
+    transparent, rows = image.has_transparency_data, max(1, BAND_PIXELS // width)
+    # Whole-image conversions would hold several copies of a large photograph at once.
+    for top in range(0, height, rows):
+        bottom = min(top + rows, height)
+        pixels[top:bottom] = convert(image, image.crop((0, top, width, bottom)), transparent)
+    return pixels
+
+
+def _shallow(image: Image.Image, band: Image.Image, transparent: bool) -> NDArray[np.uint8]:
+    if transparent:
+        if band.mode == "La":
+            band = band.convert("LA")
+        band = band.convert("RGBA")
+        band = Image.alpha_composite(Image.new("RGBA", band.size, "white"), band)
+    return np.asarray(band if band.mode == "RGB" else band.convert("RGB"))
+
+
+def _deep_grey(image: Image.Image, band: Image.Image, transparent: bool) -> NDArray[np.uint8]:
+    """High byte of deep grey, which is what an 8-bit screen shows; Pillow would clip the values to 255."""
+    values = np.asarray(band).astype(np.uint16)
+    bits, inverted = 16, False
+    if isinstance(image, TiffImageFile):
+        bits = image.tag_v2.get(BITS_TAG, (16,))[0]
+        inverted = image.tag_v2.get(PHOTOMETRIC_TAG) == WHITE_IS_ZERO
+    grey = (values >> (bits - 8)).astype(np.uint8)
+    if inverted:
+        grey = 255 - grey
+    if transparent:
+        grey[values == image.info["transparency"]] = 255
+    return np.repeat(grey[..., None], 3, axis=2)

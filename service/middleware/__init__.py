@@ -1,3 +1,3 @@
-"""Around every request: ids and logs, keys, origins, refusal while stopping."""
+"""Middleware: ids and logs of requests, API keys, origins of pages, refusal while stopping."""
 
 from __future__ import annotations

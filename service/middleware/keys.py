@@ -27,7 +27,7 @@ SCHEMES = {
 
 
 class ApiKeys:
-    """Lets through what carries a key, and what tells only how the service is."""
+    """Lets through requests that carry a key, and those for health, metrics and documentation."""
 
     def __init__(self, app: ASGIApp, keys: tuple[str, ...]) -> None:
         self._app = app
@@ -41,7 +41,7 @@ class ApiKeys:
         await service_problem(HTTPConnection(scope), Unauthorized())(scope, receive, send)
 
     def _has_key(self, scope: Scope) -> bool:
-        # Each given key with each of ours, whatever the outcome: the time tells nothing of either.
+        # Each given key is compared with each of ours, whatever the outcome, so the time discloses neither.
         matches = [
             hmac.compare_digest(_digest(given), digest)
             for given in (*_given_keys(scope["headers"]), *_offered_keys(scope.get("subprotocols", ())))
@@ -51,7 +51,7 @@ class ApiKeys:
 
 
 def keys_of(settings: Settings) -> tuple[str, ...]:
-    """The keys of the settings; StartupError if something is set that holds none."""
+    """The keys of the settings; StartupError if the setting holds none."""
     text = settings.api_keys.get_secret_value()
     keys = tuple(key for part in text.split(",") if (key := part.strip()))
     if text and not keys:
@@ -103,5 +103,5 @@ def _offered_keys(subprotocols: Iterable[str]) -> list[bytes]:
 
 
 def _digest(key: bytes) -> bytes:
-    # Of equal length, so that comparing tells nothing of a key's length.
+    # Digests are of equal length, so comparing them does not disclose a key's length.
     return hashlib.sha256(key).digest()

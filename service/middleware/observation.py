@@ -1,11 +1,13 @@
-"""Around every request: its ids, its log line, its duration, and an answer where our code fails or ends."""
+"""Observation of requests: ids, a log line, the duration, and an answer where our code fails or stops."""
 
 from __future__ import annotations
 
 import asyncio
 import re
+import secrets
 import time
 import uuid
+from collections.abc import Iterable
 from contextlib import suppress
 
 import structlog
@@ -15,11 +17,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from service.errors import NotReady
 from service.middleware.stopping import Stopping
 from service.problems import internal_error, service_problem
-from service.telemetry import tracing
 from service.telemetry.metrics import Metrics
-from service.telemetry.tracing import Served, Spans
+from service.telemetry.tracing import Served, Spans, Trace
 
-GIVEN_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
+REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
+# Later versions may append fields; of version 00 these are all.
+TRACEPARENT = re.compile(
+    r"(?P<version>[0-9a-f]{2})-(?P<trace>[0-9a-f]{32})-(?P<span>[0-9a-f]{16})-(?P<flags>[0-9a-f]{2})(?P<more>-.*)?"
+)
+SAMPLED = 1
 QUIET = {"/livez", "/readyz", "/healthz", "/health", "/metrics"}
 QUIET_BELOW = "/v2/health/"
 # Status of a WebSocket that is open, and the code with which one ends whose server fails.
@@ -36,7 +42,7 @@ log = structlog.get_logger(__name__)
 
 
 class ObservedRequests:
-    """Takes over X-Request-ID and traceparent or makes them; counts and logs each request once."""
+    """Gives each request its id and trace, the client's own where valid; counts and logs it once."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics, spans: Spans | None, stopping: Stopping) -> None:
         self._app = app
@@ -52,7 +58,7 @@ class ObservedRequests:
         # The handshake of a WebSocket is a GET.
         scope.setdefault("method", "GET")
         scope["request_id"] = _request_id(scope)
-        scope["trace"] = tracing.begin(scope["headers"], sampled=self._spans is not None)
+        scope["trace"] = begin_trace(scope["headers"], sampled=self._spans is not None)
         observed = _Observed(scope, send)
         ids = {"request_id": scope["request_id"], "trace_id": scope["trace"].trace_id}
         with structlog.contextvars.bound_contextvars(**ids):
@@ -66,7 +72,7 @@ class ObservedRequests:
         try:
             await self._app(scope, receive, observed.send)
         except asyncio.CancelledError:
-            # Time for running requests is up: an answer says so, and swallows the order to end.
+            # The time for running requests is up: the request is answered, and the cancellation ends here.
             if observed.status or not self._stopping.begun:
                 raise
             error = NotReady("The server stopped before this request was answered.", retry_after=1)
@@ -85,9 +91,9 @@ class ObservedRequests:
         if self._spans is not None and scope["trace"].sampled and not quiet:
             self._spans.record(observed.served(seconds))
         if status == SWITCHED:
-            # A stream counts its frames, and its own line in the log tells of them.
+            # A stream counts its frames and logs a line of its own.
             return
-        # Methods are the client's words too: count only those that have a route.
+        # The method is text of the client: it is a label only where a route has it.
         method = scope["method"] if route != "unmatched" else "any"
         self._metrics.request_seconds.labels(method, route, str(status)).observe(seconds)
         level = log.debug if quiet else log.info
@@ -114,18 +120,18 @@ class _Observed:
             self._headers = message["headers"] = [
                 *message.get("headers", ()),
                 (b"x-request-id", self.scope["request_id"].encode()),
-                (tracing.HEADER, self.scope["trace"].traceparent.encode()),
+                (b"traceparent", _traceparent(self.scope["trace"])),
             ]
         await self._send(message)
 
     async def give_up(self) -> None:
-        """Tell the peer of a stream that it failed; a request's answer can only break off."""
+        """Close a stream as failed; the answer to a request can only break off."""
         if self.status == SWITCHED:
             with suppress(Exception):
                 await self._send({"type": "websocket.close", "code": FAILED})
 
     def served(self, seconds: float) -> Served:
-        """What its spans are made of."""
+        """The facts of which spans are made."""
         ended = time.time_ns()
         begun = ended - round(seconds * 1e9)
         answered = begun + round((self._answered - self.begun) * 1e9)
@@ -135,4 +141,31 @@ class _Observed:
 
 def _request_id(scope: Scope) -> str:
     given = dict(scope["headers"]).get(b"x-request-id", b"")
-    return given.decode() if GIVEN_ID.fullmatch(given) else uuid.uuid4().hex
+    return given.decode() if REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+
+
+def begin_trace(headers: Iterable[tuple[bytes, bytes]], *, sampled: bool) -> Trace:
+    """The trace that a valid `traceparent` names, else a new one; our span is new in both."""
+    given = [value.decode("latin-1") for name, value in headers if name == b"traceparent"]
+    match = TRACEPARENT.fullmatch(given[0].strip()) if len(given) == 1 else None
+    if match is None or not _valid(match):
+        return Trace(_identifier(16), _identifier(8), None, sampled)
+    flags = int(match["flags"], 16)
+    return Trace(match["trace"], _identifier(8), match["span"], bool(flags & SAMPLED))
+
+
+def _traceparent(trace: Trace) -> bytes:
+    """The header that names our span as the parent of what follows."""
+    return f"00-{trace.trace_id}-{trace.span_id}-{trace.sampled:02x}".encode()
+
+
+def _valid(match: re.Match[str]) -> bool:
+    unknown = match["version"] == "ff" or (match["version"] == "00" and match["more"] is not None)
+    return not unknown and int(match["trace"], 16) != 0 and int(match["span"], 16) != 0
+
+
+def _identifier(size: int) -> str:
+    # All zeros is no identifier.
+    while not any(identifier := secrets.token_bytes(size)):
+        continue
+    return identifier.hex()

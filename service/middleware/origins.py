@@ -45,7 +45,7 @@ def origins_of(settings: Settings) -> tuple[str, ...]:
 
 
 def refuse_foreign(headers: Mapping[str, str], origins: tuple[str, ...]) -> None:
-    """ForeignOrigin for a page that is neither of the host asked nor of `origins`.
+    """ForeignOrigin for a page that is neither of this host nor of `origins`.
 
     Browsers open WebSockets to any host and leave the question to it.
     """
@@ -69,7 +69,7 @@ def _place(authority: str, scheme: str) -> tuple[str, int | None] | None:
 
 
 def install(app: FastAPI, origins: tuple[str, ...]) -> None:
-    """Let pages of `origins` call `app` and read what its answers say in headers."""
+    """Let pages of `origins` call `app` and read the headers of its answers."""
     app.add_middleware(
         CORSMiddleware,
         allow_origins=origins,

@@ -1,4 +1,4 @@
-"""Told to stop: what runs is answered, what comes is refused, and readiness says so at once."""
+"""Graceful stop: running requests are answered, new ones refused, and readiness fails at once."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ CLOSE = {"Connection": "close"}
 
 
 class Stopping:
-    """Whether the process has been told to stop, and how many requests from before that still run.
+    """Whether the process is stopping, and how many requests from before that still run.
 
-    `listeners` are what would not end by itself.
+    `listeners` end what would not end by itself: streams.
     """
 
     def __init__(self) -> None:
@@ -31,14 +31,14 @@ class Stopping:
         self.listeners: set[Callable[[], None]] = set()
 
     def begin(self) -> None:
-        """Tell the listeners to end; on the event loop, where they run."""
+        """Begin to stop and call the listeners; to be called on the event loop, where they run."""
         self.begun = True
         for listener in tuple(self.listeners):
             listener()
 
 
 class RefusedWhenStopping:
-    """Counts what runs, streams too; refuses new requests once the process is told to stop."""
+    """Counts running requests and streams; refuses new ones once the process is stopping."""
 
     def __init__(self, app: ASGIApp, stopping: Stopping, metrics: Metrics) -> None:
         self._app = app

@@ -9,7 +9,6 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from service.model_folder.base import ManifestPart, Positive, PositiveShare, Share
-from service.model_folder.resize import ResizePlan
 
 SHARE_TOLERANCE = 1e-4  # a table's figures may be rounded to four decimals
 
@@ -38,7 +37,7 @@ class ScaleRow(ManifestPart):
 
 
 class BudgetSpec(ManifestPart):
-    """The knob: its floor, its default, the table from budget to gate ratios, and the scales of the image.
+    """The budgets of a model: floor, default, the table from budget to gate ratios, and scales of the image.
 
     The table is the graph's own: a budget there is a share of the work at the size that the graph is fed.
     Without `scales` that is the working size at every budget, and the floor is the table's first budget.
@@ -50,29 +49,12 @@ class BudgetSpec(ManifestPart):
     table: Annotated[tuple[BudgetRow, ...], Field(min_length=1)]
     scales: tuple[ScaleRow, ...] = ()
 
-    @property
-    def gates_floor(self) -> float:
-        """Smallest budget that the graph keeps to at the size it is fed."""
-        return self.table[0].budget
-
-    def scales_at(self, budget: float) -> tuple[float, ...]:
-        """Scales for `budget`: its own first, then the ever smaller ones of lower budgets."""
-        if not self.scales:
-            return (1.0,)
-        reached = [row.scale for row in self.scales if row.budget <= budget]
-        return tuple(reversed(reached)) or (self.scales[0].scale,)
-
     @model_validator(mode="after")
     def _check(self) -> Self:
         problems = [*_table_problems(self), *_scale_problems(self)]
         if problems:
             raise ValueError("; ".join(problems))
         return self
-
-
-def network_budget(budget: float, full: ResizePlan, part: ResizePlan) -> float:
-    """Budget of the graph fed `part` that spends `budget` of the work on `full`; at most 1."""
-    return min(1.0, budget * (full.pixels / part.pixels))
 
 
 def _table_problems(spec: BudgetSpec) -> Iterator[str]:

@@ -100,7 +100,7 @@ def fingerprint(folder: Path) -> Fingerprint:
         names = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
     except OSError:
         return ()
-    # Of a folder of links, as Kubernetes mounts them, only the target tells that it was exchanged.
+    # A folder of links, as Kubernetes mounts them, is exchanged by its target alone.
     return (str((folder / MANIFEST_NAME).resolve()), *(_status(folder / name) for name in names))
 
 
@@ -109,7 +109,7 @@ def _status(path: Path) -> Fingerprint:
         status = path.stat()
     except OSError:
         return (path.name,)
-    # The time of change tells what a copy with its old time of modification hides.
+    # A copy may keep its old time of modification, but not its time of change.
     return (path.name, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 

@@ -1,4 +1,4 @@
-"""The form of `weights/<name>/manifest.json`: what a model folder promises, checked on reading."""
+"""The schema of `weights/<name>/manifest.json`, checked on reading, and the exact cost of a budget."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from service.model_folder.base import Count, ManifestPart, Positive
-from service.model_folder.budget import SHARE_TOLERANCE, BudgetSpec, Gate, network_budget
+from service.model_folder.budget import SHARE_TOLERANCE, BudgetSpec, Gate
+from service.model_folder.geometry import ResizePlan, plan_resize
 from service.model_folder.maps import MapEntry, map_problems
-from service.model_folder.resize import ResizePlan, plan_resize
 
 MANIFEST_NAME = "manifest.json"
 MODEL_NAME = "model.onnx"
@@ -35,7 +35,7 @@ class Operator(ManifestPart):
 
 
 class InputSpec(ManifestPart):
-    """What the graph is fed: uint8 [N,H,W,3] RGB, H and W multiples of `size_multiple`."""
+    """The graph's input: uint8 [N,H,W,3] RGB, H and W multiples of `size_multiple`."""
 
     image: str
     budget: str
@@ -152,9 +152,14 @@ class ModelManifest(ManifestPart):
 
     # A budget of the graph is a share of the work at the size that it is fed: scales are no matter of these.
 
+    @property
+    def gates_floor(self) -> float:
+        """Smallest budget that the graph keeps to at the size it is fed."""
+        return self.budget.table[0].budget
+
     def used_budget(self, budget: float) -> float:
-        """Budget in [budget.gates_floor, 1] that the graph serves when it is fed `budget`."""
-        return min(max(budget, self.budget.gates_floor), 1.0)
+        """Budget in [gates_floor, 1] that the graph serves when it is fed `budget`."""
+        return min(max(budget, self.gates_floor), 1.0)
 
     def ratios_for(self, budget: float) -> tuple[float, ...]:
         """Ratio of each gate when the graph is fed `budget`: linear between rows, clamped at the ends."""
@@ -239,9 +244,10 @@ def _manifest_problems(manifest: ModelManifest) -> Iterator[str]:
 
 
 def _scale_problems(manifest: ModelManifest) -> Iterator[str]:
-    size, floor = manifest.multiply_adds.reference_size, manifest.budget.gates_floor
+    size, floor = manifest.multiply_adds.reference_size, manifest.gates_floor
+    whole = manifest.plan_resize(*size)
     for row in manifest.budget.scales:
-        left = network_budget(row.budget, manifest.plan_resize(*size), manifest.plan_resize(*size, row.scale))
+        left = manifest.plan_resize(*size, row.scale).network_budget(row.budget, whole)
         if left < floor - SHARE_TOLERANCE:
             yield (
                 f"budget {row.budget} at scale {row.scale} leaves the gates {left:.4f}, "

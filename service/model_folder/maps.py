@@ -14,8 +14,8 @@ from pydantic import Field
 
 from service.model_folder.base import Byte, ManifestPart, Positive
 
-# Names of members beside the maps in archives and in queries.
-RESERVED = ("meta", "overlay")
+# Names of members beside the maps in archives and in queries, and of parameters of numpy.savez.
+RESERVED = ("meta", "overlay", "file", "allow_pickle")
 
 
 class ClassEntry(ManifestPart):
@@ -27,7 +27,7 @@ class ClassEntry(ManifestPart):
 
 
 class MapBase(ManifestPart):
-    """What entries of every kind say.
+    """The base of entries of every kind.
 
     `output` is the graph's, float32 [N,h,w] unless its kind says otherwise, and has one pixel for `stride` x
     `stride` pixels of the image.

@@ -1,24 +1,24 @@
-"""What one image is computed with at a budget: its scale first, then the gates; and the exact price."""
+"""The operating point of one image at a budget: its scale first, then the gates; and the exact price."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
 
-from service.model_folder.budget import SHARE_TOLERANCE, network_budget
+from service.model_folder.budget import SHARE_TOLERANCE, BudgetSpec
+from service.model_folder.geometry import ResizePlan
 from service.model_folder.manifest import ModelManifest
-from service.model_folder.resize import ResizePlan
 
 Reason = Literal["client", "default", "floor", "deadline", "brownout"]
 
 
 @dataclass(frozen=True)
 class OperatingPoint:
-    """The point of the knob that serves one image; exact, known before the work.
+    """The operating point of one image: exact, and known before the work.
 
     Attributes:
-        requested_budget: asked for, share of the full network at the image's working size.
-        used_budget: served; above the one asked for only where a floor is.
+        requested_budget: as requested, share of the full network at the image's working size.
+        used_budget: served; above the requested one only where that lies below a floor.
         scale: of the working size, per side.
         resize: sizes of the image at that scale.
         network_budget: what the graph is fed, share of the full network at the size of `resize`.
@@ -45,21 +45,21 @@ class OperatingPoint:
 
 
 def operating_point(manifest: ModelManifest, budget: float, height: int, width: int) -> OperatingPoint:
-    """Where `budget` in (0,1] brings an image of `height` x `width` pixels.
+    """The operating point of an image of `height` x `width` pixels at `budget` in (0,1].
 
     The scale is that of the budget's row. Padding makes a small image's saving less than the scale's square:
     where that leaves the gates less than their floor, the next smaller scale is tried, and if none fits the
     gates' floor is served at the smallest.
     """
-    floor = manifest.budget.gates_floor
-    full = manifest.plan_resize(height, width)
+    floor = manifest.gates_floor
+    whole = manifest.plan_resize(height, width)
     used = min(max(budget, manifest.budget.floor), 1.0)
-    for scale in manifest.budget.scales_at(used):
+    for scale in scales_at(manifest.budget, used):
         part = manifest.plan_resize(height, width, scale)
-        left = network_budget(used, full, part)
+        left = part.network_budget(used, whole)
         if fits := left >= floor - SHARE_TOLERANCE:
             break
-    area = part.pixels / full.pixels
+    area = part.pixels / whole.pixels
     left = max(left, floor)
     return OperatingPoint(
         requested_budget=budget,
@@ -71,3 +71,11 @@ def operating_point(manifest: ModelManifest, budget: float, height: int, width: 
         multiply_adds=manifest.multiply_adds_at(left, *part.padded),
         pixels=manifest.gate_pixels(left, *part.padded),
     )
+
+
+def scales_at(spec: BudgetSpec, budget: float) -> tuple[float, ...]:
+    """Scales for `budget`: its own first, then the ever smaller ones of lower budgets."""
+    if not spec.scales:
+        return (1.0,)
+    reached = [row.scale for row in spec.scales if row.budget <= budget]
+    return tuple(reversed(reached)) or (spec.scales[0].scale,)

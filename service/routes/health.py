@@ -5,12 +5,12 @@ from __future__ import annotations
 from fastapi import APIRouter, Response
 
 from service.engine.engine import Engine
-from service.engine.session import ModelSession
+from service.engine.models import ModelSession
 from service.schemas.health import Liveness, Readiness, ReadyModel
 
 
 def build_router(engine: Engine) -> APIRouter:
-    """The routes, bound to the engine whose state they tell."""
+    """The routes, bound to the engine whose state they report."""
     router = APIRouter(tags=["health"])
 
     @router.get("/livez", responses={503: {"model": Liveness}})
@@ -37,7 +37,7 @@ def _model(session: ModelSession) -> ReadyModel:
         version=session.manifest.version,
         provider=runtime.provider,
         operator="native" if runtime.native_operator else "function body",
-        kernel_cap=runtime.max_isa,
+        kernels=runtime.kernels,
         precision=runtime.precision,
         threads=runtime.threads,
     )

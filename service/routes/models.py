@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from service.engine.registry import ModelRegistry
-from service.engine.session import ModelSession
+from service.engine.models import ModelRegistry, ModelSession
 from service.problems import documented
 from service.schemas.models import ModelEntry, ModelList
 
@@ -17,6 +16,7 @@ def build_router(registry: ModelRegistry) -> APIRouter:
     @router.get("/models", responses=documented(401))
     async def models() -> ModelList:
         """Every loaded model with its maps, budget floor, scales, and accuracy at each budget."""
+        registry.check_loaded()
         return ModelList(models=[_entry(session, registry.default) for session in registry])
 
     @router.get("/models/{name}", responses=documented(401, 404, 422))

@@ -37,7 +37,7 @@ HEADERS = {
 
 @dataclass(frozen=True)
 class PageFile:
-    """One file of the page with the tag by which a browser asks whether its copy is still right."""
+    """One file of the page, with the entity tag by which a browser revalidates its copy."""
 
     content: bytes
     media_type: str

@@ -1,4 +1,4 @@
-"""GET /stream: a WebSocket that takes frames and sends back the maps of the newest."""
+"""GET /stream: a WebSocket that takes frames and answers with the maps of the newest."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from service.engine.engine import Engine
 from service.errors import Overloaded, UpgradeRequired
 from service.middleware import origins
 from service.problems import invalid_parameter
-from service.routes.query import refuse_repeated
+from service.routes.request import refuse_repeated
 from service.routes.stream_frames import Frames
 from service.routes.stream_session import Session
 from service.schemas.stream import StreamQuery
@@ -25,19 +25,22 @@ from service.settings import Settings
 from service.telemetry.metrics import Metrics
 
 SUBPROTOCOL = "pag"
-# Streams last; who is refused for their number need not ask every second.
+# Streams last: a client that is refused need not try again every second.
 RETRY_SECONDS = 5
 
 log = structlog.get_logger(__name__)
 
 
 def build_router(
-    engine: Engine, settings: Settings, metrics: Metrics, listeners: set[Callable[[], None]]
+    engine: Engine,
+    settings: Settings,
+    allowed: tuple[str, ...],
+    metrics: Metrics,
+    listeners: set[Callable[[], None]],
 ) -> APIRouter:
-    """The route, bound to its engine; `listeners` are told when the server stops."""
+    """The route, for pages of `allowed` origins; `listeners` are called when the server stops."""
     router = APIRouter(tags=["stream"])
-    allowed = origins.origins_of(settings)
-    rooms = _Rooms(settings.max_streams, metrics)
+    open_streams = _OpenStreams(settings.max_streams, metrics)
 
     @router.websocket("/stream")
     async def stream(socket: WebSocket) -> None:
@@ -63,15 +66,15 @@ def build_router(
         origins.refuse_foreign(socket.headers, allowed)
         refuse_repeated(socket)
         engine.check_capacity()
-        frames, asked = Frames(socket, engine, metrics), _asked(socket)
-        frames.options(asked, time.perf_counter())
-        with rooms.taken():
+        frames, requested = Frames(socket, engine, metrics), _requested(socket)
+        frames.options(requested, time.perf_counter())
+        with open_streams.one_more():
             await socket.accept(SUBPROTOCOL if SUBPROTOCOL in socket.scope["subprotocols"] else None)
-            await _run(Session(socket, frames, asked, metrics), listeners)
+            await _run(Session(socket, frames, requested, metrics), listeners)
 
     @router.get("/stream", include_in_schema=False)
     async def upgrade(request: Request) -> Response:
-        """What is no WebSocket is told to be one."""
+        """Refuse a plain request: only a WebSocket can be opened here."""
         raise UpgradeRequired()
 
     return router
@@ -85,19 +88,19 @@ async def _run(session: Session, listeners: set[Callable[[], None]]) -> None:
     finally:
         listeners.discard(session.stop)
         milliseconds = round(1000 * (time.perf_counter() - begun), 1)
-        told = {name: session.outcomes[name] for name in ("answered", "dropped", "refused", "failed")}
-        log.info("stream", code=session.code, milliseconds=milliseconds, frames=session.received, **told)
+        frames = {name: session.outcomes[name] for name in ("answered", "dropped", "refused", "failed")}
+        log.info("stream", code=session.code, milliseconds=milliseconds, frames=session.received, **frames)
 
 
-def _asked(socket: WebSocket) -> StreamQuery:
+def _requested(socket: WebSocket) -> StreamQuery:
     try:
         return StreamQuery.model_validate(dict(socket.query_params))
     except ValidationError as error:
         raise invalid_parameter(error.errors(), "query") from error
 
 
-class _Rooms:
-    """Bounds the streams that are open."""
+class _OpenStreams:
+    """The number of open streams, bounded."""
 
     def __init__(self, most: int, metrics: Metrics) -> None:
         self._most = most
@@ -105,10 +108,10 @@ class _Rooms:
         metrics.streams.set_function(lambda: self._open)
 
     @contextmanager
-    def taken(self) -> Iterator[None]:
-        """For as long as a stream is open; Overloaded where there is none."""
+    def one_more(self) -> Iterator[None]:
+        """Count a stream for as long as it is open; Overloaded if there may be no more."""
         if self._open >= self._most:
-            detail = f"{self._open} streams are open, the most this server holds (PAG_MAX_STREAMS)."
+            detail = f"{self._open} streams are open, the most that this server accepts (PAG_MAX_STREAMS)."
             raise Overloaded(detail, RETRY_SECONDS)
         self._open += 1
         try:

@@ -1,4 +1,4 @@
-"""One frame of a stream: through the engine, to its answer or its problem."""
+"""The frames of a stream: each goes through the engine and becomes an answer or a failure."""
 
 from __future__ import annotations
 
@@ -12,25 +12,23 @@ import structlog
 from pydantic import ValidationError
 from starlette.requests import HTTPConnection
 
-from service.engine.cancellation import Cancellation
 from service.engine.engine import Engine
-from service.engine.job import Options, Parsed
+from service.engine.job import Cancellation, Options, Parsed
 from service.errors import DeadlineUnreachable, ServiceError, Unavailable
 from service.problems import internal_error, invalid_parameter, problem_body
-from service.routes.answers import NPZ, PNG, ZIP, describe, render_npz, render_overlay, render_zip
-from service.routes.asked import options_of
+from service.routes.representations import describe, representation
+from service.routes.request import options_of
 from service.schemas.stream import StreamQuery
 from service.streaming.mailbox import Frame
 from service.telemetry.metrics import Metrics
 
-KINDS = {"npz": (NPZ, render_npz), "zip": (ZIP, render_zip), "overlay": (PNG, render_overlay)}
 RETRY_AFTER = "Retry-After"
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
-class Answer:
+class FrameAnswer:
     """A frame's maps as they are sent."""
 
     media_type: str
@@ -39,8 +37,8 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Failure:
-    """Why a frame has no answer; `refused`: for want of time or room, not for what it is."""
+class FrameFailure:
+    """Why a frame has no answer; `refused`: for want of time or capacity, not for what it is."""
 
     problem: dict[str, Any]
     refused: bool
@@ -56,8 +54,8 @@ class Frames:
         self._live: set[Cancellation] = set()
         self._given_up = False
 
-    async def compute(self, frame: Frame[StreamQuery]) -> Answer | Failure:
-        """Whatever happens to one frame, the stream goes on."""
+    async def compute(self, frame: Frame[StreamQuery]) -> FrameAnswer | FrameFailure:
+        """The answer to `frame`, or its failure: a frame that fails does not end the stream."""
         try:
             return await self._parsed(frame)
         except ServiceError as error:
@@ -68,56 +66,53 @@ class Frames:
             log.exception("frame_failed", frame=frame.number)
             return self.failure(internal_error())
 
-    def failure(self, error: ServiceError) -> Failure:
-        """As HTTP tells it, but for what it tells in a header."""
+    def failure(self, error: ServiceError) -> FrameFailure:
+        """The failure of a frame: the problem that HTTP would answer, with Retry-After as a member."""
         problem = problem_body(self._connection, error)
         if RETRY_AFTER in error.headers:
             problem["retry_after"] = int(error.headers[RETRY_AFTER])
-        return Failure(problem, refused=isinstance(error, (Unavailable, DeadlineUnreachable)))
+        return FrameFailure(problem, refused=isinstance(error, (Unavailable, DeadlineUnreachable)))
 
-    def changed(self, asked: StreamQuery, changes: dict[str, Any]) -> StreamQuery:
-        """`asked` with `changes`; ServiceError if the engine would not take it."""
+    def changed(self, requested: StreamQuery, changes: dict[str, Any]) -> StreamQuery:
+        """`requested` with `changes`; ServiceError if the engine would not take it."""
         try:
-            new = asked.changed(changes)
+            new = requested.changed(changes)
         except ValidationError as error:
             raise invalid_parameter(error.errors(), "options") from error
         self.options(new, time.perf_counter())
         return new
 
-    def options(self, asked: StreamQuery, arrived: float) -> Options:
-        """For a frame that arrived at `arrived`; resolved anew for each, since models come and go."""
-        overlay = asked.answer == "overlay"
-        options = options_of(self._engine, asked, arrived, overlay=overlay)
-        # POST /parse names the costs of its answers so, and they are the same.
-        return replace(options, answer=KINDS[asked.answer][0] + ("overlay" if overlay else "maps"))
+    def options(self, requested: StreamQuery, arrived: float) -> Options:
+        """Options of a frame that arrived at `arrived`; resolved for each frame, since models come and go."""
+        options = options_of(self._engine, requested, arrived, overlay=requested.answer == "overlay")
+        return replace(options, representation=requested.answer)
 
     def give_up(self) -> None:
-        """Nobody waits for any frame any more."""
+        """Cancel all frames: the client has left."""
         self._given_up = True
         for cancellation in tuple(self._live):
             cancellation.cancel()
 
-    async def _parsed(self, frame: Frame[StreamQuery]) -> Answer:
-        options = self.options(frame.asked, frame.arrived)
+    async def _parsed(self, frame: Frame[StreamQuery]) -> FrameAnswer:
+        options = self.options(frame.options, frame.arrived)
         cancellation = Cancellation()
         self._live.add(cancellation)
         try:
             if self._given_up:
                 cancellation.cancel()
-            with self._engine.held(options):
-                render = self._renderer(frame.asked)
+            with self._engine.admitted(options):
+                render = self._renderer(frame.options)
                 _, answer = await self._engine.parse(frame.data, options, render, cancellation)
             return answer
         finally:
             self._live.discard(cancellation)
 
-    def _renderer(self, asked: StreamQuery) -> Callable[[Parsed, Executor], Answer]:
-        media_type, render = KINDS[asked.answer]
-        request_id = self._connection.scope["request_id"]
+    def _renderer(self, requested: StreamQuery) -> Callable[[Parsed, Executor], FrameAnswer]:
+        chosen, request_id = representation(requested.answer), self._connection.scope["request_id"]
 
-        def rendered(parsed: Parsed, pool: Executor) -> Answer:
-            body = render(parsed, request_id, pool)
-            meta = describe(parsed, request_id, canonical=media_type == NPZ)
-            return Answer(media_type, meta.model_dump(mode="json", exclude_none=True), body)
+        def rendered(parsed: Parsed, pool: Executor) -> FrameAnswer:
+            body = chosen.render(parsed, request_id, pool)
+            meta = describe(parsed, request_id, chosen.canonical)
+            return FrameAnswer(chosen.media_type, meta.model_dump(mode="json", exclude_none=True), body)
 
         return rendered

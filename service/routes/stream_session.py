@@ -1,4 +1,4 @@
-"""One stream from its opening to its end: reads frames and options, sends answers and problems."""
+"""The session of one open stream: reads frames and options, sends answers and problems."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contextlib import suppress
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from service.errors import ServiceError
-from service.routes.stream_frames import Answer, Failure, Frames
+from service.routes.stream_frames import FrameAnswer, FrameFailure, Frames
 from service.schemas.stream import StreamQuery
 from service.streaming import messages
 from service.streaming.flow import Flow
@@ -19,35 +19,35 @@ from service.streaming.rate import Rate
 from service.telemetry.metrics import Metrics
 
 # Two cores did 1.0 to 1.9 times as many frames per second as one by one.
-ON_THEIR_WAY = 2
+MAX_IN_FLIGHT = 2
 GOING_AWAY, UNSUPPORTED, TOO_LARGE = 1001, 1003, 1009
 
 
 class Session:
     """An open stream; `outcomes` counts what became of its frames, `code` says how it ended."""
 
-    def __init__(self, socket: WebSocket, frames: Frames, asked: StreamQuery, metrics: Metrics) -> None:
+    def __init__(self, socket: WebSocket, frames: Frames, options: StreamQuery, metrics: Metrics) -> None:
         self.outcomes: Counter[str] = Counter()
         self.code: int | None = None
         self._socket = socket
         self._frames = frames
-        self._asked = asked
+        self._options = options
         self._metrics = metrics
         self._mailbox = Mailbox[StreamQuery]()
         self._rate = Rate()
-        # An announcement and its body go out together, whatever else is to be said.
+        # A header message and its body go out together, whatever else is to be sent.
         self._sending = asyncio.Lock()
         self._abandoned = False
         self._reason = ""
 
     @property
     def received(self) -> int:
-        """Frames that have come."""
+        """Frames received."""
         return self._mailbox.received
 
     async def run(self) -> None:
         """Until the client leaves, breaks the rules, or the server stops."""
-        flow = Flow(self._mailbox, self._frames.compute, self._deliver, ON_THEIR_WAY, _urgent)
+        flow = Flow(self._mailbox, self._frames.compute, self._deliver, MAX_IN_FLIGHT, _urgent)
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._read())
@@ -64,11 +64,11 @@ class Session:
     async def _read(self) -> None:
         while (message := await self._socket.receive())["type"] != "websocket.disconnect":
             if (data := message.get("bytes")) is not None:
-                # The engine tells an encoded image from pixels by its type.
-                self._mailbox.put(bytes(data), time.perf_counter(), self._asked)
+                # The engine distinguishes an encoded image from pixels by its type.
+                self._mailbox.put(bytes(data), time.perf_counter(), self._options)
             else:
                 await self._change(message["text"])
-            # Not a moment longer than the mailbox holds it.
+            # Freed as soon as the mailbox frees it.
             del message, data
         if self.code is None:
             self.code = message.get("code")
@@ -76,18 +76,18 @@ class Session:
 
     async def _change(self, text: str) -> None:
         try:
-            self._asked = self._frames.changed(self._asked, messages.options_in(text))
-        except messages.NotOptions as error:
+            self._options = self._frames.changed(self._options, messages.options_in(text))
+        except messages.InvalidMessage as error:
             self._end(TOO_LARGE if error.too_long else UNSUPPORTED, str(error))
             self._abandon()
         except ServiceError as error:
             await self._send(messages.options_refused(self._frames.failure(error).problem))
 
-    async def _deliver(self, frame: Frame[StreamQuery], outcome: Answer | Failure) -> None:
+    async def _deliver(self, frame: Frame[StreamQuery], outcome: FrameAnswer | FrameFailure) -> None:
         if self._abandoned:
             return
         self._count("dropped", frame.dropped)
-        if isinstance(outcome, Failure):
+        if isinstance(outcome, FrameFailure):
             text = messages.failed(frame.number, frame.dropped, outcome.problem)
             if await self._send(text):
                 self._count("refused" if outcome.refused else "failed")
@@ -112,13 +112,13 @@ class Session:
         return True
 
     def _end(self, code: int, reason: str) -> None:
-        """Take no more frames, and close with `code` once those on their way are answered."""
+        """Take no more frames, and close with `code` once those in flight are answered."""
         if self.code is None:
             self.code, self._reason = code, reason
         self._mailbox.close()
 
     def _abandon(self) -> None:
-        """Nobody takes answers any more."""
+        """The client takes no more answers: drop and cancel everything."""
         self._abandoned = True
         self._mailbox.close()
         self._frames.give_up()
@@ -135,5 +135,5 @@ class Session:
 
 
 def _urgent(frame: Frame[StreamQuery]) -> bool:
-    """Beside another a frame takes longer: less budget would be left to it in its time, or none."""
-    return frame.asked.deadline_ms is not None
+    """Whether `frame` is computed alone: beside another it takes longer, which costs budget or deadline."""
+    return frame.options.deadline_ms is not None

@@ -1,3 +1,3 @@
-"""The shapes of what the service says, as pydantic models."""
+"""Requests and answers as pydantic models."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the health routes say."""
+"""The answers of /livez and /readyz."""
 
 from __future__ import annotations
 
@@ -22,15 +22,17 @@ class ReadyModel(BaseModel):
     operator: Literal["native", "function body"] = Field(
         description="Native kernels, or the model's standard operators: as right, but budgets save less."
     )
-    kernel_cap: str | None = Field(description="PERFORATED_CONV_MAX_ISA; null: the best this CPU has.")
+    kernels: str | None = Field(
+        description="Instruction set that the native kernels use; null with function bodies."
+    )
     precision: str | None = Field(
-        description="PERFORATED_CONV_PRECISION; null: bf16 where the CPU multiplies it."
+        description="Of the native kernels' products, f32 or bf16; null with function bodies."
     )
     threads: int
 
 
 class Readiness(BaseModel):
-    """Whether requests are served now, and by what."""
+    """Whether requests are served now, and by which models."""
 
     status: Literal["warming up", "ready", "failed", "stopping"]
     models: list[ReadyModel]

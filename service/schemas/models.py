@@ -1,4 +1,4 @@
-"""What GET /models says of each model."""
+"""The answer of GET /models."""
 
 from __future__ import annotations
 

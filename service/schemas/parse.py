@@ -1,4 +1,4 @@
-"""What is asked of POST /parse and what it says beside the pixels."""
+"""The query of POST /parse, and the metadata of its answers."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from service.model_folder.geometry import Size
 from service.model_folder.maps import ClassEntry
 from service.model_folder.operating_point import Reason
-from service.model_folder.resize import Size
 
 # Parameters of earlier releases, and how each is called now.
 RENAMED = {"tasks": "maps"}
 
 
-class Asked(BaseModel):
-    """What a client can ask; unknown names are refused, since a misspelt budget would pass unnoticed."""
+class RequestOptions(BaseModel):
+    """Options of one image; unknown names are refused, since a misspelt budget would pass unnoticed."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -70,7 +70,7 @@ class Asked(BaseModel):
     model: Annotated[str | None, Field(description="Name of the model. Default: the server's.")] = None
 
 
-class ParseQuery(Asked):
+class ParseQuery(RequestOptions):
     """Query parameters of POST /parse."""
 
     output: Annotated[
@@ -80,12 +80,12 @@ class ParseQuery(Asked):
 
 
 class BudgetMeta(BaseModel):
-    """The budget asked for and served, and its exact price."""
+    """The requested budget, the one that was used, and its exact price."""
 
     requested: float
     used: float
     reason: Reason = Field(
-        description="client: as asked; default: none was asked for; deadline: lowered to meet deadline_ms; "
+        description="client: as requested; default: none requested; deadline: lowered to meet deadline_ms; "
         "brownout: lowered because many wait; floor: raised to the least that the model serves, which "
         "padding makes more than its floor for some small photographs."
     )
@@ -122,7 +122,7 @@ class SizeMeta(BaseModel):
 
 
 class MapMeta(BaseModel):
-    """How to read one map."""
+    """Metadata by which one map is read."""
 
     kind: str = Field(description="Kind of the map, which says how to read it: see GET /models.")
     file: str | None = Field(default=None, description="Name in a zip archive.")

@@ -15,7 +15,7 @@ class FieldProblem(BaseModel):
 
 
 class Problem(BaseModel):
-    """What went wrong; kinds of problem add members, such as limit or available."""
+    """The body of an error; types of problem add members, such as limit or available."""
 
     model_config = ConfigDict(extra="allow")
 

@@ -1,4 +1,4 @@
-"""What is asked of a stream."""
+"""The options of a stream."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from service.schemas.parse import Asked
+from service.schemas.parse import RequestOptions
 
 
-class StreamQuery(Asked):
+class StreamQuery(RequestOptions):
     """Query parameters of GET /stream, and the options that its text messages change."""
 
     answer: Annotated[

@@ -1,4 +1,4 @@
-"""The Open Inference Protocol v2: what is asked and said below /v2, with Triton's extensions."""
+"""Requests and answers of the Open Inference Protocol v2, with Triton's extensions."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from service.model_folder.geometry import Size
 from service.model_folder.operating_point import Reason
-from service.model_folder.resize import Size
 
 Datatype = Literal["UINT8", "FP32", "BYTES"]
 Dimension = Annotated[int, Field(ge=1, le=2**31 - 1)]
 Share = Annotated[float | None, Field(gt=0, le=1, allow_inf_nan=False)]
 SHOWN_ERRORS = 4
+ROOT = "/v2"
 
 
 class V2Error(BaseModel):
@@ -148,7 +149,7 @@ class RequestedOutput(Closed):
 
 
 class InferParameters(Closed):
-    """The knob and Triton's schedule policy."""
+    """The budget, the size of the maps, and Triton's schedule policy."""
 
     elsewhere = {
         "sequence_": "these models keep no state, so there are no sequences",
@@ -209,7 +210,7 @@ class InferRequest(Closed):
 
 
 class AnswerParameters(BaseModel):
-    """What was spent; with several images, on the one that got the least."""
+    """The budget and its price; of several images, of the one that got the least."""
 
     budget_requested: float
     budget_used: float
@@ -251,7 +252,7 @@ class InferResponse(BaseModel):
 
 
 def in_words(error: ValidationError) -> str:
-    """What is wrong with a request, by place."""
+    """The errors of a request as one line, each with its place."""
     found = error.errors(include_url=False, include_context=False, include_input=False)
     words = [_describe(item["loc"], item["msg"]) for item in found[:SHOWN_ERRORS]]
     more = [f"and {len(found) - SHOWN_ERRORS} more"] if len(found) > SHOWN_ERRORS else []

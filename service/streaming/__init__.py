@@ -1,3 +1,3 @@
-"""Streams of frames as such: the newest wins, answers in order, what is said; no WebSockets here."""
+"""Streams of frames without their transport: the newest frame wins, answers keep their order."""
 
 from __future__ import annotations

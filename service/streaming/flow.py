@@ -1,4 +1,4 @@
-"""Frames on their way: a few are computed side by side, and answered in the order in which they came."""
+"""Concurrent computation of frames with answers in the order of arrival."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from service.streaming.mailbox import Frame, Mailbox
 
 A = TypeVar("A")
 R = TypeVar("R")
-Underway = tuple[Frame[A], asyncio.Task[R]]
+InFlight = tuple[Frame[A], asyncio.Task[R]]
 
 
 class Flow(Generic[A, R]):
     """Takes frames from a mailbox, computes them, and delivers the results.
 
-    At most `places` frames are taken and not delivered. A frame is taken only when there is a place for it,
-    so that it is the newest. After one that `alone` picks, that is once it is computed.
+    At most `max_in_flight` frames are taken and not yet delivered. A frame is taken only when it can be
+    computed at once, so that it is the newest. While one that `alone` selects is computed, none is taken.
     """
 
     def __init__(
@@ -25,34 +25,34 @@ class Flow(Generic[A, R]):
         mailbox: Mailbox[A],
         compute: Callable[[Frame[A]], Awaitable[R]],
         deliver: Callable[[Frame[A], R], Awaitable[None]],
-        places: int,
+        max_in_flight: int,
         alone: Callable[[Frame[A]], bool] = lambda frame: False,
     ) -> None:
         self._mailbox = mailbox
         self._compute = compute
         self._deliver = deliver
-        self._places = asyncio.Semaphore(places)
+        self._capacity = asyncio.Semaphore(max_in_flight)
         self._alone = alone
         self._free = asyncio.Event()
         self._free.set()
-        self._underway: asyncio.Queue[Underway[A, R] | None] = asyncio.Queue()
+        self._in_flight: asyncio.Queue[InFlight[A, R] | None] = asyncio.Queue()
 
     async def run(self) -> None:
-        """Until the mailbox is closed and all that was taken is delivered."""
+        """Run until the mailbox is closed and every frame taken is delivered."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._deliver_all())
             while await self._start_next(group):
                 continue
-            self._underway.put_nowait(None)
+            self._in_flight.put_nowait(None)
 
     async def _start_next(self, group: asyncio.TaskGroup) -> bool:
-        await self._places.acquire()
+        await self._capacity.acquire()
         await self._free.wait()
         frame = await self._mailbox.take()
         if frame is not None:
             if self._alone(frame):
                 self._free.clear()
-            self._underway.put_nowait((frame, group.create_task(self._computed(frame))))
+            self._in_flight.put_nowait((frame, group.create_task(self._computed(frame))))
         return frame is not None
 
     async def _computed(self, frame: Frame[A]) -> R:
@@ -67,9 +67,9 @@ class Flow(Generic[A, R]):
 
     # A method of its own, so that no variable holds a frame and its answer until the next one comes.
     async def _deliver_next(self) -> bool:
-        if (underway := await self._underway.get()) is None:
+        if (in_flight := await self._in_flight.get()) is None:
             return False
-        frame, task = underway
+        frame, task = in_flight
         await self._deliver(frame, await task)
-        self._places.release()
+        self._capacity.release()
         return True

@@ -1,4 +1,4 @@
-"""A mailbox for one frame: a newer one takes the place of what nobody has taken or waits for."""
+"""A mailbox for one frame: a newer frame replaces one that has not been taken."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ class Frame(Generic[A]):
     """One frame of a stream.
 
     Attributes:
-        number: how many came before it.
+        number: of frames received before it.
         arrived: instant of time.perf_counter().
-        asked: the options that held when it came.
-        dropped: frames since the last one taken that nobody took.
+        options: those in force when it arrived.
+        dropped: frames replaced since the last one that was taken.
     """
 
     number: int
     data: bytes
     arrived: float
-    asked: A
+    options: A
     dropped: int
 
 
 class Mailbox(Generic[A]):
-    """Numbers what comes and holds the newest until it is taken."""
+    """Numbers the frames received and keeps the newest until it is taken."""
 
     def __init__(self) -> None:
         self.received = 0
@@ -37,14 +37,14 @@ class Mailbox(Generic[A]):
         self._closed = False
         self._taker: asyncio.Future[Frame[A] | None] | None = None
 
-    def put(self, data: bytes, arrived: float, asked: A) -> None:
-        """A frame has come; it replaces one that waits, and goes at once to who waits for one."""
+    def put(self, data: bytes, arrived: float, options: A) -> None:
+        """Receive a frame: it goes to a taker that waits, else replaces the frame that is kept."""
         number = self.received
         self.received += 1
         if self._closed:
             return
-        frame = Frame(number, data, arrived, asked, number - self._taken)
-        # Who never sends more frames than have places loses none, even if two arrive together.
+        frame = Frame(number, data, arrived, options, number - self._taken)
+        # A client that never exceeds the frames in flight loses none, even if two arrive together.
         if not self._hand_over(frame):
             self._newest = frame
 
@@ -58,7 +58,7 @@ class Mailbox(Generic[A]):
         return frame
 
     def close(self) -> None:
-        """Nothing is taken from now on, not even what waits."""
+        """End: no frame is taken from now on, not even the one that is kept."""
         self._closed = True
         self._newest = None
         self._hand_over(None)

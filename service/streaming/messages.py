@@ -1,17 +1,17 @@
-"""What is said on a stream beside frames and maps: JSON objects, one a text message."""
+"""The text messages of a stream: each is one JSON object."""
 
 from __future__ import annotations
 
 import json
 from typing import Any
 
-MOST_CHARACTERS = 4096
+MAX_CHARACTERS = 4096
 
 
 NO_OBJECT = "A text message must be a JSON object of options."
 
 
-class NotOptions(ValueError):
+class InvalidMessage(ValueError):
     """A text message that is no JSON object, or one far longer than all options together."""
 
     def __init__(self, detail: str, *, too_long: bool = False) -> None:
@@ -20,15 +20,15 @@ class NotOptions(ValueError):
 
 
 def options_in(text: str) -> dict[str, Any]:
-    """The options that a client's message changes; NotOptions if it holds none."""
-    if len(text) > MOST_CHARACTERS:
-        raise NotOptions(f"Options take {MOST_CHARACTERS} characters at most.", too_long=True)
+    """The options that a client's message changes; InvalidMessage if it is none."""
+    if len(text) > MAX_CHARACTERS:
+        raise InvalidMessage(f"Options take {MAX_CHARACTERS} characters at most.", too_long=True)
     try:
         options = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise NotOptions(NO_OBJECT) from error
+        raise InvalidMessage(NO_OBJECT) from error
     if not isinstance(options, dict):
-        raise NotOptions(NO_OBJECT)
+        raise InvalidMessage(NO_OBJECT)
     return options
 
 

@@ -1,4 +1,4 @@
-"""Frames per second, as of late."""
+"""The recent rate of frames per second."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ WINDOW_SECONDS = 2.0
 
 
 class Rate:
-    """Mean rate of what is noted, over a window that ends with the last."""
+    """Mean rate of events over a window that ends with the last of them."""
 
     def __init__(self) -> None:
         self._instants: deque[float] = deque()
 
     def note(self, now: float) -> float | None:
-        """One more at `now`, in seconds; the rate per second, None for the first."""
+        """Count an event at `now`, in seconds; returns events per second, None for the first."""
         self._instants.append(now)
         # Two are kept however far apart: slow streams have a rate as well.
         while len(self._instants) > 2 and now - self._instants[0] > WINDOW_SECONDS:

@@ -59,7 +59,7 @@ class Metrics:
         self.inflight = self._gauge("pag_inflight_requests", "Requests admitted and not answered.")
         self.streams = self._gauge("pag_streams", "Streams that are open.")
         self.stream_frames = self._counter(
-            "pag_stream_frames", "Frames that streams received, by what became of them.", ("outcome",)
+            "pag_stream_frames", "Frames that streams received, by outcome.", ("outcome",)
         )
         self.backlog_seconds = self._gauge(
             "pag_backlog_seconds", "Predicted time until the engine has done all that waits."
@@ -81,7 +81,7 @@ class Metrics:
         )
 
     def _declare_budget(self) -> None:
-        self.budget_requested = self._histogram("pag_budget_requested", "Budget asked for.", SHARES)
+        self.budget_requested = self._histogram("pag_budget_requested", "Budget requested.", SHARES)
         self.budget_used = self._histogram("pag_budget_used", "Budget served.", SHARES)
         self.budget_reason = self._counter("pag_budget_reason", "Why a budget was used.", ("reason",))
         self.multiply_adds = self._counter(

@@ -21,7 +21,7 @@ STAGE = re.compile(r"\s*([a-z0-9_-]+);dur=([0-9.]+)")
 NANOSECONDS = 1_000_000
 SERVER_ERROR = 500
 FLUSH_SECONDS = 2.0
-TOLD = {
+PAG_ATTRIBUTES = {
     "pag-model": "pag.model",
     "pag-budget-requested": "pag.budget.requested",
     "pag-budget-used": "pag.budget.used",
@@ -41,7 +41,7 @@ class OtlpSpans:
         self._tracer = self._provider.get_tracer("pag-service", version)
 
     def record(self, served: Served) -> None:
-        """Queue the spans of one request; a full queue drops them and says so in the log."""
+        """Queue the spans of one request; a full queue drops them and logs that."""
         method, route = served.scope["method"], getattr(served.scope.get("route"), "path", None)
         self._ids.given = served.trace
         span = self._tracer.start_span(
@@ -58,7 +58,7 @@ class OtlpSpans:
 
     def _record_stages(self, span: api.Span, served: Served) -> None:
         stages = list(_stages(served.headers.get("server-timing", "")))
-        # The answer tells how long each stage took, not when: laid end to end, the last ends with the answer.
+        # The answer has durations of stages, not starts: laid end to end, the last ends with the answer.
         at = served.answered - sum(took for _, took in stages)
         context = api.set_span_in_context(span)
         for name, took in stages:
@@ -76,7 +76,7 @@ class OtlpSpans:
 
 
 class _GivenIds(RandomIdGenerator):
-    """Gives the next server span the ids that the answer has told already."""
+    """Gives the next server span the ids that the answer already carries."""
 
     def __init__(self) -> None:
         self.given: Trace | None = None
@@ -110,7 +110,9 @@ def _attributes(served: Served, route: str | None) -> dict[str, AttributeValue]:
         attributes["http.route"] = route
     if served.status >= SERVER_ERROR:
         attributes["error.type"] = str(served.status)
-    return attributes | {TOLD[name]: value for name, value in served.headers.items() if name in TOLD}
+    return attributes | {
+        PAG_ATTRIBUTES[name]: value for name, value in served.headers.items() if name in PAG_ATTRIBUTES
+    }
 
 
 def _stages(server_timing: str) -> Iterator[tuple[str, int]]:

@@ -1,10 +1,7 @@
-"""W3C trace context of each request; its spans go out by OTLP where that is switched on."""
+"""Traces: where a request stands in one, and the interface of exporters of spans."""
 
 from __future__ import annotations
 
-import re
-import secrets
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -12,13 +9,6 @@ from starlette.types import Scope
 
 from service.errors import StartupError
 from service.settings import Settings
-
-# Later versions may append fields; of version 00 these are all.
-GIVEN = re.compile(
-    r"(?P<version>[0-9a-f]{2})-(?P<trace>[0-9a-f]{32})-(?P<span>[0-9a-f]{16})-(?P<flags>[0-9a-f]{2})(?P<more>-.*)?"
-)
-SAMPLED = 1
-HEADER = b"traceparent"
 
 
 @dataclass(frozen=True)
@@ -30,15 +20,10 @@ class Trace:
     parent_id: str | None
     sampled: bool
 
-    @property
-    def traceparent(self) -> str:
-        """The header that names our span as the parent of what follows."""
-        return f"00-{self.trace_id}-{self.span_id}-{self.sampled:02x}"
-
 
 @dataclass
 class Served:
-    """What is known of a request once it is answered; times in nanoseconds since the epoch."""
+    """An answered request; times in nanoseconds since the epoch."""
 
     scope: Scope
     trace: Trace
@@ -50,7 +35,7 @@ class Served:
 
 
 class Spans(Protocol):
-    """Takes in what was served."""
+    """An exporter of spans."""
 
     def record(self, served: Served) -> None:
         """Make spans of one request; must not wait."""
@@ -59,18 +44,8 @@ class Spans(Protocol):
         """Send what is left, for a moment at most."""
 
 
-def begin(headers: Iterable[tuple[bytes, bytes]], *, sampled: bool) -> Trace:
-    """The trace that a valid `traceparent` names, else a new one, `sampled` as told; our span is new."""
-    given = [value.decode("latin-1") for name, value in headers if name == HEADER]
-    match = GIVEN.fullmatch(given[0].strip()) if len(given) == 1 else None
-    if match is None or not _valid(match):
-        return Trace(_identifier(16), _identifier(8), None, sampled)
-    flags = int(match["flags"], 16)
-    return Trace(match["trace"], _identifier(8), match["span"], bool(flags & SAMPLED))
-
-
 def open_spans(settings: Settings, version: str) -> Spans | None:
-    """Where spans go, None for nowhere; StartupError if what sends them is not installed."""
+    """The exporter of the settings, None if tracing is off; StartupError if its package is not installed."""
     if settings.tracing == "off":
         return None
     try:
@@ -81,15 +56,3 @@ def open_spans(settings: Settings, version: str) -> Spans | None:
             "pip install 'pag-parse[tracing]', or set PAG_TRACING=off"
         ) from error
     return OtlpSpans(version)
-
-
-def _valid(match: re.Match[str]) -> bool:
-    unknown = match["version"] == "ff" or (match["version"] == "00" and match["more"] is not None)
-    return not unknown and int(match["trace"], 16) != 0 and int(match["span"], 16) != 0
-
-
-def _identifier(size: int) -> str:
-    # All zeros is no identifier.
-    while not any(identifier := secrets.token_bytes(size)):
-        continue
-    return identifier.hex()

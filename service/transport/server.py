@@ -49,7 +49,7 @@ class Server(uvicorn.Server):
 
         self._stopping = app.state.stopping
         self._seconds = settings.shutdown_seconds
-        limits = Limits(settings.body_timeout, settings.send_timeout, app.state.metrics)
+        limits = Limits(settings.body_timeout_seconds, settings.send_timeout_seconds, app.state.metrics)
         super().__init__(
             uvicorn.Config(
                 app,
@@ -60,7 +60,7 @@ class Server(uvicorn.Server):
                 ws=cast(Any, partial(StreamConnection, limits=limits)),
                 ws_max_size=settings.max_body_bytes,
                 ws_ping_interval=PING_SECONDS,
-                ws_ping_timeout=settings.body_timeout,
+                ws_ping_timeout=settings.body_timeout_seconds,
                 # Photographs and maps are compressed already.
                 ws_per_message_deflate=False,
                 log_config=None,

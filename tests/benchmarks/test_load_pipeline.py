@@ -11,7 +11,7 @@ import numpy as np
 
 from benchmarks.load.photographs import HEIGHT, WIDTH, write_photographs
 from benchmarks.load.pipeline import NPZ, ZIP, Pipeline
-from tests.service.tiny_model import write_model
+from tests.support.tiny_model import write_model
 
 
 def test_answers_hold_every_map_at_the_photograph_s_size(tmp_path: Path) -> None:

@@ -22,7 +22,8 @@ from model_export.training.config import TrainingConfig
 from model_export.training.log import TrainingLog
 from model_export.training.saved import save_network
 from model_export.training.train import make_network, make_optimizer
-from tests.service.conftest import encoded, picture, serving
+from tests.support.photographs import encoded, picture
+from tests.support.servers import running_server
 
 HEIGHT, WIDTH = 64, 96
 PHOTO = picture(HEIGHT, WIDTH).copy()  # writable, as torch wants it
@@ -57,7 +58,7 @@ def client(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[http
     """Client of the service with that network alone."""
     weights = tmp_path_factory.mktemp("weights")
     export([run], weights / "small", Identity("small", "0.1.0", "A random network."))
-    with serving(weights=weights, threads=1) as started:
+    with running_server(weights=weights, threads=1) as started:
         yield started
 
 
@@ -104,7 +105,7 @@ def test_the_share_told_is_the_share_computed(client: httpx.Client, run: Path) -
 def test_a_network_without_gates_is_served_at_budget_1_alone(tmp_path: Path) -> None:
     path = run_of(tmp_path / "runs", TrainingConfig("resnet26", {"width": 0.125, "gated": False}))
     export([path], tmp_path / "weights" / "dense", Identity("dense", "0.1.0", "A random network."))
-    with serving(weights=tmp_path / "weights", threads=1) as client:
+    with running_server(weights=tmp_path / "weights", threads=1) as client:
         model = client.get("/models").json()["models"][0]
         assert (model["name"], model["budget_floor"], model["budget_default"]) == ("dense", 1.0, 1.0)
         told = client.post("/parse", content=encoded(PHOTO), params={"budget": 0.4}).json()["budget"]
@@ -132,7 +133,7 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_network_of_own_classes_and_one_task_is_served_as_such(own: Path) -> None:
-    with serving(weights=own / "weights", threads=1) as client:
+    with running_server(weights=own / "weights", threads=1) as client:
         maps = client.get("/models").json()["models"][0]["maps"]
         assert [entry["name"] for entry in maps[0]["classes"]] == list(NAMES)
         assert [entry["name"] for entry in maps] == ["semantics", "computed"]

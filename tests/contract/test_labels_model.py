@@ -17,17 +17,19 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from model_export.export.labels_model import labels_model
-from service.engine.cancellation import Cancellation
-from service.engine.session import ModelSession, load_session
+from service.engine.job import Cancellation
+from service.engine.loading import load_session
+from service.engine.models import ModelSession
+from service.engine.resources import resolve_resources
 from service.errors import Cancelled
 from service.model_folder.files import ManifestError, file_entry, load_manifest, read_files
-from service.model_folder.geometry import plan_sampling
+from service.model_folder.geometry import plan_resize, plan_sampling
 from service.model_folder.labels import resample_labels
-from service.model_folder.resize import plan_resize
 from service.settings import Settings
-from tests.contract.op_nodes import LIBRARY, Array, needs_library
-from tests.service.conftest import encoded, picture, serving
-from tests.service.tiny_model import write_model
+from tests.support.operators.nodes import LIBRARY, Array, needs_library
+from tests.support.photographs import encoded, picture
+from tests.support.servers import running_server
+from tests.support.tiny_model import write_model
 
 pytestmark = needs_library
 
@@ -54,7 +56,7 @@ def add_labels_model(folder: Path, content: bytes | None = None) -> Path:
 def loaded(folder: Path, **knobs: Any) -> ModelSession:
     manifest = load_manifest(folder)
     settings = Settings(weights=folder.parent, threads=2, **knobs)
-    return load_session(folder, manifest, read_files(folder, manifest), settings)
+    return load_session(folder, manifest, read_files(folder, manifest), settings, resolve_resources(settings))
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +86,7 @@ def answers(folder: Path, accept: str, **query: Any) -> list[Array]:
     """Semantics of a photograph with padding on both sides, by the kernel and without it."""
     found = []
     for operator in ("auto", "off"):
-        with serving(weights=folder.parent, native_operator=operator) as client:
+        with running_server(weights=folder.parent, native_operator=operator) as client:
             answer = client.post(
                 "/parse",
                 content=encoded(picture(450, 730)),
@@ -141,8 +143,9 @@ def test_a_caller_who_left_gets_no_labels(session: ModelSession) -> None:
     cancellation = Cancellation()
     cancellation.cancel()
     sampling = plan_sampling(plan_resize(32, 32, 307200, 32), "input", 8)
+    semantics = session.manifest.map("semantics")
     with pytest.raises(Cancelled):
-        session.labels(np.zeros((4, 4, 3), np.float32), sampling, cancellation)
+        session.resample(semantics, np.zeros((4, 4, 3), np.float32), sampling, cancellation)
 
 
 def test_the_manifest_must_list_it(tmp_path: Path) -> None:

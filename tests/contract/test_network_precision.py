@@ -10,10 +10,10 @@ import pytest
 
 from model_export.export.predictors import OnnxPredictor, Outputs
 from service.model_folder.manifest import MODEL_NAME
-from tests.contract.op_layers import PRECISION
-from tests.contract.op_nodes import needs_library
-from tests.contract.test_op_levels import run_tests
-from tests.service.conftest import picture
+from tests.support.operators.layers import PRECISION
+from tests.support.operators.levels import run_tests
+from tests.support.operators.nodes import needs_library
+from tests.support.photographs import picture
 
 MODEL = Path(__file__).parents[2] / "weights" / "efficientnet_lite0-nyuv2" / MODEL_NAME
 HERE_BF16 = os.environ.get(PRECISION) == "bf16"
@@ -46,6 +46,7 @@ def relative_error(want: Outputs, got: Outputs, name: str) -> float:
     return float(np.linalg.norm(got[name] - want[name]) / np.linalg.norm(want[name]))
 
 
+@pytest.mark.process
 @pytest.mark.skipif(HERE_BF16, reason="this run is itself in bf16")
 def test_bfloat16_agrees_too() -> None:
     run_tests([Path(__file__)], **{PRECISION: "bf16"})

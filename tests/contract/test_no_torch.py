@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.process
+
 FORBIDDEN = ("torch", "onnx", "model_export")
 
 PRELUDE = f"""

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.contract.op_good import GOOD, Good
-from tests.contract.op_nodes import Array, needs_library, refused, run_node, text
+from tests.support.operators.good import GOOD, Good
+from tests.support.operators.nodes import Array, needs_library, refused, run_node, text
 
 pytestmark = needs_library
 

@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from tests.contract.op_layers import PRECISION
-from tests.contract.op_nodes import Array, needs_library, run_node
-from tests.contract.test_op_levels import run_tests
-from tests.model_export.op.block_cases import BottleneckCase, GateCase, bottleneck_cases, gate_cases
+from tests.support.operators.block_cases import BottleneckCase, GateCase, bottleneck_cases, gate_cases
+from tests.support.operators.layers import PRECISION
+from tests.support.operators.levels import run_tests
+from tests.support.operators.nodes import Array, needs_library, run_node
 
 pytestmark = needs_library
 

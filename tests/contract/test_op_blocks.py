@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model_export.op.reference import bottleneck, perforated_conv
-from tests.contract.op_nodes import INPUTS, Array, needs_library, out_size, run_node, uniform
+from tests.support.operators.nodes import INPUTS, Array, needs_library, out_size, run_node, uniform
 
 pytestmark = needs_library
 

@@ -13,8 +13,8 @@ import perforated_conv
 import pytest
 from perforated_conv import ISAS, PRECISIONS
 
-from tests.contract.op_layers import CAP, LAYERS, LEVELS, PRECISION, run_layers
-from tests.contract.op_nodes import needs_library
+from tests.support.operators.layers import CAP, LAYERS, LEVELS, PRECISION, run_layers
+from tests.support.operators.nodes import needs_library
 
 pytestmark = [
     needs_library,
@@ -27,7 +27,7 @@ pytestmark = [
 ASK = "import perforated_conv as p; {before}; print(*(p.kernels_in_use() or ['none']))"
 RUN_LAYERS = """
 import sys, numpy as np, perforated_conv
-from tests.contract.op_layers import LAYERS, attributes_of, run_conv, tensors_of
+from tests.support.operators.layers import LAYERS, attributes_of, run_conv, tensors_of
 perforated_conv.configure("portable", "bf16")
 results = {name: run_conv(tensors_of(name), **attributes_of(name)) for name in LAYERS}
 perforated_conv.configure("amx", "f32")
@@ -56,11 +56,13 @@ def in_use(before: str = "pass", **environment: str) -> str:
     return python(ASK.format(before=before), **environment)
 
 
+@pytest.mark.process
 def test_a_wish_comes_before_the_environment() -> None:
     environment = {CAP: "avx2", PRECISION: "f32"}
     assert in_use("p.configure('portable', 'bf16')", **environment) == "portable bf16"
 
 
+@pytest.mark.process
 def test_none_leaves_the_environments() -> None:
     environment = {CAP: "portable", PRECISION: "bf16"}
     assert in_use(**environment) == "portable bf16"
@@ -68,14 +70,17 @@ def test_none_leaves_the_environments() -> None:
     assert in_use("p.configure(precision='f32')", **environment) == "portable f32"
 
 
+@pytest.mark.process
 def test_the_last_wish_holds() -> None:
     assert in_use("p.configure('portable', 'bf16'); p.configure('portable')") == "portable f32"
 
 
+@pytest.mark.process
 def test_asking_settles_the_choice() -> None:
     assert in_use("p.configure('portable'); p.kernels_in_use(); p.configure('amx', 'bf16')") == "portable f32"
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("isa", ISAS)
 def test_no_level_is_above_the_processors(isa: str) -> None:
     used = in_use(f"p.configure({isa!r}, 'f32')").split()[0]
@@ -83,6 +88,7 @@ def test_no_level_is_above_the_processors(isa: str) -> None:
     assert used == min(isa, best, key=ISAS.index)
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("precision", PRECISIONS)
 def test_every_precision_is_taken(precision: str) -> None:
     assert in_use(f"p.configure(None, {precision!r})").split()[1] == precision
@@ -97,6 +103,7 @@ def test_unknown_names_are_refused_with_the_known_ones() -> None:
         perforated_conv.configure(None, "F32")
 
 
+@pytest.mark.process
 def test_sessions_run_what_was_wished_and_later_wishes_change_nothing(tmp_path: Path) -> None:
     wished, environment = tmp_path / "wished.npz", tmp_path / "environment.npz"
     assert python(RUN_LAYERS, str(wished)) == "portable bf16"
@@ -107,6 +114,7 @@ def test_sessions_run_what_was_wished_and_later_wishes_change_nothing(tmp_path: 
             np.testing.assert_array_equal(results[name], expected[name], err_msg=name)
 
 
+@pytest.mark.process
 def test_without_the_library_there_is_nothing_to_configure(tmp_path: Path) -> None:
     package = tmp_path / "perforated_conv"
     package.mkdir()

@@ -14,10 +14,9 @@ from onnx import TensorProto, helper
 
 from model_export.op import functions
 from model_export.op.reference_labels import upsampled_labels, upsampled_logits
-from service.model_folder.geometry import plan_sampling
+from service.model_folder.geometry import plan_resize, plan_sampling
 from service.model_folder.labels import resample_labels
-from service.model_folder.resize import plan_resize
-from tests.contract.op_nodes import Array, model_of, needs_library, session_of
+from tests.support.operators.nodes import Array, model_of, needs_library, session_of
 
 pytestmark = needs_library
 

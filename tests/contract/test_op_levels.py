@@ -3,33 +3,19 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.contract.op_layers import CAP, PRECISION, levels_here
-from tests.contract.op_nodes import needs_library
+from tests.support.operators.layers import CAP, PRECISION, levels_here
+from tests.support.operators.levels import run_tests
+from tests.support.operators.nodes import needs_library
 
 pytestmark = [needs_library, pytest.mark.process, pytest.mark.slow]
 
 
 FOLDER = Path(__file__).parent
 AGREEMENT = [FOLDER / "test_op_native.py", FOLDER / "test_op_blocks.py"]
-
-
-def run_tests(files: list[Path], **environment: str) -> None:
-    """Level and precision are read once per process, so other ones have a process that repeats the tests."""
-    run = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *map(str, files)],
-        env=os.environ | environment,
-        capture_output=True,
-        text=True,
-        timeout=1800,
-        check=False,
-    )
-    assert run.returncode == 0, run.stdout + run.stderr
 
 
 @pytest.mark.skipif(CAP in os.environ, reason="this run is itself capped")

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.op_models import MODELS, SAME, layer
-from tests.contract.op_nodes import needs_library, session_of
+from tests.support.operators.models import MODELS, SAME, layer
+from tests.support.operators.nodes import needs_library, session_of
 
 pytestmark = [
     needs_library,

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model_export.op.reference import budget_mask, perforated_conv
-from tests.contract.op_models import MODELS
-from tests.contract.op_nodes import Array, conv_tensors, needs_library, run_budget, run_conv, session_of
+from tests.support.operators.models import MODELS
+from tests.support.operators.nodes import Array, conv_tensors, needs_library, run_budget, run_conv, session_of
 
 pytestmark = needs_library
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from model_export.op.reference import perforated_conv
-from tests.contract.op_layers import (
+from tests.support.operators.layers import (
     CAP,
     LAYERS,
     PRECISION,
@@ -22,7 +22,7 @@ from tests.contract.op_layers import (
     run_layers,
     tensors_of,
 )
-from tests.contract.op_nodes import LIBRARY, Array
+from tests.support.operators.nodes import LIBRARY, Array
 
 HALF_UNIT = 2.0**-8
 

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.contract.op_good import GOOD
-from tests.contract.op_nodes import Array, needs_library, node_session, refused, run_node, text
+from tests.support.operators.good import GOOD
+from tests.support.operators.nodes import Array, needs_library, node_session, refused, run_node, text
 
 pytestmark = needs_library
 

@@ -10,8 +10,8 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from tests.contract.op_models import MODELS
-from tests.contract.op_nodes import Array, needs_library, session_of
+from tests.support.operators.models import MODELS
+from tests.support.operators.nodes import Array, needs_library, session_of
 
 pytestmark = needs_library
 

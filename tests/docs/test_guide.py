@@ -10,10 +10,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.docs.blocks import blocks_of, run
-from tests.service.conftest import _logs, serving
-
-__all__ = ["_logs"]
+from tests.support.code_blocks import blocks_of, run
+from tests.support.servers import running_server
 
 REPOSITORY = Path(__file__).parents[2]
 GUIDE = REPOSITORY / "docs" / "guide"
@@ -41,7 +39,7 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
     """Host and port of a service over the shipped model."""
-    with serving(weights=REPOSITORY / "weights") as client:
+    with running_server(weights=REPOSITORY / "weights") as client:
         yield address(client)
 
 
@@ -59,14 +57,16 @@ def check_examples(page: Path, folder: Path, server: str) -> None:
             assert done.returncode == 0, f"{page.name}:{block.line}\n{said}"
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("page", [*ASKING, REPOSITORY / "README.md"], ids=lambda page: page.stem)
 def test_the_examples_of_a_page_run_in_order(page: Path, folder: Path, server: str) -> None:
     check_examples(page, folder, server)
 
 
+@pytest.mark.process
 def test_a_reader_brings_a_network_of_their_own(folder: Path) -> None:
     knobs = {"weights": folder / "weights", "model": "efficientnet_lite0-nyuv2", "reload_seconds": 0.2}
-    with serving(**knobs) as client:
+    with running_server(**knobs) as client:
         check_examples(BRINGING, folder, address(client))
 
 

@@ -6,6 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+pytestmark = pytest.mark.process
+
 REPOSITORY = Path(__file__).parents[2]
 PAGE = Path("docs/guide/http.md")
 

@@ -13,10 +13,9 @@ import pytest
 
 from pag.local import CannotStart, LocalServer
 from service.model_folder.files import file_entry
-from tests.service.conftest import GUARD_SECONDS, _logs, encoded, picture, weights
-from tests.service.tiny_model import write_model
-
-__all__ = ["_logs", "weights"]
+from tests.support.photographs import encoded, picture
+from tests.support.servers import GUARD_SECONDS
+from tests.support.tiny_model import write_model
 
 PHOTO = encoded(picture(64, 64))
 

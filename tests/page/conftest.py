@@ -14,17 +14,16 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from benchmarks.chromium import FLAGS, MISSING, find_chromium
 from service.settings import Settings
 from service.telemetry.logs import configure_logging
-from tests.page.visiting import open_view, visit
-from tests.page.watch import Watch, watch_of
-from tests.service.ops.harness import Process, hosting
-from tests.service.tiny_model import write_model
+from tests.support.page.visiting import open_view, visit
+from tests.support.page.watch import Watch, watch_of
+from tests.support.servers import PATIENT, Process, running_server
+from tests.support.tiny_model import write_model
 
 ROOT = Path(__file__).parents[2]
 # Only against hanging for ever: the machine may be very busy.
 GUARD_MS = 60_000
 # A tenth of a second or two on one thread.
 SLOW_NODES = 250
-ALONE = {"brownout": False, "max_wait": 600}
 WINDOW = {"width": 1280, "height": 900}
 # What the visitor opened is closed, and the focus where a new visitor has it.
 AS_IT_CAME = """() => {
@@ -97,7 +96,7 @@ def shown(_shown: Page) -> Iterator[Page]:
 @pytest.fixture(scope="package")
 def server() -> Iterator[httpx.Client]:
     """Client of the whole server with the model that comes with it."""
-    with hosting(weights=ROOT / "weights", **ALONE) as client:
+    with running_server(weights=ROOT / "weights", **PATIENT) as client:
         yield client
 
 
@@ -108,7 +107,7 @@ def slow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     write_model(root, slow_nodes=SLOW_NODES)
     # One thread: the browser has to go on beside it.
     one = {"PAG_THREADS": "1", "PAG_WORKERS": "1"}
-    alone = {"PAG_BROWNOUT": "false", "PAG_MAX_WAIT": "600", "PAG_LOG_LEVEL": "error"}
+    alone = {"PAG_BROWNOUT": "false", "PAG_MAX_WAIT_SECONDS": "600", "PAG_LOG_LEVEL": "error"}
     with Process(PAG_WEIGHTS=str(root), **one, **alone) as slow:
         yield slow.client
 
@@ -116,7 +115,7 @@ def slow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
 @pytest.fixture(scope="package")
 def guarded(tiny_weights: Path) -> Iterator[httpx.Client]:
     """Client of a server that requires a key, of which `secret` is one."""
-    with hosting(weights=tiny_weights, api_keys="other,secret", **ALONE) as client:
+    with running_server(weights=tiny_weights, api_keys="other,secret", **PATIENT) as client:
         yield client
 
 

@@ -11,9 +11,9 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.page.visiting import VIEWS, answered, command_line, open_view, readout, until, visit
+from tests.support.page.visiting import VIEWS, answered, command_line, open_view, readout, until, visit
 
-SEEN = Path(__file__).with_name("seen.js").read_text()
+SEEN = (Path(__file__).parents[1] / "support/page/seen.js").read_text()
 # Fonts as they may be elsewhere: WCAG 1.4.12's wide spacing, and one that takes next to no room.
 FONTS = {
     "as it is": "",

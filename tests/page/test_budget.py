@@ -10,8 +10,16 @@ import httpx
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.page.visiting import answered, choose_budget, command_line, crowded, default_model, until, visit
-from tests.page.watch import watch_of
+from tests.support.page.visiting import (
+    answered,
+    choose_budget,
+    command_line,
+    crowded,
+    default_model,
+    until,
+    visit,
+)
+from tests.support.page.watch import watch_of
 
 
 def test_the_answer_is_accounted_for(page: Page, server: httpx.Client) -> None:

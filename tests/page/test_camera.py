@@ -7,9 +7,8 @@ from pathlib import Path
 import httpx
 from playwright.sync_api import Page, expect
 
-from tests.page.conftest import ALONE
-from tests.page.visiting import answered, open_view, pixels, readout, until, visit
-from tests.service.ops.harness import hosting
+from tests.support.page.visiting import answered, open_view, pixels, readout, until, visit
+from tests.support.servers import PATIENT, running_server
 
 
 def rate(page: Page) -> float:
@@ -136,7 +135,7 @@ def test_a_camera_that_comes_after_stop_is_given_back(page: Page, server: httpx.
 
 
 def test_a_stream_that_ended_is_started_again(page: Page, tiny_weights: Path) -> None:
-    with hosting(weights=tiny_weights, **ALONE) as first:
+    with running_server(weights=tiny_weights, **PATIENT) as first:
         visit(page, first)
         port = first.base_url.port
         page.locator("#camera").click()
@@ -144,7 +143,7 @@ def test_a_stream_that_ended_is_started_again(page: Page, tiny_weights: Path) ->
     problem = page.locator("#problem")
     expect(problem).to_contain_text("The stream ended")
     assert ".." not in problem.inner_text()
-    with hosting(weights=tiny_weights, port=port, **ALONE):
+    with running_server(weights=tiny_weights, port=port, **PATIENT):
         problem.get_by_role("button", name="Try again").click()
         until(page, lambda: rate(page) > 0)
         expect(page.locator("#camera")).to_have_attribute("aria-pressed", "true")

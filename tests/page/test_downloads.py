@@ -15,8 +15,16 @@ import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.page.visiting import MAPS, ROOM, answered, choose_budget, command_line, parsed_directly, visit
-from tests.service.conftest import encoded, picture
+from tests.support.page.visiting import (
+    MAPS,
+    ROOM,
+    answered,
+    choose_budget,
+    command_line,
+    parsed_directly,
+    visit,
+)
+from tests.support.photographs import encoded, picture
 
 needs_curl = pytest.mark.skipif(
     shutil.which("curl") is None, reason="no curl: install it (apt-get install curl)"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from pathlib import Path
 
 import cv2
@@ -11,34 +10,21 @@ import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.page.visiting import (
+from tests.support.page.visiting import (
     COFFEE,
     FIRST_BUDGET,
     MAPS,
     ROOM,
     answered,
+    hand_over,
     palette,
     parsed_directly,
     pixels,
     visit,
 )
-from tests.service.conftest import encoded, picture
+from tests.support.photographs import encoded, picture
 
 SMALL = encoded(picture(96, 128))
-HAND_OVER = """([kind, name, text]) => {
-  const bytes = Uint8Array.from(atob(text), letter => letter.charCodeAt(0));
-  const data = new DataTransfer();
-  data.items.add(new File([bytes], name));
-  const event = kind === "paste"
-    ? new ClipboardEvent(kind, {clipboardData: data, bubbles: true, cancelable: true})
-    : new DragEvent(kind, {dataTransfer: data, bubbles: true, cancelable: true});
-  document.querySelector("#drop").dispatchEvent(event);
-}"""
-
-
-def hand_over(page: Page, kind: str, name: str, content: bytes) -> None:
-    """Drop or paste a file, as a browser tells a page of it."""
-    page.evaluate(HAND_OVER, [kind, name, base64.b64encode(content).decode()])
 
 
 def test_maps_are_there_without_a_click(page: Page, server: httpx.Client) -> None:

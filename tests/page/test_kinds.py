@@ -14,10 +14,9 @@ from playwright.sync_api import Page, expect
 
 from service.maps import KINDS
 from service.routes.page import FOLDER
-from tests.page.conftest import ALONE
-from tests.page.visiting import ROOM, answered, open_view, parsed_directly, pixels, readout, visit
-from tests.service.ops.harness import hosting
-from tests.service.tiny_model import map_entries, write_model
+from tests.support.page.visiting import ROOM, answered, open_view, parsed_directly, pixels, readout, visit
+from tests.support.servers import PATIENT, running_server
+from tests.support.tiny_model import map_entries, write_model
 
 # A name that stands nowhere in the code.
 MADE_UP = "thin_ice"
@@ -31,7 +30,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     write_model(root, "four", maps=[*map_entries("semantics", "depth", "normals"), PROBABILITY])
     write_model(root, "lone", maps=[PROBABILITY])
     write_model(root, "far", maps=map_entries("depth"))
-    with hosting(weights=root, model="four", **ALONE) as client:
+    with running_server(weights=root, model="four", **PATIENT) as client:
         yield client
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import httpx
 from playwright.sync_api import Page, expect
 
-from tests.page.visiting import VIEWS, choose_budget, open_view, visit
-from tests.page.watch import watch_of
+from tests.support.page.visiting import VIEWS, choose_budget, open_view, visit
+from tests.support.page.watch import watch_of
 
 KEPT = """async () => [
   localStorage.length, sessionStorage.length, document.cookie.length, (await indexedDB.databases()).length,

@@ -12,21 +12,20 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.page.conftest import ALONE
-from tests.page.test_first_maps import hand_over
-from tests.page.visiting import (
+from tests.support.page.visiting import (
     answered,
     choose_budget,
     command_line,
     crowded,
+    hand_over,
     open_view,
     pixels,
     until,
     visit,
 )
-from tests.page.watch import watch_of
-from tests.service.conftest import encoded, picture
-from tests.service.ops.harness import hosting
+from tests.support.page.watch import watch_of
+from tests.support.photographs import encoded, picture
+from tests.support.servers import PATIENT, running_server
 
 
 def test_a_text_file_is_refused_and_the_former_maps_stay(page: Page, server: httpx.Client) -> None:
@@ -76,7 +75,7 @@ def test_a_slow_comparison_ends_with_the_status_of_before(page: Page, slow: http
 @pytest.fixture(scope="module")
 def small(tiny_weights: Path) -> Iterator[httpx.Client]:
     """Client of a server that takes one request at a time."""
-    with hosting(weights=tiny_weights, max_pending=1, **ALONE) as client:
+    with running_server(weights=tiny_weights, max_pending=1, **PATIENT) as client:
         yield client
 
 
@@ -119,12 +118,12 @@ def test_a_server_that_stays_overloaded_is_said_to_be(page: Page, small: httpx.C
 
 
 def test_a_server_that_has_gone_is_missed_and_found_again(page: Page, tiny_weights: Path) -> None:
-    with hosting(weights=tiny_weights, **ALONE) as first:
+    with running_server(weights=tiny_weights, **PATIENT) as first:
         visit(page, first)
         port = first.base_url.port
     page.locator("#budget").fill("0.6")
     expect(page.locator("#problem")).to_contain_text("does not answer")
-    with hosting(weights=tiny_weights, port=port, **ALONE):
+    with running_server(weights=tiny_weights, port=port, **PATIENT):
         page.locator("#problem").get_by_role("button", name="Try again").click()
         answered(page, budget="0.6")
         expect(page.locator("#problem")).to_be_hidden()

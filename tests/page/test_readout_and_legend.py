@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from playwright.sync_api import Locator, Page, expect
 
-from tests.page.visiting import (
+from tests.support.page.visiting import (
     ROOM,
     class_names,
     open_view,

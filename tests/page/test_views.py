@@ -8,8 +8,17 @@ import pytest
 from numpy.typing import NDArray
 from playwright.sync_api import Locator, Page, expect
 
-from tests.page.visiting import ROOM, open_view, palette, parsed_directly, picture_of, pixels, until, visit
-from tests.service.conftest import encoded, picture
+from tests.support.page.visiting import (
+    ROOM,
+    open_view,
+    palette,
+    parsed_directly,
+    picture_of,
+    pixels,
+    until,
+    visit,
+)
+from tests.support.photographs import encoded, picture
 
 
 def test_the_overlay_blends_photograph_and_map(shown: Page, server: httpx.Client) -> None:

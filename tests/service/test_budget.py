@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from service.model_folder.manifest import ModelManifest
 from service.model_folder.operating_point import operating_point
-from tests.service.tiny_model import manifest_document
+from tests.support.tiny_model import manifest_document
 
 budgets = st.floats(0.001, 1.0)
 sides = st.integers(16, 2000)
@@ -83,7 +83,7 @@ def test_what_is_said_to_be_used_is_never_exceeded(budget: float, height: int, w
     point = operating_point(SCALED, budget, height, width)
     assert 0 < point.share <= point.used_budget + ROUNDING
     assert (point.used_budget > budget) == (point.reason == "floor")
-    assert SCALED.budget.gates_floor <= point.network_budget <= 1
+    assert SCALED.gates_floor <= point.network_budget <= 1
     assert point.resize == SCALED.plan_resize(height, width, point.scale)
 
 

@@ -11,9 +11,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.service.conftest import Serve, encoded, picture
-from tests.service.routes.test_parse import assert_problem
-from tests.service.tiny_model import write_model
+from tests.support.photographs import encoded, picture
+from tests.support.problems import assert_problem
+from tests.support.servers import Serve
+from tests.support.tiny_model import write_model
 
 PHOTO = encoded(picture(64, 64))
 
@@ -27,7 +28,7 @@ def slow_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def slow(slow_weights: Path, serve: Serve) -> Iterator[httpx.Client]:
-    with serve(weights=slow_weights, max_wait=600) as client:
+    with serve(weights=slow_weights, max_wait_seconds=600) as client:
         yield client
 
 
@@ -79,7 +80,9 @@ def at_once(client: httpx.Client, count: int, **params: float) -> list[httpx.Res
 def test_under_load_budgets_fall_before_anyone_is_refused(tmp_path: Path, serve: Serve) -> None:
     # So slow that the engine is what the clients wait for.
     write_model(tmp_path, slow_nodes=400)
-    with serve(weights=tmp_path, max_wait=600, brownout_wait=0.01, brownout_floor=0.5) as client:
+    with serve(
+        weights=tmp_path, max_wait_seconds=600, brownout_wait_seconds=0.01, brownout_floor=0.5
+    ) as client:
         answers = [answer for _ in range(3) for answer in at_once(client, 12)]
         assert {answer.status_code for answer in answers} == {200}
         metas = [answer.json()["budget"] for answer in answers]
@@ -91,7 +94,7 @@ def test_under_load_budgets_fall_before_anyone_is_refused(tmp_path: Path, serve:
 
 
 def test_a_client_may_opt_out_of_the_brown_out(slow_weights: Path, serve: Serve) -> None:
-    with serve(weights=slow_weights, max_wait=600, brownout_wait=0.01) as client:
+    with serve(weights=slow_weights, max_wait_seconds=600, brownout_wait_seconds=0.01) as client:
         answers = [answer for _ in range(3) for answer in at_once(client, 8, min_budget=1.0)]
         assert {answer.headers["pag-budget-used"] for answer in answers} == {"1.0"}
 
@@ -99,7 +102,7 @@ def test_a_client_may_opt_out_of_the_brown_out(slow_weights: Path, serve: Serve)
 def test_what_would_wait_too_long_is_refused_with_a_time_to_come_back(
     slow_weights: Path, serve: Serve
 ) -> None:
-    with serve(weights=slow_weights, max_wait=0.01, brownout=False) as client:
+    with serve(weights=slow_weights, max_wait_seconds=0.01, brownout=False) as client:
         answers = at_once(client, 24)
         refused = [answer for answer in answers if answer.status_code != 200]
         assert 0 < len(refused) < 24

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from service.model_folder.files import ManifestError, load_manifest, read_files
 from service.model_folder.manifest import ModelManifest, json_schema
-from tests.service.tiny_model import manifest_document, map_entries, write_model
+from service.model_folder.operating_point import scales_at
+from tests.support.tiny_model import manifest_document, map_entries, write_model
 
 budgets = st.floats(0.001, 1.0)
 multiples = st.integers(1, 40).map(lambda n: 32 * n)
@@ -190,9 +191,9 @@ def test_scales_may_lower_the_floor_and_leave_the_graph_alone() -> None:
     scales((0.1, 0.6), (0.5, 1.0), floor=0.1)(document)
     manifest = read(document)
     assert manifest.budget.floor == 0.1
-    assert manifest.used_budget(0.1) == manifest.budget.gates_floor == 0.25
+    assert manifest.used_budget(0.1) == manifest.gates_floor == 0.25
     assert manifest.share(0.1, 480, 640) == manifest.share(0.25, 480, 640)
-    assert [manifest.budget.scales_at(b) for b in (0.05, 0.1, 0.49, 0.5)] == [(0.6,)] * 3 + [(1.0, 0.6)]
+    assert [scales_at(manifest.budget, b) for b in (0.05, 0.1, 0.49, 0.5)] == [(0.6,)] * 3 + [(1.0, 0.6)]
 
 
 def test_the_gates_floor_allows_for_rounded_figures() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from service.maps import fractions_png, ids_png, millimetres, millimetres_png, valid_metres, vectors_png
-from service.routes.answers import overlay_png
+from service.routes.representations import overlay_png
 
 
 def read(data: bytes) -> Image.Image:

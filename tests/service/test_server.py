@@ -3,69 +3,33 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
+import re
 import socket
-import subprocess
-import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
 from service.__main__ import main
-from service.settings import Settings, settings_table
-from tests.service.conftest import GUARD_SECONDS, Serve, encoded, picture, started
-from tests.service.routes.test_parse import assert_problem
-from tests.service.tiny_model import write_model
-
-PHOTO = encoded(picture(64, 64))
-
-
-def spawn(**environment: str) -> subprocess.Popen[str]:
-    paths = os.pathsep.join([str(Path.cwd()), *sys.path])
-    return subprocess.Popen(
-        [sys.executable, "-m", "service"],
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": paths, **environment},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+from service.settings import OTHERS, Settings, environment_name, read_settings, settings_table
+from tests.support.photographs import PHOTO, encoded, picture
+from tests.support.problems import assert_problem
+from tests.support.servers import GUARD_SECONDS, Process, Serve, computing, metric, running_server, until
+from tests.support.tiny_model import write_model
 
 
-def until(happened: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + GUARD_SECONDS
-    while not happened():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
+@pytest.mark.process
 def test_it_starts_serves_logs_and_stops(weights: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    process = spawn(PAG_WEIGHTS=str(weights), PAG_PORT=str(port))
-    try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=GUARD_SECONDS) as client:
-
-            def ready() -> bool:
-                assert process.poll() is None, process.communicate()[1]
-                try:
-                    return client.get("/readyz").status_code == 200
-                except httpx.TransportError:
-                    return False
-
-            until(ready)
-            answer = client.post("/parse", content=PHOTO, headers={"X-Request-ID": "abc"})
-            assert answer.status_code == 200
-            assert "server" not in answer.headers
-    finally:
-        process.send_signal(signal.SIGTERM)
-        _, logs = process.communicate(timeout=GUARD_SECONDS)
-    assert process.returncode == 0
-    lines = [json.loads(line) for line in logs.splitlines()]
+    with Process(PAG_WEIGHTS=str(weights)) as process:
+        answer = process.client.post("/parse", content=PHOTO, headers={"X-Request-ID": "abc"})
+        assert answer.status_code == 200
+        assert "server" not in answer.headers
+        process.stop()
+        status, log = process.wait()
+    assert status == 0
+    lines = [json.loads(line) for line in log.splitlines()]
     (request,) = [line for line in lines if line.get("request_id") == "abc"]
     assert (request["event"], request["path"], request["status"]) == ("request", "/parse", 200)
     assert any(line["event"] == "ready" for line in lines)
@@ -76,6 +40,9 @@ def test_it_starts_serves_logs_and_stops(weights: Path) -> None:
     [
         ("PAG_WEIGHTS", "/nonexistent", "weights folder /nonexistent does not exist"),
         ("PAG_MAX_PENDING", "0", "PAG_MAX_PENDING: Input should be greater than or equal to 1"),
+        ("PAG_MAX_WAIT", "1", "PAG_MAX_WAIT is not a setting: did you mean PAG_MAX_WAIT_SECONDS?"),
+        ("PAG_MAX_PENDNG", "1", "PAG_MAX_PENDNG is not a setting: did you mean PAG_MAX_PENDING?"),
+        ("PAG_ZEBRA", "1", "PAG_ZEBRA is not a setting: pag serve --settings lists them"),
         ("PERFORATED_CONV_MAX_ISA", "sse", "PERFORATED_CONV_MAX_ISA: Input should be 'portable'"),
     ],
 )
@@ -95,6 +62,37 @@ def test_it_says_why_it_cannot_start(
     assert words in message
 
 
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("PAG_KEY", "secret"),
+        ("PAG_SERVICE_HOST", "10.0.0.1"),
+        ("PAG_PARSE_SERVICE_PORT_HTTP", "8000"),
+        ("PAG_PARSE_PORT", "tcp://10.0.0.1:8000"),
+        ("PAG_PARSE_PORT_8000_TCP_ADDR", "10.0.0.1"),
+    ],
+)
+def test_variables_that_are_meant_for_others_are_let_be(
+    variable: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, value)
+    assert read_settings(port=1).port == 1
+
+
+def test_every_variable_that_this_repository_reads_is_known() -> None:
+    root = Path(__file__).parents[2]
+    folders = ("benchmarks", "model_export", "pag", "service", "tests")
+    read = re.compile(r'environ(?:\.get\(|\[)"(PAG_\w+)"')
+    names = {
+        name
+        for folder in folders
+        for path in (root / folder).rglob("*.py")
+        for name in read.findall(path.read_text(encoding="utf-8"))
+    }
+    assert names
+    assert names <= OTHERS | {environment_name(field) for field in Settings.model_fields}
+
+
 def test_the_settings_are_documented() -> None:
     table = settings_table()
     assert table.count("\n| `") == len(Settings.model_fields)
@@ -112,7 +110,7 @@ def test_a_network_that_fails_is_no_fault_of_the_client(tmp_path: Path, serve: S
 
 def test_a_failed_warm_up_is_told(tmp_path: Path) -> None:
     write_model(tmp_path, only=(59, 80))
-    with started(weights=tmp_path) as client:
+    with running_server(weights=tmp_path, until_ready=False) as client:
         until(lambda: client.get("/livez").status_code == 503)
         answer = client.get("/readyz")
         assert (answer.status_code, answer.json()["status"]) == (503, "failed")
@@ -129,10 +127,6 @@ def slow_client(tmp_path_factory: pytest.TempPathFactory, serve: Serve) -> Itera
         yield client
 
 
-def inflight(client: httpx.Client) -> bool:
-    return "pag_inflight_requests 1.0" in client.get("/metrics").text
-
-
 def send(client: httpx.Client) -> socket.socket:
     """A request on a connection of its own, sent and not waited for."""
     connection = socket.create_connection((client.base_url.host, client.base_url.port))
@@ -143,31 +137,27 @@ def send(client: httpx.Client) -> socket.socket:
 
 def test_a_full_server_refuses_and_stays_healthy(slow_client: httpx.Client) -> None:
     with send(slow_client):
-        until(lambda: inflight(slow_client))
+        until(lambda: computing(slow_client))
         answer = slow_client.post("/parse", content=PHOTO)
         assert slow_client.get("/livez").status_code == slow_client.get("/readyz").status_code == 200
     assert_problem(answer, 429, "overloaded", "1 requests are pending")
     assert int(answer.headers["retry-after"]) >= 1
     assert 'pag_rejected_total{reason="overloaded"} 1.0' in slow_client.get("/metrics").text
-    until(lambda: not inflight(slow_client))
+    until(lambda: not computing(slow_client))
 
 
 def test_a_client_that_leaves_stops_its_inference(slow_client: httpx.Client) -> None:
-    def cancelled() -> float:
-        lines = slow_client.get("/metrics").text.splitlines()
-        return sum(float(line.split()[-1]) for line in lines if line.startswith("pag_cancelled_total"))
-
-    before = cancelled()
+    before = metric(slow_client, "pag_cancelled_total")
     with send(slow_client):
-        until(lambda: inflight(slow_client))
-    until(lambda: cancelled() == before + 1)
-    until(lambda: not inflight(slow_client))
+        until(lambda: computing(slow_client))
+    until(lambda: metric(slow_client, "pag_cancelled_total") == before + 1)
+    until(lambda: not computing(slow_client))
 
 
 def test_stopping_waits_for_what_runs(tmp_path: Path, serve: Serve) -> None:
     write_model(tmp_path, slow_nodes=100)
     answers: list[int] = []
-    with serve(weights=tmp_path) as client:
+    with serve(weights=tmp_path, shutdown_seconds=GUARD_SECONDS) as client:
         url = str(client.base_url)
         thread = threading.Thread(
             target=lambda: answers.append(
@@ -175,6 +165,6 @@ def test_stopping_waits_for_what_runs(tmp_path: Path, serve: Serve) -> None:
             )
         )
         thread.start()
-        until(lambda: inflight(client))
+        until(lambda: computing(client))
     thread.join()
     assert answers == [200]

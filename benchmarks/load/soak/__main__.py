@@ -44,8 +44,8 @@ SOAKED = Contender(
     "service",
     {
         **BROWNOUT.variables,
-        "PAG_BODY_TIMEOUT": str(BODY_TIMEOUT),
-        "PAG_SEND_TIMEOUT": str(SEND_TIMEOUT),
+        "PAG_BODY_TIMEOUT_SECONDS": str(BODY_TIMEOUT),
+        "PAG_SEND_TIMEOUT_SECONDS": str(SEND_TIMEOUT),
         "PAG_RELOAD_SECONDS": "1",
     },
 )

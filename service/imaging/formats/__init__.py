@@ -1,3 +1,3 @@
-"""What the first picture of each image format needs: its size, its orientation and its own bytes."""
+"""Readers of image formats: size, orientation and bytes of a file's first picture, without decoding it."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""All images of one request through the engine, a few at a time, each stopped when its answer has no use."""
+"""Parsing all images of one request, a few at a time; each is stopped once its answer is of no use."""
 
 from __future__ import annotations
 
@@ -11,17 +11,15 @@ from dataclasses import replace
 
 from starlette.requests import Request
 
-from service.engine.cancellation import Cancellation
 from service.engine.engine import Engine
-from service.engine.job import Options, Parsed
-from service.engine.threads import batch_of, workers_of
+from service.engine.job import Cancellation, Options, Parsed
 from service.errors import DeadlineExceeded, InvalidParameter, Overloaded
-from service.routes.disconnect import cancelled_on_disconnect
-from service.routes.v2.outputs import Rendered
+from service.routes.request import cancelled_on_disconnect
+from service.routes.v2.outputs import ImageTensors
 from service.routes.v2.tensors import Source
 from service.settings import Settings
 
-Answer = tuple[Parsed, Rendered]
+ImageAnswer = tuple[Parsed, ImageTensors]
 
 
 async def parse_all(
@@ -29,22 +27,22 @@ async def parse_all(
     engine: Engine,
     sources: Sequence[Source],
     options: Options,
-    render: Callable[[Parsed], Rendered],
+    render: Callable[[Parsed], ImageTensors],
     settings: Settings,
-) -> list[Answer]:
+) -> list[ImageAnswer]:
     """Every image's answer, in order; if one fails or the client leaves, the others are stopped."""
     # More at a time would only wait: for the engine that is load, on which it lowers budgets and refuses.
-    window = workers_of(settings) * batch_of(settings) + 1
+    window = engine.resources.workers * engine.resources.batch + 1
     places = asyncio.Semaphore(window)
     cancellations = [Cancellation() for _ in sources]
 
-    async def one(source: Source, options: Options, cancellation: Cancellation) -> Answer:
+    async def one(source: Source, options: Options, cancellation: Cancellation) -> ImageAnswer:
         async with places:
             cancellation.check()
             return await engine.parse(source, options, lambda parsed, _: render(parsed), cancellation)
 
     # The engine limits the time of each image; where some wait for others, all together are limited too.
-    limit = settings.timeout if len(sources) > window else None
+    limit = settings.timeout_seconds if len(sources) > window else None
     async with cancelled_on_disconnect(request, *cancellations), _limited(limit):
         jobs = zip(sources, _each(options, len(sources), window), cancellations, strict=True)
         try:
@@ -77,7 +75,7 @@ async def _limited(seconds: float | None) -> AsyncIterator[None]:
         raise DeadlineExceeded(detail) from error
 
 
-def _check_stackable(answers: Sequence[Answer]) -> None:
+def _check_stackable(answers: Sequence[ImageAnswer]) -> None:
     sizes = {rendered.size for _, rendered in answers}
     if len(sizes) == 1:
         return

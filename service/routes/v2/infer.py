@@ -13,13 +13,13 @@ from starlette.responses import Response
 
 from service.engine.engine import Engine
 from service.engine.job import DEFAULT_PRIORITY, Options, Parsed
-from service.engine.session import ModelSession
+from service.engine.models import ModelSession
 from service.errors import InvalidParameter
-from service.routes.answers import headers_of
-from service.routes.body import read_body
+from service.routes.representations import headers_of
+from service.routes.request import read_body
 from service.routes.v2.batch import parse_all
 from service.routes.v2.message import HEADER_LENGTH, InferMessage, read_message
-from service.routes.v2.outputs import answer, check_json_size, render
+from service.routes.v2.outputs import check_json_size, render, respond
 from service.routes.v2.tensors import Source, sizes_of, sources_of
 from service.schemas.v2 import AnswerParameters, InferRequest, InferResponse
 from service.settings import Settings
@@ -28,7 +28,7 @@ from service.settings import Settings
 async def infer(request: Request, session: ModelSession, engine: Engine, settings: Settings) -> Response:
     """Answer a request for the model of `session`."""
     arrived = time.perf_counter()
-    with engine.held():
+    with engine.admitted():
         message = await _receive(request, settings)
         options = _options(engine, session, message.request, arrived)
         binary = _forms(message.request, options)
@@ -40,15 +40,15 @@ async def infer(request: Request, session: ModelSession, engine: Engine, setting
     least = min(parsed, key=lambda each: each.point.used_budget)
     headers = headers_of(least, canonical=True)
     response = _response(message.request, parsed, least)
-    return answer(response, least.manifest, images, binary, headers)
+    return respond(response, least.manifest, images, binary, headers)
 
 
 async def _receive(request: Request, settings: Settings) -> InferMessage:
     encoding = request.headers.get("content-encoding", "identity")
     if encoding != "identity":
         raise HTTPException(415, f"Content-Encoding {encoding[:60]} is not read: send the body as it is.")
-    body = await read_body(request, settings.max_body_bytes, settings.body_timeout)
-    # Numbers as text take a while, for which nobody else should wait.
+    body = await read_body(request, settings.max_body_bytes, settings.body_timeout_seconds)
+    # Parsing numbers takes a while, during which the event loop serves others.
     return await asyncio.to_thread(read_message, body, request.headers.get(HEADER_LENGTH))
 
 
@@ -56,7 +56,7 @@ def _options(engine: Engine, session: ModelSession, request: InferRequest, arriv
     wanted, seconds = request.parameters, request.parameters.seconds
     names = [output.name for output in request.outputs]
     if len(set(names)) < len(names):
-        raise InvalidParameter("An output is asked for twice.")
+        raise InvalidParameter("An output is requested twice.")
     options = engine.resolve(
         session.manifest.name,
         names or None,
@@ -65,7 +65,7 @@ def _options(engine: Engine, session: ModelSession, request: InferRequest, arriv
         min_budget=wanted.min_budget,
         deadline=None if seconds is None else arrived + seconds,
         priority=wanted.priority or DEFAULT_PRIORITY,
-        answer="v2",
+        representation="v2",
     )
     # The version that the path named, also where another has been loaded since.
     return replace(options, session=session)
@@ -73,9 +73,9 @@ def _options(engine: Engine, session: ModelSession, request: InferRequest, arriv
 
 def _forms(request: InferRequest, options: Options) -> dict[str, bool]:
     """Whether each output is binary, in the order of the answer."""
-    asked = {output.name: output.parameters.binary_data for output in request.outputs}
+    requested = {output.name: output.parameters.binary_data for output in request.outputs}
     default = request.parameters.binary_data_output
-    stated = {name: asked.get(name) for name in options.tasks}
+    stated = {name: requested.get(name) for name in options.maps}
     return {name: default if binary is None else binary for name, binary in stated.items()}
 
 

@@ -1,4 +1,4 @@
-"""Takes a request of the protocol apart: its JSON, and the binary data behind it."""
+"""Reading a request of the protocol: its JSON, and the binary data behind it."""
 
 from __future__ import annotations
 

@@ -1,13 +1,13 @@
-"""What the protocol says of a model, from its manifest."""
+"""The metadata of a model, from its manifest."""
 
 from __future__ import annotations
 
 from service.engine.engine import Engine, State
-from service.engine.session import ModelSession
+from service.engine.models import ModelSession
 from service.maps import kind_of
 from service.model_folder.manifest import ModelManifest
 from service.model_folder.maps import MapEntry
-from service.routes.answers import describe_map
+from service.routes.representations import describe_map
 from service.routes.v2.message import IMAGE
 from service.schemas.v2 import ModelMetadata, RepositoryEntry, RepositoryState, TensorMetadata
 
@@ -60,7 +60,7 @@ def _properties(manifest: ModelManifest) -> dict[str, str]:
 
 def _words(manifest: ModelManifest, entry: MapEntry) -> str:
     meta = describe_map(manifest, entry.name, canonical=True)
-    words = [f"{entry.kind}: {meta.unit}"]
+    words = [meta.unit]
     if meta.classes is not None:
         words.append(f"named by GET /models/{manifest.name}")
     if meta.frame is not None:

@@ -1,4 +1,4 @@
-"""What the OpenAPI document says of the routes below /v2."""
+"""The parts of the OpenAPI document that FastAPI cannot derive from the routes below /v2."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From maps to output tensors, binary or JSON, and to the answer's body as pieces that are never joined."""
+"""Output tensors of maps, binary or JSON; the answer's body is sent in pieces that are never joined."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ PIECE_BYTES = 2**20
 
 
 @dataclass(frozen=True)
-class Rendered:
+class ImageTensors:
     """Tensors of one image by output: their bytes, or their numbers as JSON without brackets."""
 
     size: tuple[int, int]
@@ -44,19 +44,19 @@ def check_json_size(manifest: ModelManifest, pixels: int, binary: Mapping[str, b
     numbers = pixels * sum(map(math.prod, channels))
     if numbers > MAX_JSON_NUMBERS:
         raise InvalidParameter(
-            f"The outputs would be {numbers} numbers of JSON, at most {MAX_JSON_NUMBERS} are made: ask for "
+            f"The outputs would be {numbers} numbers of JSON, at most {MAX_JSON_NUMBERS} are made: request "
             "binary_data, fewer outputs, smaller or fewer images, or size=model."
         )
 
 
-def render(parsed: Parsed, binary: Mapping[str, bool]) -> Rendered:
+def render(parsed: Parsed, binary: Mapping[str, bool]) -> ImageTensors:
     """Tensors of `parsed`, for a codec thread; `binary` says of each output whether it is."""
     with parsed.timed("encode"):
         tensors = {
             name: _tensor(kind_of(parsed.manifest.map(name)), parsed.maps[name], is_binary)
             for name, is_binary in binary.items()
         }
-    return Rendered(parsed.point.resize.target(parsed.size), tensors)
+    return ImageTensors(parsed.point.resize.target(parsed.size), tensors)
 
 
 def _tensor(kind: Kind, values: NDArray[Any], binary: bool) -> Buffer:
@@ -70,10 +70,10 @@ def _json_numbers(values: NDArray[Any]) -> bytes:
     return b",".join(pydantic_core.to_json(piece.tolist(), inf_nan_mode="null")[1:-1] for piece in pieces)
 
 
-def answer(
+def respond(
     response: InferResponse,
     manifest: ModelManifest,
-    images: Sequence[Rendered],
+    images: Sequence[ImageTensors],
     binary: Mapping[str, bool],
     headers: dict[str, str],
 ) -> Response:
@@ -91,7 +91,7 @@ def answer(
     return PieceResponse([*head, *behind], headers | length, "application/octet-stream")
 
 
-def _describe(entry: MapEntry, images: Sequence[Rendered], binary: bool) -> OutputTensor:
+def _describe(entry: MapEntry, images: Sequence[ImageTensors], binary: bool) -> OutputTensor:
     kind, data = kind_of(entry), [image.tensors[entry.name] for image in images]
     size = BinarySize(binary_data_size=sum(map(len, data))) if binary else None
     shape = [len(images), *images[0].size, *kind.channels]
@@ -103,7 +103,7 @@ def _open(response: InferResponse) -> list[Buffer]:
     return [text[:-1].encode(), b',"outputs":[']
 
 
-def _text(tensor: OutputTensor, images: Sequence[Rendered]) -> list[Buffer]:
+def _text(tensor: OutputTensor, images: Sequence[ImageTensors]) -> list[Buffer]:
     text = tensor.model_dump_json(exclude_none=True).encode()
     if tensor.parameters:
         return [text]

@@ -9,12 +9,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.engine.engine import Engine
-from service.engine.session import ModelSession
+from service.engine.models import ModelSession
 from service.errors import UnknownModel
 from service.routes.v2.infer import infer
 from service.routes.v2.metadata import describe_model, index_entry
 from service.routes.v2.openapi import INFER, INFER_ANSWERS, failing
 from service.schemas.v2 import (
+    ROOT,
     ModelMetadata,
     ModelReady,
     RepositoryEntry,
@@ -41,7 +42,7 @@ def build_router(engine: Engine, settings: Settings) -> APIRouter:
             raise UnknownModel(f"{model} version {version}", known)
         return session
 
-    router = APIRouter(prefix="/v2", tags=["open inference protocol v2"])
+    router = APIRouter(prefix=ROOT, tags=["open inference protocol v2"])
     _add_server(router, engine)
     _add_model(router, "/models/{model}", newest, engine, settings)
     _add_model(router, "/models/{model}/versions/{version}", versioned, engine, settings)

@@ -1,4 +1,4 @@
-"""From the input tensor of a request to what the engine parses: pixels, or encoded photographs."""
+"""The images of a request's input tensor: pixels, or encoded photographs."""
 
 from __future__ import annotations
 

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
-import random
 import shutil
 import stat
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,27 +12,8 @@ import pytest
 from model_export.common import writing
 from model_export.common.writing import put_back, replacing, replacing_folder, write_text
 from service.model_folder.files import model_folders, read_model
-from tests.service.tiny_model import write_model
-
-FORK = multiprocessing.get_context("fork")
-LONGEST_SECONDS = 0.06
-
-
-def killed(write: Callable[[int], object]) -> None:
-    """Call `write` with 0, 1, 2, ... in a process that is killed in the midst of it."""
-    begun = FORK.Event()
-
-    def work() -> None:
-        for number in range(1_000_000):
-            write(number)
-            begun.set()
-
-    process = FORK.Process(target=work)
-    process.start()
-    assert begun.wait(60)
-    time.sleep(random.uniform(0, LONGEST_SECONDS))
-    process.kill()
-    process.join()
+from tests.support.killing import killed
+from tests.support.tiny_model import write_model
 
 
 @pytest.fixture
@@ -49,6 +26,7 @@ def left_over(folder: Path) -> list[str]:
     return [path.name for path in folder.iterdir() if path.name.startswith(".")]
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("exchange", [True, False])
 def test_a_model_folder_is_whole_after_every_kill(
     tmp_path: Path, sources: list[Path], exchange: bool, monkeypatch: pytest.MonkeyPatch
@@ -73,6 +51,7 @@ def test_a_model_folder_is_whole_after_every_kill(
     assert left_over(folder.parent) == [], "the next writer cleans up"
 
 
+@pytest.mark.process
 def test_a_file_is_old_or_new_after_every_kill(tmp_path: Path) -> None:
     path = tmp_path / "result.json"
 

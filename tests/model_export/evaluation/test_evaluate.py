@@ -18,7 +18,7 @@ from model_export.evaluation.compare import Measured, difference
 from model_export.evaluation.evaluate import Evaluation, SplitMetrics, evaluate
 from model_export.evaluation.points import Point
 from model_export.evaluation.statistics import Statistics, figures, figures_of
-from tests.model_export.common.test_writing import killed
+from tests.support.killing import killed
 
 POINTS = (Point(1.0, 1.0), Point(0.7, 0.6), Point(1.0, 0.5))
 COSTS = {point: stored.Cost(round(1e9 * point.budget), point.budget) for point in POINTS}
@@ -150,6 +150,7 @@ def numbered(evaluation: Evaluation, number: int) -> Evaluation:
     return replace(evaluation, statistics=Statistics(arrays))
 
 
+@pytest.mark.process
 def test_an_evaluation_is_old_or_new_after_every_kill(evaluation: Evaluation, tmp_path: Path) -> None:
     content = stored.described(evaluation, COSTS, {"name": "made", "split": "test"})
 

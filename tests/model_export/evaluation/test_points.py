@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 
 from model_export.evaluation.full_size import full_size, upsampled_labels
 from model_export.evaluation.points import Point
-from service.model_folder.geometry import plan_sampling, resample
-from service.model_folder.resize import plan_scaled
+from service.model_folder.geometry import plan_sampling, plan_scaled, resample
 
 sides = st.integers(8, 90)
 scales = st.floats(0.2, 1)

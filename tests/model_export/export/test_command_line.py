@@ -46,10 +46,9 @@ def message_of(*words: str) -> str:
 def _argv(monkeypatch: pytest.MonkeyPatch) -> None:
     """main takes the process's words over; they are put back."""
     monkeypatch.setattr("sys.argv", ["model_export"])
-    monkeypatch.delenv("PERFORATED_CONV_PRECISION", raising=False)
-    monkeypatch.setenv("PERFORATED_CONV_PRECISION", "f32")
 
 
+@pytest.mark.slow
 def test_from_a_checkpoint_to_a_measured_folder(
     folder: Path, native: None, capsys: pytest.CaptureFixture[str]
 ) -> None:

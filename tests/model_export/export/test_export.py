@@ -11,7 +11,7 @@ from model_export.data.classes import NYU40
 from model_export.export.export import Identity, add_metrics, export
 from model_export.export.exportable import gate_strides
 from service.model_folder.files import load_manifest, read_files
-from tests.model_export.export.conftest import UNGATED
+from tests.support.exported_networks import UNGATED
 
 
 @pytest.mark.parametrize("name", ["resnet26", "efficientnet_lite0", "skip", "layer", "ungated", "truncated"])
@@ -61,7 +61,7 @@ def test_scales_lower_the_floor_below_the_gates(exported, tmp_path: Path) -> Non
     folder, identity = tmp_path / "scaled", Identity("scaled", "1.0.0", "A random network.")
     manifest = export([network.checkpoint], folder, identity, scales=rows)
     assert load_manifest(folder) == manifest
-    assert manifest.budget.floor == 0.36 < manifest.budget.gates_floor
+    assert manifest.budget.floor == 0.36 < manifest.gates_floor
     assert tuple((row.budget, row.scale) for row in manifest.budget.scales) == rows
     assert manifest.budget.table == network.manifest.budget.table
 

@@ -17,7 +17,7 @@ from model_export.networks.build import build
 from model_export.networks.layers import PerforatedConv2d
 from model_export.networks.parser import DenseParser
 from model_export.networks.tasks import Maps
-from tests.model_export.export.conftest import Exported, smooth_image
+from tests.support.exported_networks import Exported, smooth_image
 
 OPTIONS = {"resnet26": {"width": 0.125}, "efficientnet_lite0": {"pretrained": False}}
 IMAGE = (torch.from_numpy(smooth_image(64, 96)).float()[None].permute(0, 3, 1, 2) - 127) / 128

@@ -27,7 +27,7 @@ from model_export.export.onnx_model import to_onnx
 from model_export.export.predictors import OnnxPredictor
 from model_export.networks.pixels import normalise
 from model_export.networks.tasks import DEFAULT_TASKS, TASKS
-from tests.model_export.export.conftest import NETWORKS, UNGATED, Exported, random_image
+from tests.support.exported_networks import NETWORKS, UNGATED, Exported, random_image
 
 OUTPUTS = (*(TASKS[task].output for task in DEFAULT_TASKS), "computed")
 Run = Callable[[NDArray[np.uint8], NDArray[np.float32]], dict[str, NDArray[Any]]]

@@ -16,7 +16,7 @@ from model_export.common.errors import FixableError
 from model_export.export.upgrade import upgrade
 from service.model_folder.files import ManifestError, load_manifest
 from service.model_folder.manifest import MANIFEST_NAME, MODEL_NAME
-from tests.model_export.export.conftest import Exported
+from tests.support.exported_networks import Exported
 
 
 def downgraded(content: dict[str, Any]) -> dict[str, Any]:

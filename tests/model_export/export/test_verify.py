@@ -11,7 +11,7 @@ import pytest
 from onnx import numpy_helper
 
 from model_export.export.verify import VerificationError, compare, verify
-from tests.model_export.export.conftest import NETWORKS
+from tests.support.exported_networks import NETWORKS
 
 
 @pytest.mark.usefixtures("native")

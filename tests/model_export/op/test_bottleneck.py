@@ -13,16 +13,15 @@ from onnx.reference import ReferenceEvaluator
 from perforated_conv import DOMAIN, OPSET_VERSION
 
 from model_export.op import functions, reference, schema
-from tests.model_export.op.block_cases import (
+from tests.support.operators.block_cases import (
     ACTIVATIONS,
     BOTTLENECK_INPUTS,
     BottleneckCase,
     block_node,
     bottleneck_cases,
 )
-from tests.model_export.op.test_functions import model_of, session_of
-from tests.model_export.op.test_schema import floats, inferred
-from tests.model_export.op.test_schema import model_of as typed_model_of
+from tests.support.operators.bodies import model_of, session_of
+from tests.support.operators.types import floats, inferred, typed_model_of
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -15,22 +15,10 @@ from onnx.reference import ReferenceEvaluator
 from perforated_conv import DOMAIN
 
 from model_export.op import functions, reference
+from tests.support.operators.bodies import model_of, session_of
 
 # float32 sums of at most 36 products of standard normal numbers, in another order than the reference's.
 TOLERANCE = {"rtol": 1e-5, "atol": 1e-5}
-
-
-def model_of(nodes, feeds, output, initializers=()):
-    """A model with free dimensions around the nodes, bodies attached."""
-    element = {np.dtype(np.bool_): TensorProto.BOOL, np.dtype(np.float32): TensorProto.FLOAT}
-    inputs = [helper.make_tensor_value_info(n, element[v.dtype], [None] * v.ndim) for n, v in feeds.items()]
-    outputs = [helper.make_tensor_value_info(output, *(TensorProto.FLOAT, [None] * 4))]
-    if nodes[-1].op_type in ("BudgetMask", "GateMask"):
-        outputs = [helper.make_tensor_value_info(output, TensorProto.BOOL, [None] * 3)]
-    graph = helper.make_graph(nodes, "case", inputs, outputs, list(initializers))
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 22)], ir_version=10)
-    functions.attach(model)
-    return model
 
 
 def conv_node(inputs, output="Y", **attributes):
@@ -42,16 +30,6 @@ def conv_node(inputs, output="Y", **attributes):
 
 def mask_node(coarse_stride=0):
     return helper.make_node("BudgetMask", ["S", "ratio"], ["M"], domain=DOMAIN, coarse_stride=coarse_stride)
-
-
-def session_of(model, **options):
-    settings_ = ort.SessionOptions()
-    settings_.intra_op_num_threads = 1
-    # A model whose Convs were laid out for this machine warns when it is saved.
-    settings_.log_severity_level = 3
-    for name, value in options.items():
-        setattr(settings_, name, value)
-    return ort.InferenceSession(model.SerializeToString(), settings_, providers=["CPUExecutionProvider"])
 
 
 @settings(max_examples=150, deadline=None)

@@ -10,6 +10,7 @@ from onnx import TensorProto, helper
 from perforated_conv import DOMAIN, OPSET_VERSION
 
 from model_export.op import functions, reference, schema
+from tests.support.operators.types import floats, inferred, typed_model_of
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -17,27 +18,8 @@ def registered():
     schema.register()
 
 
-def model_of(node, inputs, output="Y"):
-    """One node; inputs: name to (element type, dimensions)."""
-    values = [helper.make_tensor_value_info(name, *declared) for name, declared in inputs.items()]
-    graph = helper.make_graph([node], "case", values, [helper.make_empty_tensor_value_info(output)])
-    opsets = [helper.make_opsetid("", functions.ONNX_OPSET), helper.make_opsetid(DOMAIN, OPSET_VERSION)]
-    return helper.make_model(graph, opset_imports=opsets, ir_version=functions.IR_VERSION)
-
-
 def conv_node(**attributes):
     return helper.make_node("PerforatedConv", ["X", "W"], ["Y"], domain=DOMAIN, **attributes)
-
-
-def inferred(model):
-    """Element type and dimensions of the output; None where unknown."""
-    result = onnx.shape_inference.infer_shapes(model, check_type=True, strict_mode=True)
-    tensor = result.graph.output[0].type.tensor_type
-    return tensor.elem_type, [d.dim_value if d.HasField("dim_value") else None for d in tensor.shape.dim]
-
-
-def floats(*dims):
-    return TensorProto.FLOAT, list(dims)
 
 
 def test_registering_again_does_nothing():
@@ -75,17 +57,19 @@ def test_inferred_shape_is_the_reference_s(conv_cases, data):
     case = data.draw(conv_cases)
     inputs = {name: floats(*case.inputs[name].shape) for name in "XW"}
     want = reference.perforated_conv(case.inputs["X"], case.inputs["W"], **case.attributes).shape
-    assert inferred(model_of(conv_node(**case.attributes), inputs)) == (TensorProto.FLOAT, list(want))
+    assert inferred(typed_model_of(conv_node(**case.attributes), inputs)) == (TensorProto.FLOAT, list(want))
 
 
 def test_free_dimensions_stay_free():
-    model = model_of(conv_node(pads=[1, 1, 1, 1]), {"X": floats("N", "H", 8, 3), "W": floats(5, 3, 3, 3)})
+    model = typed_model_of(
+        conv_node(pads=[1, 1, 1, 1]), {"X": floats("N", "H", 8, 3), "W": floats(5, 3, 3, 3)}
+    )
     assert inferred(model) == (TensorProto.FLOAT, [None, None, 8, 5])
 
 
 def test_the_mask_has_the_scores_shape():
     node = helper.make_node("BudgetMask", ["S", "ratio"], ["M"], domain=DOMAIN, coarse_stride=2)
-    model = model_of(node, {"S": floats("N", 6, 7), "ratio": floats("N")}, "M")
+    model = typed_model_of(node, {"S": floats("N", 6, 7), "ratio": floats("N")}, "M")
     assert inferred(model) == (TensorProto.BOOL, [None, 6, 7])
 
 
@@ -95,11 +79,11 @@ def test_the_mask_has_the_scores_shape():
 )
 def test_shapes_that_cannot_be_are_refused(inputs):
     with pytest.raises(onnx.shape_inference.InferenceError):
-        inferred(model_of(conv_node(), inputs))
+        inferred(typed_model_of(conv_node(), inputs))
 
 
 @pytest.mark.parametrize("attributes", [{"fill": 3}, {"stride": [1, 1]}])
 def test_wrong_attributes_are_refused(attributes):
-    model = model_of(conv_node(**attributes), {"X": floats(1, 4, 4, 3), "W": floats(5, 3, 3, 3)})
+    model = typed_model_of(conv_node(**attributes), {"X": floats(1, 4, 4, 3), "W": floats(5, 3, 3, 3)})
     with pytest.raises(onnx.checker.ValidationError):
         onnx.checker.check_model(model, full_check=True)

@@ -16,9 +16,10 @@ from PIL import Image
 
 from pag import read_npz
 from service.model_folder.files import file_entry
-from tests.pag.cli.conftest import PHOTO, Ended, files_below, run_pag
-from tests.service.conftest import Serve, picture
-from tests.service.tiny_model import build_graph, map_entries, write_model
+from tests.support.command_line import PHOTO, Ended, files_below, run_pag
+from tests.support.photographs import picture
+from tests.support.servers import Serve
+from tests.support.tiny_model import build_graph, map_entries, write_model
 
 ENTRY = {"name": "rims", "kind": "probability", "output": "rims_share", "stride": 8}
 SPLITS = {

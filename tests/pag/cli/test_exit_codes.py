@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from pag.cli.exit_codes import MEANINGS, code_of_all
-from tests.pag.cli.conftest import Pag, files_below, run_pag, start_pag, write_photo
-from tests.service.conftest import GUARD_SECONDS, Serve, encoded, picture
-from tests.service.ops.harness import bare_environment
-from tests.service.tiny_model import write_model
+from tests.support.command_line import Pag, files_below, run_pag, start_pag, write_photo
+from tests.support.photographs import encoded, picture
+from tests.support.servers import GUARD_SECONDS, Serve, bare_environment
+from tests.support.tiny_model import write_model
 
 
 def test_the_table_is_in_the_help() -> None:

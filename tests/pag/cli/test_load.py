@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.pag.cli.conftest import run_pag, write_photo
-from tests.service.conftest import Serve
-from tests.service.tiny_model import write_model
+from tests.support.command_line import run_pag, write_photo
+from tests.support.servers import Serve
+from tests.support.tiny_model import write_model
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +18,7 @@ def strained(serve: Serve, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     """A server that lowers budgets as soon as anything waits."""
     weights = tmp_path_factory.mktemp("strained")
     write_model(weights, slow_nodes=20)
-    with serve(weights=weights, brownout_wait=0.001, brownout_floor=0.3) as client:
+    with serve(weights=weights, brownout_wait_seconds=0.001, brownout_floor=0.3) as client:
         yield str(client.base_url)
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pag.cli.exit_codes import Stop
 from pag.cli.inputs import find_sources
 from pag.cli.outputs import Naming, plan
-from tests.pag.cli.conftest import write_photo
+from tests.support.command_line import write_photo
 
 NPZ = Naming("npz", [], "overlay")
 PART = st.sampled_from(["a", "b", "a.b", "A", "ä", "a b", "semantics", "a.depth"])

@@ -17,9 +17,9 @@ import pytest
 from pag import Client, read_npz
 from pag.cli.exit_codes import Stop
 from pag.cli.inputs import find_sources
-from tests.pag.cli.conftest import PHOTO, Pag, files_below, run_pag, start_pag, write_photo
-from tests.service.conftest import encoded, picture
-from tests.service.ops.harness import bare_environment
+from tests.support.command_line import PHOTO, Pag, files_below, run_pag, start_pag, write_photo
+from tests.support.photographs import encoded, picture
+from tests.support.servers import bare_environment
 
 MAPS = ("semantics", "depth", "normals")
 PNG = b"\x89PNG\r\n\x1a\n"

@@ -14,8 +14,8 @@ from typer.testing import CliRunner
 from pag.cli.app import app
 from service import VERSION
 from service.settings import settings_table
-from tests.pag.cli.conftest import Pag, run_pag, start_pag, write_photo
-from tests.service.ops.harness import Process, bare_environment
+from tests.support.command_line import Pag, run_pag, start_pag, write_photo
+from tests.support.servers import Process, bare_environment
 
 # Packages of the extras, as far as the command line could meet them.
 NOT_IN_BASE = ("cv2", "onnxruntime", "fastapi", "starlette", "uvicorn", "pydantic_settings", "structlog")

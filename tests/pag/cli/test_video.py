@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from pag.cli.video_files import Reader
-from tests.pag.cli.conftest import Pag, files_below, run_pag, start_pag, write_photo
-from tests.service.conftest import picture
+from tests.support.command_line import Pag, files_below, run_pag, start_pag, write_photo
+from tests.support.photographs import picture
 
 FRAMES, RATE = 24, 12.0
 

@@ -3,29 +3,23 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from pag import Client
-from tests.service.conftest import GUARD_SECONDS, Serve, _logs, encoded, picture, serve, weights
-from tests.service.tiny_model import write_model
-
-__all__ = ["_logs", "serve", "weights"]
-
-PIXELS = picture(96, 128)
-PHOTO = encoded(PIXELS)
-Answering = Callable[[BaseHTTPRequestHandler], None]
+from tests.support.client_streams import Collect, collect_async, collect_sync
+from tests.support.photographs import LANDSCAPE
+from tests.support.servers import GUARD_SECONDS, Serve, until
+from tests.support.tiny_model import write_model
 
 
 @pytest.fixture(scope="session")
-def url(serve: Serve) -> Iterator[str]:
+def url(default_server: httpx.Client) -> str:
     """Address of a service with default settings."""
-    with serve() as client:
-        yield str(client.base_url)
+    return str(default_server.base_url)
 
 
 @pytest.fixture(scope="session")
@@ -55,48 +49,18 @@ def strict(serve: Serve) -> Iterator[str]:
 def photo_file(tmp_path: Path) -> Path:
     """A photograph on disk."""
     path = tmp_path / "photo.png"
-    path.write_bytes(PHOTO)
+    path.write_bytes(LANDSCAPE)
     return path
 
 
-@contextmanager
-def foreign(answer: Answering) -> Iterator[tuple[str, list[str]]]:
-    """A server of another program that answers by `answer`; its address, and the requested paths."""
-    paths: list[str] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def log_message(self, *_: object) -> None:
-            return
-
-        def do_GET(self) -> None:
-            paths.append(self.path)
-            self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            answer(self)
-
-        do_POST = do_GET  # noqa: N815
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}", paths
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+@pytest.fixture(params=[collect_sync, collect_async], ids=["sync", "async"])
+def collect(request: pytest.FixtureRequest) -> Collect:
+    """A stream's answers, by either client."""
+    function: Collect = request.param
+    return function
 
 
-def says(status: int, body: bytes, length: int | None = None, **headers: str) -> Answering:
-    """Answers with these; a `length` that is not the body's cuts the answer short."""
-
-    def answer(handler: BaseHTTPRequestHandler) -> None:
-        handler.send_response(status)
-        for name, value in {"Content-Length": str(length or len(body)), **headers}.items():
-            handler.send_header(name.replace("_", "-"), value)
-        handler.end_headers()
-        handler.wfile.write(body)
-        handler.close_connection = length is not None
-
-    return answer
+@pytest.fixture
+def no_threads_left() -> Iterator[None]:
+    yield
+    until(lambda: not [thread for thread in threading.enumerate() if thread.name.startswith("pag-")])

@@ -6,8 +6,9 @@ import pytest
 
 from pag import AsyncClient, Client
 from pag.client.settings import read_address
-from tests.pag.client.conftest import PHOTO, foreign, says
-from tests.service.conftest import GUARD_SECONDS
+from tests.support.foreign_servers import answer_with, foreign_server
+from tests.support.photographs import LANDSCAPE
+from tests.support.servers import GUARD_SECONDS
 
 
 @pytest.mark.parametrize(
@@ -75,11 +76,11 @@ def test_what_cannot_be_set_is_said_at_once(wrong: dict[str, object], fix: str) 
 def test_a_proxy_of_the_environment_does_not_come_between_this_machine_and_itself(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with foreign(says(200, b"{}", Content_Type="application/json")) as (proxy, paths):
+    with foreign_server(answer_with(200, b"{}", Content_Type="application/json")) as (proxy, paths):
         for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
             monkeypatch.setenv(name, proxy)
         with Client(url, timeout=GUARD_SECONDS) as client:
-            client.parse(PHOTO)
+            client.parse(LANDSCAPE)
         assert paths == []
         with Client("http://pag.invalid", timeout=GUARD_SECONDS) as client:
             assert client.ready()

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from tests.pag.client.conftest import PHOTO
+from tests.support.photographs import LANDSCAPE
 
 pytestmark = pytest.mark.process
 
@@ -87,7 +87,7 @@ def test_every_module_of_the_client_imports() -> None:
 
 
 def test_the_client_is_of_full_use(url: str) -> None:
-    ended = run(BARRIER + USE_EVERYTHING, url, stdin=PHOTO)
+    ended = run(BARRIER + USE_EVERYTHING, url, stdin=LANDSCAPE)
     assert ended.returncode == 0, ended.stderr.decode()
 
 

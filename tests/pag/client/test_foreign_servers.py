@@ -17,8 +17,9 @@ import pytest
 
 from pag import AsyncClient, BadAnswer, Busy, Client, DeadlineMissed, PagError, Refused, TimedOut, Unreachable
 from pag.client.decode import read_files, read_models, read_npz, read_png
-from tests.pag.client.conftest import PHOTO, Answering, foreign, says
-from tests.service.conftest import GUARD_SECONDS
+from tests.support.foreign_servers import Answering, answer_with, foreign_server
+from tests.support.photographs import LANDSCAPE
+from tests.support.servers import GUARD_SECONDS
 
 NPZ = {"Content_Type": "application/x-npz"}
 HTML = {"Content_Type": "text/html; charset=utf-8"}
@@ -27,7 +28,7 @@ HTML = {"Content_Type": "text/html; charset=utf-8"}
 @pytest.fixture(scope="module")
 def npz(url: str) -> bytes:
     headers = {"Accept": "application/x-npz"}
-    return httpx.post(f"{url}/parse", content=PHOTO, headers=headers, timeout=GUARD_SECONDS).content
+    return httpx.post(f"{url}/parse", content=LANDSCAPE, headers=headers, timeout=GUARD_SECONDS).content
 
 
 def parse(url: str, **options: Any) -> None:
@@ -36,11 +37,11 @@ def parse(url: str, **options: Any) -> None:
 
     async def use() -> None:
         async with AsyncClient(url, **settings) as client:
-            await client.parse(PHOTO, **options)
+            await client.parse(LANDSCAPE, **options)
 
     with Client(url, **settings) as client:
         try:
-            client.parse(PHOTO, **options)
+            client.parse(LANDSCAPE, **options)
         except PagError as error:
             with pytest.raises(type(error)):
                 asyncio.run(use())
@@ -52,19 +53,27 @@ def parse(url: str, **options: Any) -> None:
     ("answer", "error", "words"),
     [
         (
-            says(200, b"<h1>Log in</h1>", **HTML),
+            answer_with(200, b"<h1>Log in</h1>", **HTML),
             BadAnswer,
             "text/html, not application/x-npz.*another program",
         ),
-        (says(200, b"PK nonsense", **NPZ), BadAnswer, "no maps that can be read"),
-        (says(502, b"<h1>Bad\n gateway</h1>", **HTML), Refused, r"proxy.*<h1>Bad gateway</h1> \[502\]"),
-        (says(503, b"", **HTML), Busy, "nothing"),
-        (says(504, b"", **HTML), DeadlineMissed, "504"),
-        (says(307, b"", Location="https://x/parse"), Refused, "sends requests to https://x/parse: use that"),
-        (says(404, b'{"detail":"Not Found"}', Content_Type="application/json"), Refused, "Not Found"),
-        (says(599, b"[]", Content_Type="application/json"), Refused, "Unknown status"),
+        (answer_with(200, b"PK nonsense", **NPZ), BadAnswer, "no maps that can be read"),
         (
-            says(200, b"PK", length=5000, **NPZ),
+            answer_with(502, b"<h1>Bad\n gateway</h1>", **HTML),
+            Refused,
+            r"proxy.*<h1>Bad gateway</h1> \[502\]",
+        ),
+        (answer_with(503, b"", **HTML), Busy, "nothing"),
+        (answer_with(504, b"", **HTML), DeadlineMissed, "504"),
+        (
+            answer_with(307, b"", Location="https://x/parse"),
+            Refused,
+            "sends requests to https://x/parse: use that",
+        ),
+        (answer_with(404, b'{"detail":"Not Found"}', Content_Type="application/json"), Refused, "Not Found"),
+        (answer_with(599, b"[]", Content_Type="application/json"), Refused, "Unknown status"),
+        (
+            answer_with(200, b"PK", length=5000, **NPZ),
             Unreachable,
             "No answer from http://127.0.0.1.*incomplete|closed",
         ),
@@ -73,7 +82,7 @@ def parse(url: str, **options: Any) -> None:
 def test_an_answer_of_another_program_is_an_error(
     answer: Answering, error: type[PagError], words: str
 ) -> None:
-    with foreign(answer) as (url, _), pytest.raises(error, match=words):
+    with foreign_server(answer) as (url, _), pytest.raises(error, match=words):
         parse(url)
 
 
@@ -156,10 +165,10 @@ def test_a_proxy_s_502_is_tried_again(npz: bytes) -> None:
     left = [1, 1]
 
     def recovers(handler: BaseHTTPRequestHandler) -> None:
-        (says(502, b"") if left and left.pop() else says(200, npz, **NPZ))(handler)
+        (answer_with(502, b"") if left and left.pop() else answer_with(200, npz, **NPZ))(handler)
 
-    with foreign(recovers) as (url, paths), Client(url, timeout=GUARD_SECONDS) as client:
-        assert client.parse(PHOTO).size == (96, 128)
+    with foreign_server(recovers) as (url, paths), Client(url, timeout=GUARD_SECONDS) as client:
+        assert client.parse(LANDSCAPE).size == (96, 128)
         assert len(paths) == 3
 
 
@@ -176,7 +185,7 @@ def test_an_answer_that_dribbles_does_not_outlive_the_timeout() -> None:
         except OSError:
             handler.close_connection = True
 
-    with foreign(dribbles) as (url, _):
+    with foreign_server(dribbles) as (url, _):
         with pytest.raises(TimedOut, match=r"within 0\.3 s"):
             parse(url, settings={"timeout": 0.3})
         with pytest.raises(DeadlineMissed, match="within 50 ms: raise deadline_ms") as missed:
@@ -185,10 +194,10 @@ def test_an_answer_that_dribbles_does_not_outlive_the_timeout() -> None:
 
 
 def test_each_attempt_requests_the_time_that_remains() -> None:
-    with foreign(says(429, b"", Retry_After="0")) as (url, paths):
+    with foreign_server(answer_with(429, b"", Retry_After="0")) as (url, paths):
         client = Client(url, retries=2, timeout=GUARD_SECONDS)
         with client, pytest.raises(Busy):
-            client.parse(PHOTO, deadline_ms=60_000)
+            client.parse(LANDSCAPE, deadline_ms=60_000)
     sent = [float(path.partition("deadline_ms=")[2]) for path in paths]
     assert len(sent) == 3
     assert 60_000 >= sent[0] > sent[1] > sent[2] > 0
@@ -196,10 +205,10 @@ def test_each_attempt_requests_the_time_that_remains() -> None:
 
 @pytest.mark.parametrize("retry_after", ["3600", "Wed, 01 Jan 2081 00:00:00 GMT"])
 def test_nobody_waits_for_what_would_come_too_late(retry_after: str) -> None:
-    with foreign(says(503, b"", Retry_After=retry_after)) as (url, paths):
+    with foreign_server(answer_with(503, b"", Retry_After=retry_after)) as (url, paths):
         client = Client(url, retries=9, timeout=1000)
         with client, pytest.raises(Busy) as busy:
-            client.parse(PHOTO)
+            client.parse(LANDSCAPE)
     assert len(paths) == 1
     assert busy.value.retry_after is not None and busy.value.retry_after >= 3600
 
@@ -209,9 +218,9 @@ def test_the_client_names_itself_and_sends_its_key() -> None:
 
     def answer(handler: BaseHTTPRequestHandler) -> None:
         seen.append((handler.headers["User-Agent"], handler.headers["Authorization"]))
-        says(401, b"{}")(handler)
+        answer_with(401, b"{}")(handler)
 
-    with foreign(answer) as (url, _), Client(url, key="s3cret") as client:
+    with foreign_server(answer) as (url, _), Client(url, key="s3cret") as client:
         with pytest.raises(Refused):
             client.models()
         assert "s3cret" not in repr(client)
@@ -220,7 +229,7 @@ def test_the_client_names_itself_and_sends_its_key() -> None:
 
 
 def test_a_server_that_is_another_program_is_never_ready() -> None:
-    with foreign(says(404, b"")) as (url, _), Client(url) as client:
+    with foreign_server(answer_with(404, b"")) as (url, _), Client(url) as client:
         with pytest.raises(Refused, match="not pag-parse"):
             client.ready()
         with pytest.raises(Refused, match="not pag-parse"):
@@ -228,6 +237,10 @@ def test_a_server_that_is_another_program_is_never_ready() -> None:
 
 
 def test_a_server_that_failed_is_not_waited_for() -> None:
-    failed = says(503, b'{"status": "failed", "models": []}')
-    with foreign(failed) as (url, _), Client(url) as client, pytest.raises(Refused, match="Restart it"):
+    failed = answer_with(503, b'{"status": "failed", "models": []}')
+    with (
+        foreign_server(failed) as (url, _),
+        Client(url) as client,
+        pytest.raises(Refused, match="Restart it"),
+    ):
         client.wait_until_ready()

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pag import BadAnswer
 from pag.client.frame_queue import AsyncFrameQueue, BlockingFrameQueue, FrameQueue, Progress
 from pag.client.images import snapshot
-from tests.service.conftest import GUARD_SECONDS
+from tests.support.servers import GUARD_SECONDS
 
 
 class Line:

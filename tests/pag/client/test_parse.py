@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from pag import AsyncClient, Client, Parsing, read_npz
 from pag.client.calls import Call, parse_request
 from pag.client.decode import NPZ
-from tests.pag.client.conftest import PHOTO, PIXELS
-from tests.service.conftest import GUARD_SECONDS, encoded, picture, serving
+from tests.support.photographs import LANDSCAPE, LANDSCAPE_PIXELS, encoded, picture
+from tests.support.servers import GUARD_SECONDS, running_server
 
 SHIPPED = Path(__file__).parents[3] / "weights"
 ALL = "semantics,depth,normals,computed"
@@ -34,7 +34,7 @@ def assert_same(a: Parsing, b: Parsing) -> None:
 
 @pytest.fixture(scope="module")
 def expected(client: Client) -> Parsing:
-    return client.parse(PHOTO, budget=0.5)
+    return client.parse(LANDSCAPE, budget=0.5)
 
 
 def test_maps_come_with_units_and_price(expected: Parsing) -> None:
@@ -84,16 +84,16 @@ def test_every_form_of_a_picture_gives_the_same_maps(
     forms = {
         "text path": str(photo_file),
         "path": photo_file,
-        "bytearray": bytearray(PHOTO),
-        "memoryview": memoryview(PHOTO),
-        "pixels": PIXELS,
-        "strided pixels": PIXELS[:, ::-1].copy()[:, ::-1],
+        "bytearray": bytearray(LANDSCAPE),
+        "memoryview": memoryview(LANDSCAPE),
+        "pixels": LANDSCAPE_PIXELS,
+        "strided pixels": LANDSCAPE_PIXELS[:, ::-1].copy()[:, ::-1],
     }
     assert_same(client.parse(forms[form], budget=0.5), expected)
 
 
 def test_files_give_the_same_maps(client: Client, expected: Parsing, photo_file: Path) -> None:
-    assert_same(client.parse(io.BytesIO(PHOTO), budget=0.5), expected)
+    assert_same(client.parse(io.BytesIO(LANDSCAPE), budget=0.5), expected)
     with photo_file.open("rb") as file:
         assert_same(client.parse(file, budget=0.5), expected)
 
@@ -108,9 +108,9 @@ def test_large_pixels_are_sent_smaller_without_loss(client: Client) -> None:
 @pytest.mark.parametrize(
     ("image", "error", "fix"),
     [
-        (PIXELS[..., 0], ValueError, r"uint8 \[H,W,3\] RGB, not uint8 \[96, 128\]: convert grey"),
-        (PIXELS / np.float32(255), ValueError, "not float32"),
-        (PIXELS[:0], ValueError, r"not uint8 \[0, 128, 3\]"),
+        (LANDSCAPE_PIXELS[..., 0], ValueError, r"uint8 \[H,W,3\] RGB, not uint8 \[96, 128\]: convert grey"),
+        (LANDSCAPE_PIXELS / np.float32(255), ValueError, "not float32"),
+        (LANDSCAPE_PIXELS[:0], ValueError, r"not uint8 \[0, 128, 3\]"),
         (io.StringIO("text"), TypeError, "mode 'rb'"),
         (42, TypeError, "not int"),
         ("/nowhere/photo.jpg", FileNotFoundError, "photo.jpg"),
@@ -125,7 +125,7 @@ def test_what_is_no_picture_is_said_before_anything_is_sent(
 
 def test_options_reach_the_server(client: Client) -> None:
     parsing = client.parse(
-        PHOTO, budget=0.5, min_budget=0.5, maps=["depth", "computed"], size="model", model="tiny"
+        LANDSCAPE, budget=0.5, min_budget=0.5, maps=["depth", "computed"], size="model", model="tiny"
     )
     assert list(parsing.maps) == ["depth", "computed"]
     assert parsing.computed.max() <= 1
@@ -134,14 +134,14 @@ def test_options_reach_the_server(client: Client) -> None:
 
 def test_misspelt_options_are_errors(client: Client) -> None:
     with pytest.raises(TypeError, match="no option 'buget'; there are budget, min_budget"):
-        client.parse(PHOTO, buget=0.5)  # type: ignore[call-arg]
+        client.parse(LANDSCAPE, buget=0.5)  # type: ignore[call-arg]
 
 
 def test_the_former_word_for_maps_is_an_error_that_names_the_new_one(client: Client) -> None:
     with pytest.raises(TypeError, match="'tasks' is called 'maps' now"):
-        client.parse(PHOTO, tasks=["depth"])  # type: ignore[call-arg]
+        client.parse(LANDSCAPE, tasks=["depth"])  # type: ignore[call-arg]
     with pytest.raises(TypeError, match="'tasks' is called 'maps' now"):
-        client.stream([PHOTO], tasks=["depth"])  # type: ignore[call-arg]
+        client.stream([LANDSCAPE], tasks=["depth"])  # type: ignore[call-arg]
 
 
 @pytest.mark.parametrize(
@@ -154,7 +154,7 @@ def test_the_former_word_for_maps_is_an_error_that_names_the_new_one(client: Cli
     ],
 )
 def test_maps_are_named_by_whatever_holds_names(maps: Iterable[str], client: Client) -> None:
-    assert list(client.parse(PHOTO, maps=maps).maps) == ["depth", "computed"]
+    assert list(client.parse(LANDSCAPE, maps=maps).maps) == ["depth", "computed"]
 
 
 @pytest.mark.parametrize(
@@ -173,28 +173,28 @@ def test_options_of_the_wrong_kind_are_named_before_anything_is_sent(
     options: Any, error: type[Exception], fix: str, client: Client
 ) -> None:
     with pytest.raises(error, match=fix):
-        client.parse(PHOTO, **options)
+        client.parse(LANDSCAPE, **options)
     with pytest.raises(error, match=fix):
-        client.stream([PHOTO], **options)
-    with pytest.raises(error, match=fix), client.stream([PHOTO]) as stream:
+        client.stream([LANDSCAPE], **options)
+    with pytest.raises(error, match=fix), client.stream([LANDSCAPE]) as stream:
         stream.change(**options)
 
 
 def test_numbers_of_numpy_are_numbers(client: Client) -> None:
-    parsing = client.parse(PHOTO, budget=np.float32(0.5), deadline_ms=np.int64(60_000))
+    parsing = client.parse(LANDSCAPE, budget=np.float32(0.5), deadline_ms=np.int64(60_000))
     assert parsing.budget.requested == 0.5
 
 
 def test_ids_are_taken_over(client: Client) -> None:
     trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-    parsing = client.parse(PHOTO, request_id="mine-1", traceparent=trace)
+    parsing = client.parse(LANDSCAPE, request_id="mine-1", traceparent=trace)
     assert parsing.request_id == "mine-1"
     assert parsing.traceparent is not None and parsing.traceparent.split("-")[1] == trace.split("-")[1]
 
 
 def test_files_hold_what_the_arrays_hold(client: Client) -> None:
-    parsing = client.parse(PHOTO, maps=ALL)
-    files = client.files(PHOTO, maps=ALL)
+    parsing = client.parse(LANDSCAPE, maps=ALL)
+    files = client.files(LANDSCAPE, maps=ALL)
     assert sorted(files) == ["computed.png", "depth.png", "meta.json", "normals.png", "semantics.png"]
     assert json.loads(files["meta.json"])["model"]["name"] == "tiny"
     np.testing.assert_array_equal(_pixels(files["semantics.png"]), parsing.semantics)
@@ -207,12 +207,12 @@ def test_files_hold_what_the_arrays_hold(client: Client) -> None:
 
 
 def test_an_overlay_is_a_picture_of_the_photograph_s_size(client: Client) -> None:
-    assert _pixels(client.overlay(PHOTO)).shape == (96, 128, 3)
+    assert _pixels(client.overlay(LANDSCAPE)).shape == (96, 128, 3)
 
 
 def test_a_saved_answer_can_be_read_later(url: str, expected: Parsing) -> None:
     headers = {"Accept": "application/x-npz"}
-    answer = httpx.post(f"{url}/parse?budget=0.5", content=PHOTO, headers=headers, timeout=GUARD_SECONDS)
+    answer = httpx.post(f"{url}/parse?budget=0.5", content=LANDSCAPE, headers=headers, timeout=GUARD_SECONDS)
     assert_same(read_npz(answer.content), expected)
 
 
@@ -231,7 +231,7 @@ def test_models_tell_what_each_budget_buys(client: Client) -> None:
 
 
 def test_tools_read_answers_their_own_way(url: str, client: Client, expected: Parsing) -> None:
-    request = parse_request(PHOTO, NPZ, {"budget": 0.5})
+    request = parse_request(LANDSCAPE, NPZ, {"budget": 0.5})
     call = Call(request, lambda answer: (answer.headers["content-type"], answer.body))
 
     async def use() -> tuple[str, bytes]:
@@ -248,12 +248,12 @@ def test_the_async_client_gives_the_same(
 ) -> None:
     async def use() -> None:
         async with AsyncClient(url, timeout=GUARD_SECONDS) as other:
-            images = [PHOTO, PIXELS, photo_file, str(photo_file), io.BytesIO(PHOTO)]
+            images = [LANDSCAPE, LANDSCAPE_PIXELS, photo_file, str(photo_file), io.BytesIO(LANDSCAPE)]
             for parsing in await asyncio.gather(*(other.parse(image, budget=0.5) for image in images)):
                 assert_same(parsing, expected)
             assert await other.models() == client.models()
-            assert await other.overlay(PHOTO) == client.overlay(PHOTO)
-            theirs, ours = await other.files(PHOTO), client.files(PHOTO)
+            assert await other.overlay(LANDSCAPE) == client.overlay(LANDSCAPE)
+            theirs, ours = await other.files(LANDSCAPE), client.files(LANDSCAPE)
             assert {**theirs, "meta.json": b""} == {**ours, "meta.json": b""}
             assert await other.ready()
             await other.wait_until_ready()
@@ -265,7 +265,7 @@ def test_the_async_client_gives_the_same(
 def test_threads_share_a_client(client: Client, expected: Parsing) -> None:
     parsings: list[Parsing] = []
     threads = [
-        threading.Thread(target=lambda: parsings.append(client.parse(PHOTO, budget=0.5, min_budget=0.5)))
+        threading.Thread(target=lambda: parsings.append(client.parse(LANDSCAPE, budget=0.5, min_budget=0.5)))
         for _ in range(8)
     ]
     for thread in threads:
@@ -279,19 +279,19 @@ def test_threads_share_a_client(client: Client, expected: Parsing) -> None:
 
 @pytest.mark.slow
 def test_the_shipped_network_answers_both_clients_alike() -> None:
-    with serving(weights=SHIPPED, brownout=False) as http:
+    with running_server(weights=SHIPPED, brownout=False) as http:
         url = str(http.base_url)
         with Client(url, timeout=GUARD_SECONDS) as client:
             model = client.models()[0]
-            first = client.parse(PIXELS, maps=model.maps, budget=0.4)
+            first = client.parse(LANDSCAPE_PIXELS, maps=model.maps, budget=0.4)
             assert list(first.maps) == list(model.maps)
-            assert_same(client.parse(encoded(PIXELS), maps=model.maps, budget=0.4), first)
+            assert_same(client.parse(encoded(LANDSCAPE_PIXELS), maps=model.maps, budget=0.4), first)
             assert first.budget.share <= 0.4
             assert first.class_shares().keys() <= {entry.name for entry in model.classes}
 
         async def use() -> Parsing:
             async with AsyncClient(url, timeout=GUARD_SECONDS) as other:
-                return await other.parse(PIXELS, maps=model.maps, budget=0.4)
+                return await other.parse(LANDSCAPE_PIXELS, maps=model.maps, budget=0.4)
 
         assert_same(asyncio.run(use()), first)
 

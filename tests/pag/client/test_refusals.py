@@ -9,14 +9,10 @@ import threading
 from pathlib import Path
 
 import pytest
-import uvicorn
 
 from pag import AsyncClient, Busy, Client, DeadlineMissed, PagError, Parsing, Refused, Unreachable
-from service.app import create_app
-from service.settings import Settings
-from tests.pag.client.conftest import PHOTO
-from tests.service.conftest import GUARD_SECONDS
-from tests.service.test_server import until
+from tests.support.photographs import LANDSCAPE
+from tests.support.servers import GUARD_SECONDS, running_at
 
 
 @pytest.mark.parametrize(
@@ -31,7 +27,7 @@ def test_refusals_name_the_fix(
     options: dict[str, object], status: int, slug: str, words: str, url: str
 ) -> None:
     with Client(url, timeout=GUARD_SECONDS) as client, pytest.raises(Refused, match=words) as refused:
-        client.parse(PHOTO, request_id="mine-2", **options)  # type: ignore[arg-type]
+        client.parse(LANDSCAPE, request_id="mine-2", **options)  # type: ignore[arg-type]
     error = refused.value
     assert (error.status, error.slug, error.request_id) == (status, slug, "mine-2")
     assert error.type == f"urn:problem-type:{slug}" and error.problem["status"] == status
@@ -40,7 +36,11 @@ def test_refusals_name_the_fix(
 
 @pytest.mark.parametrize(
     ("image", "status", "slug"),
-    [(b"text", 415, "unsupported-image"), (PHOTO[:200], 422, "undecodable-image"), (b"", 400, "empty-body")],
+    [
+        (b"text", 415, "unsupported-image"),
+        (LANDSCAPE[:200], 422, "undecodable-image"),
+        (b"", 400, "empty-body"),
+    ],
 )
 def test_what_is_no_image_is_refused(image: bytes, status: int, slug: str, client: Client) -> None:
     with pytest.raises(Refused) as refused:
@@ -57,24 +57,24 @@ def test_a_large_body_is_refused_while_it_is_still_sent(strict: str) -> None:
 
 def test_a_hopeless_deadline_is_missed_at_once(slow: str) -> None:
     with Client(slow, timeout=GUARD_SECONDS) as client, pytest.raises(DeadlineMissed) as missed:
-        client.parse(PHOTO, deadline_ms=5)
+        client.parse(LANDSCAPE, deadline_ms=5)
     assert (missed.value.status, missed.value.slug) == (503, "deadline-unreachable")
 
 
 @pytest.mark.parametrize("deadline_ms", [0, -1, float("nan")])
 def test_what_is_no_deadline_is_said_before_anything_is_sent(deadline_ms: float, client: Client) -> None:
     with pytest.raises(ValueError, match="deadline_ms is in milliseconds"):
-        client.parse(PHOTO, deadline_ms=deadline_ms)
+        client.parse(LANDSCAPE, deadline_ms=deadline_ms)
 
 
 def test_a_key_opens_what_is_closed_without(strict: str) -> None:
     with Client(strict, key="sesame", timeout=GUARD_SECONDS) as client:
-        assert client.parse(PHOTO).model == "tiny"
+        assert client.parse(LANDSCAPE).model == "tiny"
     for key in (None, "wrong"):
         with Client(strict, key=key, timeout=GUARD_SECONDS) as client:
             assert client.ready()
             with pytest.raises(Refused, match="X-API-Key") as refused:
-                client.parse(PHOTO)
+                client.parse(LANDSCAPE)
             assert refused.value.status == 401
 
 
@@ -82,7 +82,7 @@ def start_parsing(url: str, parsings: list[Parsing | PagError], **settings: int)
     def parse() -> None:
         with Client(url, timeout=GUARD_SECONDS, **settings) as client:
             try:
-                parsings.append(client.parse(PHOTO))
+                parsings.append(client.parse(LANDSCAPE))
             except PagError as error:
                 parsings.append(error)
 
@@ -112,7 +112,7 @@ def test_a_full_server_s_refusal_is_an_error_only_without_further_tries(slow: st
 def test_the_async_client_waits_for_a_full_server_too(slow: str) -> None:
     async def parse() -> list[Parsing]:
         async with AsyncClient(slow, timeout=GUARD_SECONDS, retries=1000) as client:
-            return await asyncio.gather(*(client.parse(PHOTO) for _ in range(3)))
+            return await asyncio.gather(*(client.parse(LANDSCAPE) for _ in range(3)))
 
     assert [parsing.model for parsing in asyncio.run(parse())] == ["tiny"] * 3
 
@@ -122,27 +122,10 @@ def test_where_nobody_listens_nobody_is_reached() -> None:
         url = f"http://127.0.0.1:{probe.getsockname()[1]}"
     with Client(url, retries=2) as client:
         with pytest.raises(Unreachable, match=rf"{url}.*refused.*Is the server running"):
-            client.parse(PHOTO)
+            client.parse(LANDSCAPE)
         assert not client.ready()
         with pytest.raises(Unreachable, match=r"No server at .* within 0 s"):
             client.wait_until_ready(0)
-
-
-class Server:
-    """The service on a port or socket of the test's choice, in a thread."""
-
-    def __init__(self, weights: Path, **where: object) -> None:
-        app = create_app(Settings(weights=weights))
-        self._server = uvicorn.Server(uvicorn.Config(app, log_config=None, **where))  # type: ignore[arg-type]
-        self._thread = threading.Thread(target=self._server.run)
-
-    def __enter__(self) -> None:
-        self._thread.start()
-        until(lambda: self._server.started)
-
-    def __exit__(self, *_: object) -> None:
-        self._server.should_exit = True
-        self._thread.join()
 
 
 def test_restarts_within_and_between_calls_are_survived(weights: Path) -> None:
@@ -154,33 +137,33 @@ def test_restarts_within_and_between_calls_are_survived(weights: Path) -> None:
         listener.accept()[0].close()
     with Client(f"http://127.0.0.1:{port}", timeout=GUARD_SECONDS, retries=1000) as client:
         for _ in range(2):
-            with Server(weights, port=port):
+            with running_at(weights=weights, port=port):
                 client.wait_until_ready(GUARD_SECONDS)
-                assert client.parse(PHOTO).model == "tiny"
+                assert client.parse(LANDSCAPE).model == "tiny"
                 parsing.join()
     assert isinstance(outcomes[0], Parsing)
 
 
 def test_a_server_on_a_unix_socket_is_reached_by_its_path(weights: Path, tmp_path: Path) -> None:
     path = tmp_path / "pag.sock"
-    with Server(weights, uds=str(path)):
+    with running_at(weights=weights, uds=str(path)):
         url = f"unix:{path}"
         with Client(url, timeout=GUARD_SECONDS) as client:
             client.wait_until_ready(GUARD_SECONDS)
-            parsing = client.parse(PHOTO)
+            parsing = client.parse(LANDSCAPE)
             assert repr(client) == f"<Client {url}>"
 
         async def parse() -> Parsing:
             async with AsyncClient(url, timeout=GUARD_SECONDS) as other:
-                return await other.parse(PHOTO)
+                return await other.parse(LANDSCAPE)
 
         assert asyncio.run(parse()).budget == parsing.budget
         with Client(url, timeout=GUARD_SECONDS) as client:
-            assert [frame.number for frame in client.stream([PHOTO])] == [0]
+            assert [frame.number for frame in client.stream([LANDSCAPE])] == [0]
 
         async def stream() -> list[int]:
             async with AsyncClient(url, timeout=GUARD_SECONDS) as other:
-                return [frame.number async for frame in other.stream([PHOTO])]
+                return [frame.number async for frame in other.stream([LANDSCAPE])]
 
         assert asyncio.run(stream()) == [0]
 
@@ -190,9 +173,9 @@ def test_a_server_on_a_unix_socket_is_reached_by_its_path(weights: Path, tmp_pat
 def test_a_unix_socket_that_is_not_there_is_named(tmp_path: Path) -> None:
     url = f"unix:{tmp_path / 'none.sock'}"
     with Client(url, retries=0) as client, pytest.raises(Unreachable, match=url):
-        client.parse(PHOTO)
+        client.parse(LANDSCAPE)
     gc.collect()
 
 
 def test_a_deadline_far_away_costs_nothing(client: Client) -> None:
-    assert client.parse(PHOTO, deadline_ms=60_000).budget.used == 1.0
+    assert client.parse(LANDSCAPE, deadline_ms=60_000).budget.used == 1.0

@@ -23,19 +23,18 @@ from pag import (
     Refused,
     Unreachable,
 )
-from tests.pag.client.conftest import PHOTO, PIXELS, foreign, says
-from tests.pag.client.slow_line import slow_line
-from tests.pag.client.streaming import Collect, collect, no_threads_left
-from tests.service.conftest import GUARD_SECONDS, encoded
-
-__all__ = ["collect", "no_threads_left"]
+from tests.support.client_streams import Collect
+from tests.support.foreign_servers import answer_with, foreign_server
+from tests.support.photographs import LANDSCAPE, LANDSCAPE_PIXELS, encoded
+from tests.support.servers import GUARD_SECONDS
+from tests.support.slow_line import slow_line
 
 pytestmark = pytest.mark.usefixtures("no_threads_left")
 
 
 def test_answers_to_frames_are_those_to_photographs(collect: Collect, url: str, client: Client) -> None:
-    expected = client.parse(PHOTO, budget=0.5, maps="depth,computed")
-    answers = collect(url, [PHOTO], budget=0.5, maps=["depth", "computed"])
+    expected = client.parse(LANDSCAPE, budget=0.5, maps="depth,computed")
+    answers = collect(url, [LANDSCAPE], budget=0.5, maps=["depth", "computed"])
     assert [(frame.number, frame.dropped, frame.problem) for frame in answers] == [(0, 0, None)]
     parsing = answers[0].parsing
     assert parsing is not None and list(parsing.maps) == ["depth", "computed"]
@@ -45,13 +44,13 @@ def test_answers_to_frames_are_those_to_photographs(collect: Collect, url: str, 
 
 
 def test_every_frame_is_answered_with_every_frame(collect: Collect, slow: str) -> None:
-    answers = collect(slow, [PHOTO] * 12, every_frame=True, size="model")
+    answers = collect(slow, [LANDSCAPE] * 12, every_frame=True, size="model")
     assert [(frame.number, frame.dropped) for frame in answers] == [(number, 0) for number in range(12)]
     assert all(frame.parsing is not None for frame in answers)
 
 
 def test_else_the_newest_wins_and_the_last_is_answered(collect: Collect, slow: str) -> None:
-    answers = collect(slow, [PHOTO] * 200, size="model")
+    answers = collect(slow, [LANDSCAPE] * 200, size="model")
     assert len(answers) < 200
     assert answers[-1].number == 199
     assert sum(1 + frame.dropped for frame in answers) == 200
@@ -99,21 +98,23 @@ def test_a_list_s_frames_wait_for_a_slow_line(collect: Collect, url: str) -> Non
 
 
 def test_pixels_paths_and_files_are_frames(collect: Collect, url: str, photo_file: Path) -> None:
-    answers = collect(url, [PIXELS, photo_file, str(photo_file), bytearray(PHOTO)], every_frame=True)
+    answers = collect(
+        url, [LANDSCAPE_PIXELS, photo_file, str(photo_file), bytearray(LANDSCAPE)], every_frame=True
+    )
     formats = [frame.parsing.image.format for frame in answers if frame.parsing is not None]
     assert formats == ["JPEG", "PNG", "PNG", "PNG"]
 
 
 def test_other_answers(collect: Collect, url: str, client: Client) -> None:
-    (frame,) = collect(url, [PHOTO], answer="zip", maps="depth")
+    (frame,) = collect(url, [LANDSCAPE], answer="zip", maps="depth")
     assert frame.files is not None and sorted(frame.files) == ["depth.png", "meta.json"]
-    assert frame.files["depth.png"] == client.files(PHOTO, maps="depth")["depth.png"]
-    (frame,) = collect(url, [PHOTO], answer="overlay")
-    assert frame.overlay == client.overlay(PHOTO)
+    assert frame.files["depth.png"] == client.files(LANDSCAPE, maps="depth")["depth.png"]
+    (frame,) = collect(url, [LANDSCAPE], answer="overlay")
+    assert frame.overlay == client.overlay(LANDSCAPE)
 
 
 def test_a_frame_s_problem_does_not_end_the_stream(collect: Collect, url: str) -> None:
-    answers = collect(url, [b"no image", PHOTO], every_frame=True)
+    answers = collect(url, [b"no image", LANDSCAPE], every_frame=True)
     assert answers[0].problem is not None and answers[0].problem.slug == "unsupported-image"
     assert answers[0].parsing is None and "unsupported" in str(answers[0].problem.problem)
     assert answers[1].parsing is not None
@@ -128,8 +129,8 @@ def test_a_loop_left_early_ends_the_stream_and_its_thread(collect: Collect, url:
 
     def endless() -> Iterator[bytes]:
         while True:
-            given.append(PHOTO)
-            yield PHOTO
+            given.append(LANDSCAPE)
+            yield LANDSCAPE
 
     assert len(collect(url, endless(), most=3)) == 3
     count = len(given)
@@ -139,7 +140,7 @@ def test_a_loop_left_early_ends_the_stream_and_its_thread(collect: Collect, url:
 
 def test_a_camera_s_failure_is_raised_in_the_loop(collect: Collect, url: str) -> None:
     def unplugged() -> Iterator[bytes]:
-        yield PHOTO
+        yield LANDSCAPE
         raise OSError("the camera is gone")
 
     with pytest.raises(OSError, match="the camera is gone"):
@@ -151,7 +152,7 @@ def test_what_is_no_frame_is_raised_in_the_loop(collect: Collect, url: str) -> N
         collect(url, [np.zeros((8, 8, 3))])
 
 
-@pytest.mark.parametrize("frames", [PHOTO, "photo.jpg", Path("photo.jpg")])
+@pytest.mark.parametrize("frames", [LANDSCAPE, "photo.jpg", Path("photo.jpg")])
 def test_one_image_is_no_stream(frames: Any, collect: Collect, url: str) -> None:
     with pytest.raises(TypeError, match="for one use parse"):
         collect(url, frames)
@@ -159,7 +160,10 @@ def test_one_image_is_no_stream(frames: Any, collect: Collect, url: str) -> None
 
 def test_options_change_from_a_frame_on(url: str) -> None:
     budgets = []
-    with Client(url, timeout=GUARD_SECONDS) as client, client.stream([PHOTO] * 8, every_frame=True) as stream:
+    with (
+        Client(url, timeout=GUARD_SECONDS) as client,
+        client.stream([LANDSCAPE] * 8, every_frame=True) as stream,
+    ):
         stream.change(budget=0.5)
         for frame in stream:
             assert frame.parsing is not None
@@ -174,7 +178,7 @@ def test_options_change_in_the_async_client_too(url: str) -> None:
     async def use() -> list[float]:
         budgets = []
         async with AsyncClient(url, timeout=GUARD_SECONDS) as client:
-            stream = client.stream([PHOTO] * 8, every_frame=True, budget=0.5)
+            stream = client.stream([LANDSCAPE] * 8, every_frame=True, budget=0.5)
             async for frame in stream:
                 assert frame.parsing is not None
                 budgets.append(frame.parsing.budget.requested)
@@ -187,7 +191,7 @@ def test_options_change_in_the_async_client_too(url: str) -> None:
 
 def test_wrong_changes_are_raised_in_the_loop(url: str) -> None:
     with Client(url, timeout=GUARD_SECONDS) as client:
-        stream = client.stream([PHOTO] * 9, every_frame=True)
+        stream = client.stream([LANDSCAPE] * 9, every_frame=True)
         with pytest.raises(Refused, match="budget"):
             for _ in stream:
                 stream.change(budget=7)
@@ -200,7 +204,7 @@ def test_async_frames_are_awaited(url: str) -> None:
     async def camera() -> AsyncIterator[bytes]:
         for _ in range(4):
             await asyncio.sleep(0.001)
-            yield PHOTO
+            yield LANDSCAPE
 
     async def use() -> list[Frame]:
         async with AsyncClient(url, timeout=GUARD_SECONDS) as client:
@@ -222,32 +226,35 @@ def test_a_stream_that_cannot_be_is_refused(
     options: dict[str, Any], error: type[Exception], words: str, collect: Collect, url: str
 ) -> None:
     with pytest.raises(error, match=words):
-        collect(url, [PHOTO], **options)
+        collect(url, [LANDSCAPE], **options)
 
 
 def test_a_key_opens_a_stream(collect: Collect, strict: str) -> None:
-    assert len(collect(strict, [PHOTO], settings={"key": "sesame"})) == 1
+    assert len(collect(strict, [LANDSCAPE], settings={"key": "sesame"})) == 1
     with pytest.raises(Refused, match="X-API-Key") as refused:
-        collect(strict, [PHOTO])
+        collect(strict, [LANDSCAPE])
     assert refused.value.status == 401
 
 
 def test_too_many_streams_are_refused_until_one_ends(collect: Collect, strict: str) -> None:
     with Client(strict, key="sesame", timeout=GUARD_SECONDS) as client:
-        for _ in client.stream(itertools.repeat(PHOTO)):
+        for _ in client.stream(itertools.repeat(LANDSCAPE)):
             with pytest.raises(Busy, match="PAG_MAX_STREAMS") as busy:
-                collect(strict, [PHOTO], settings={"key": "sesame", "retries": 0})
+                collect(strict, [LANDSCAPE], settings={"key": "sesame", "retries": 0})
             break
         assert (busy.value.status, busy.value.slug) == (429, "overloaded")
         # The server learns of the departure a moment later than we.
-        assert len(collect(strict, [PHOTO], settings={"key": "sesame"})) == 1
+        assert len(collect(strict, [LANDSCAPE], settings={"key": "sesame"})) == 1
 
 
 def test_where_nobody_listens_no_stream_is_opened(collect: Collect) -> None:
     with pytest.raises(Unreachable, match="Is the server running there"):
-        collect("http://127.0.0.1:9", [PHOTO], settings={"retries": 0})
+        collect("http://127.0.0.1:9", [LANDSCAPE], settings={"retries": 0})
 
 
 def test_what_is_no_pag_parse_opens_no_stream(collect: Collect) -> None:
-    with foreign(says(200, b"hello")) as (url, _), pytest.raises(BadAnswer, match="no WebSocket"):
-        collect(url, [PHOTO], settings={"retries": 0})
+    with (
+        foreign_server(answer_with(200, b"hello")) as (url, _),
+        pytest.raises(BadAnswer, match="no WebSocket"),
+    ):
+        collect(url, [LANDSCAPE], settings={"retries": 0})

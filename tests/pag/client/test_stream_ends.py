@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import socket
-import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,56 +16,37 @@ from websockets.sync.server import serve as serve_websocket
 
 from pag import (
     BadAnswer,
-    Client,
     StreamClosed,
     TimedOut,
 )
-from tests.pag.client.conftest import PHOTO
-from tests.pag.client.streaming import Collect, collect, collect_async, collect_sync, no_threads_left
-from tests.service.conftest import GUARD_SECONDS
-from tests.service.test_server import spawn
-
-__all__ = ["collect", "no_threads_left"]
+from tests.support.client_streams import Collect, collect_async, collect_sync
+from tests.support.photographs import LANDSCAPE
+from tests.support.servers import GUARD_SECONDS, Process
 
 pytestmark = pytest.mark.usefixtures("no_threads_left")
-
-
-@contextmanager
-def process(weights: Path, **settings: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """The service as it is run, and its address."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    running = spawn(PAG_WEIGHTS=str(weights), PAG_PORT=str(port), **settings)
-    try:
-        with Client(f"http://127.0.0.1:{port}") as client:
-            client.wait_until_ready(GUARD_SECONDS)
-        yield running, f"http://127.0.0.1:{port}"
-    finally:
-        running.terminate()
-        running.communicate()
 
 
 @pytest.mark.process
 def test_the_service_says_why_it_ends_the_streams_of_both_clients(weights: Path) -> None:
     codes = []
-    with process(weights, PAG_MAX_BODY_BYTES="100000") as (running, url):
+    with Process(PAG_WEIGHTS=str(weights), PAG_MAX_BODY_BYTES="100000") as process:
         for each in (collect_sync, collect_async):
             with pytest.raises(StreamClosed, match="PAG_MAX_BODY_BYTES") as too_large:
-                each(url, [PHOTO, bytes(200_000)], every_frame=True)
+                each(process.url, [LANDSCAPE, bytes(200_000)], every_frame=True)
             assert too_large.value.code == 1009
 
         streaming = threading.Barrier(2)
 
         def camera() -> Iterator[bytes]:
             for number in itertools.count():
-                yield PHOTO
+                yield LANDSCAPE
                 if number == 3:
                     streaming.wait(GUARD_SECONDS)
-                    running.terminate()
+                    process.stop()
 
         def follow(collect: Collect) -> None:
             with pytest.raises(StreamClosed, match="it is stopping") as closed:
-                collect(url, camera(), every_frame=True)
+                collect(process.url, camera(), every_frame=True)
             codes.append(closed.value.code)
 
         threads = [threading.Thread(target=follow, args=[each]) for each in (collect_sync, collect_async)]
@@ -102,7 +81,7 @@ def test_a_server_that_ends_a_stream_says_why(code: int, words: str, collect: Co
         connection.close(code)
 
     with other_server(handle) as url, pytest.raises(StreamClosed, match=words) as closed:
-        collect(url, [PHOTO] * 3, every_frame=True)
+        collect(url, [LANDSCAPE] * 3, every_frame=True)
     assert closed.value.code == code
 
 
@@ -112,7 +91,7 @@ def test_a_connection_that_breaks_is_an_error(collect: Collect) -> None:
         connection.socket.close()
 
     with other_server(handle) as url, pytest.raises(StreamClosed, match="the connection broke") as closed:
-        collect(url, [PHOTO] * 3, every_frame=True)
+        collect(url, [LANDSCAPE] * 3, every_frame=True)
     assert closed.value.code == 1006
 
 
@@ -125,7 +104,7 @@ def test_a_server_that_owes_an_answer_is_not_waited_for_longer_than_the_timeout(
             return
 
     with other_server(handle) as url, pytest.raises(TimedOut, match="No answer to a frame"):
-        collect(url, [PHOTO], settings={"timeout": 0.3})
+        collect(url, [LANDSCAPE], settings={"timeout": 0.3})
 
 
 # Small frames wait for word that they arrived; a large one does not even leave.
@@ -165,4 +144,4 @@ def test_what_no_pag_parse_would_say_ends_a_stream(said: str | bytes, collect: C
             return
 
     with other_server(handle) as url, pytest.raises(BadAnswer):
-        collect(url, [PHOTO])
+        collect(url, [LANDSCAPE])

@@ -13,8 +13,8 @@ import pag
 from pag import AsyncClient, Client, PagError, TlsFailed
 from pag.client.calls import Call, parse_request
 from pag.client.decode import NPZ
-from tests.pag.client.conftest import PHOTO
-from tests.service.conftest import GUARD_SECONDS
+from tests.support.photographs import LANDSCAPE
+from tests.support.servers import GUARD_SECONDS
 
 
 def test_the_package_shows_what_it_holds() -> None:
@@ -31,7 +31,7 @@ def test_help_names_options_with_values_and_units(parse: Callable[..., object]) 
 
 
 def test_answers_are_read_beside_the_loop(url: str) -> None:
-    call = Call(parse_request(PHOTO, NPZ, {}), lambda _: threading.current_thread())
+    call = Call(parse_request(LANDSCAPE, NPZ, {}), lambda _: threading.current_thread())
 
     async def use() -> threading.Thread:
         async with AsyncClient(url, timeout=GUARD_SECONDS) as other:
@@ -45,7 +45,7 @@ def test_answers_are_read_beside_the_loop(url: str) -> None:
 def test_a_closed_client_says_so(url: str) -> None:
     with Client(url) as client:
         pass
-    for call in (client.models, client.ready, client.wait_until_ready, lambda: client.parse(PHOTO)):
+    for call in (client.models, client.ready, client.wait_until_ready, lambda: client.parse(LANDSCAPE)):
         with pytest.raises(PagError, match=r"closed: make another with Client\(\.\.\.\)"):
             call()
 
@@ -89,7 +89,7 @@ def test_a_server_without_tls_is_told_from_one_that_is_not_there(url: str) -> No
             client.ready,
             client.wait_until_ready,
             client.models,
-            lambda: list(client.stream([PHOTO])),
+            lambda: list(client.stream([LANDSCAPE])),
         ]
         for call in calls:
             with pytest.raises(TlsFailed, match=f"No TLS with {secure}.*write http:// instead"):

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from service.engine.cancellation import Cancellation, Together
 from service.engine.engine import Engine
+from service.engine.job import Cancellation, Together
 from service.errors import Cancelled
 from service.telemetry.metrics import Metrics
-from tests.service.conftest import encoded, picture
-from tests.service.engine.running import PHOTO, running, sample, start, until_inference
-from tests.service.tiny_model import write_model
+from tests.support.engines import running_engine, sample, start, until_inference
+from tests.support.photographs import PHOTO, encoded, picture
+from tests.support.tiny_model import write_model
 
 BUDGETS = (1.0, 0.75, 0.5, 0.25)
 KNOBS: dict[str, Any] = {"max_batch": 4, "workers": 1, "codec_threads": 4, "brownout": False}
@@ -40,7 +40,7 @@ async def four_behind_one(engine: Engine, metrics: Metrics) -> tuple[list[Any], 
 
 def run(scenario: Callable[[Engine, Metrics], Any], weights: Path, **knobs: Any) -> None:
     async def inside() -> None:
-        async with running(weights, **(KNOBS | knobs)) as (engine, metrics):
+        async with running_engine(weights, **(KNOBS | knobs)) as (engine, metrics):
             await scenario(engine, metrics)
 
     asyncio.run(inside())

@@ -2,54 +2,32 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from service.engine.brownout import Brownout
-from service.engine.cancellation import Cancellation
-from service.engine.choice import STEPS, Choice, Chooser, sending
+from service.engine.choice import STEPS, Choice, Chooser, sending_seconds
 from service.engine.costs import FIRST_MARGIN, Costs
 from service.engine.engine import Engine
-from service.engine.job import Job, Options
-from service.engine.registry import load_models
-from service.engine.session import ModelSession
+from service.engine.loading import load_models
+from service.engine.models import ModelRegistry
+from service.engine.resources import resolve_resources
 from service.errors import InvalidParameter
-from service.model_folder.manifest import ModelManifest
-from service.model_folder.operating_point import operating_point
 from service.settings import Settings
 from service.telemetry.metrics import Metrics
-from tests.service.tiny_model import FLOOR, manifest_document
+from tests.support.jobs import FULL_SECONDS, make_job
+from tests.support.tiny_model import FLOOR
 
-MANIFEST = ModelManifest.model_validate_json(json.dumps(manifest_document()))
-# The parts of a session that choices look at; nothing is computed here.
-SESSION = cast(
-    ModelSession,
-    SimpleNamespace(
-        manifest=MANIFEST,
-        point=lambda budget, height, width: operating_point(MANIFEST, budget, height, width),
-        runtime=SimpleNamespace(shared_threads=1),
-    ),
-)
-SECONDS = 0.1  # of the whole network; half of it at half the multiply-adds
 budgets = st.floats(FLOOR, 1.0)
-
-
-def job(budget: float = 1.0, least: float | None = None, deadline: float | None = None) -> Job:
-    options = Options(SESSION, MANIFEST.default_map_names(), budget, "model", least=least, deadline=deadline)
-    nobody = cast("asyncio.Future[Any]", None)
-    return Job(b"", options, lambda *_: None, Cancellation(), "JPEG", 480, 640, 0.0, 0.0, nobody)
 
 
 def chooser(ceiling: float = 1.0, costs: Costs | None = None) -> Chooser:
     costs = costs or Costs(Metrics())
     for shared in (False, True):
-        costs.seed(job().options, shared, [(share * 1000, share * SECONDS) for share in (0.1, 1.0)])
+        costs.seed(make_job().options, shared, [(share * 1000, share * FULL_SECONDS) for share in (0.1, 1.0)])
     brownout = Brownout(Settings())
     brownout.ceiling = ceiling
     return Chooser(costs, brownout)
@@ -61,28 +39,28 @@ def chosen(choice: Choice | None) -> Choice:
 
 
 def test_without_a_deadline_the_budget_is_the_one_asked_for() -> None:
-    choice = chosen(chooser().choose(job(0.8), 0.0, shared=False))
+    choice = chosen(chooser().choose(make_job(0.8), 0.0, shared=False))
     assert (choice.point.used_budget, choice.point.reason) == (0.8, "client")
 
 
 @given(budgets, st.floats(0.0, 0.3))
 def test_a_deadline_gets_the_largest_budget_that_meets_it(budget: float, left: float) -> None:
     subject = chooser()
-    choice = subject.choose(job(budget, deadline=left), 0.0, shared=False)
+    choice = subject.choose(make_job(budget, deadline=left), 0.0, shared=False)
     if choice is None:
-        least = chosen(subject.choose(job(FLOOR), 0.0, shared=False))
-        assert least.seconds + sending(job()) > left
+        least = chosen(subject.choose(make_job(FLOOR), 0.0, shared=False))
+        assert least.seconds + sending_seconds(make_job()) > left
         return
-    assert choice.seconds + sending(job()) <= left
+    assert choice.seconds + sending_seconds(make_job()) <= left
     assert choice.point.requested_budget == budget
     assert choice.point.used_budget <= budget
     assert choice.point.reason == ("client" if choice.point.used_budget == budget else "deadline")
     higher = min(budget, choice.point.used_budget + 1.01 / STEPS)
     if choice.point.used_budget < budget:
         # What was predicted is stretched by the margin that stands before anything was measured.
-        assert chosen(subject.choose(job(higher), 0.0, shared=False)).seconds * (
+        assert chosen(subject.choose(make_job(higher), 0.0, shared=False)).seconds * (
             1 + FIRST_MARGIN
-        ) > left - sending(job())
+        ) > left - sending_seconds(make_job())
 
 
 @given(budgets, budgets, st.floats(0.01, 1.0), st.floats(0.0, 0.3))
@@ -90,23 +68,23 @@ def test_no_choice_goes_below_what_is_wanted_at_least(
     a: float, b: float, ceiling: float, left: float
 ) -> None:
     least, budget = sorted((a, b))
-    choice = chooser(ceiling).choose(job(budget, least, left), 0.0, shared=True)
+    choice = chooser(ceiling).choose(make_job(budget, least, left), 0.0, shared=True)
     assert choice is None or least <= choice.point.used_budget <= budget
 
 
 def test_load_lowers_budgets_unless_the_client_opts_out() -> None:
     browned = chooser(ceiling=0.4)
-    point = chosen(browned.choose(job(1.0), 0.0, shared=True)).point
+    point = chosen(browned.choose(make_job(1.0), 0.0, shared=True)).point
     assert (point.requested_budget, point.used_budget, point.reason) == (1.0, 0.4, "brownout")
-    assert chosen(browned.choose(job(1.0, least=0.6), 0.0, shared=True)).point.used_budget == 0.6
-    kept = chosen(browned.choose(job(1.0, least=1.0), 0.0, shared=True)).point
+    assert chosen(browned.choose(make_job(1.0, least=0.6), 0.0, shared=True)).point.used_budget == 0.6
+    kept = chosen(browned.choose(make_job(1.0, least=1.0), 0.0, shared=True)).point
     assert (kept.used_budget, kept.reason) == (1.0, "client")
-    small = chosen(browned.choose(job(0.3), 0.0, shared=True)).point
+    small = chosen(browned.choose(make_job(0.3), 0.0, shared=True)).point
     assert (small.used_budget, small.reason) == (0.3, "client")
 
 
 def test_a_deadline_below_the_brown_out_is_said_to_be_the_reason() -> None:
-    point = chosen(chooser(ceiling=0.8).choose(job(1.0, deadline=0.09), 0.0, shared=True)).point
+    point = chosen(chooser(ceiling=0.8).choose(make_job(1.0, deadline=0.09), 0.0, shared=True)).point
     assert point.used_budget < 0.8
     assert point.reason == "deadline"
 
@@ -114,16 +92,18 @@ def test_a_deadline_below_the_brown_out_is_said_to_be_the_reason() -> None:
 def test_the_margin_learned_from_misses_makes_choices_more_careful() -> None:
     costs = Costs(Metrics())
     subject = chooser(costs=costs)
-    before = chosen(subject.choose(job(deadline=0.15), 0.0, shared=False)).point.used_budget
+    before = chosen(subject.choose(make_job(deadline=0.15), 0.0, shared=False)).point.used_budget
     for _ in range(40):
         costs.learn_total(0.1, 0.15, False)
-    after = chosen(subject.choose(job(deadline=0.15), 0.0, shared=False)).point.used_budget
+    after = chosen(subject.choose(make_job(deadline=0.15), 0.0, shared=False)).point.used_budget
     assert after < before
 
 
 def test_min_budget_above_the_budget_is_refused(weights: Any) -> None:
     settings = Settings(weights=weights)
-    engine = Engine(settings, load_models(settings), Metrics())
+    resources, registry = resolve_resources(settings), ModelRegistry()
+    engine = Engine(settings, resources, registry, Metrics())
+    registry.fill(load_models(settings, resources), settings.model)
     try:
         with pytest.raises(InvalidParameter, match=r"min_budget=0\.8 is above the budget 0\.5"):
             engine.resolve(budget=0.5, min_budget=0.8)

@@ -16,7 +16,7 @@ from service.engine.costs import (
     Margin,
 )
 from service.telemetry.metrics import Metrics
-from tests.service.engine.test_choice import SECONDS, SESSION, job
+from tests.support.jobs import FULL_SECONDS, SESSION, make_job
 
 POINTS = [(100.0, 0.02), (400.0, 0.05), (1000.0, 0.1)]
 work = st.floats(1.0, 5000.0)
@@ -24,7 +24,7 @@ work = st.floats(1.0, 5000.0)
 
 def seeded() -> Costs:
     costs = Costs(Metrics())
-    costs.seed(job().options, False, [(100.0, SECONDS / 10), (1000.0, SECONDS)])
+    costs.seed(make_job().options, False, [(100.0, FULL_SECONDS / 10), (1000.0, FULL_SECONDS)])
     return costs
 
 
@@ -64,13 +64,13 @@ def test_one_absurd_measurement_does_not_spoil_a_factor(ratios: list[float]) -> 
 
 def test_inference_is_learned_per_kind_and_said_to_the_metrics() -> None:
     costs = seeded()
-    options, point = job().options, SESSION.point(1.0, 480, 640)
-    assert costs.inference(options, point, False) == pytest.approx(SECONDS)
+    options, point = make_job().options, SESSION.point(1.0, 480, 640)
+    assert costs.inference(options, point, False) == pytest.approx(FULL_SECONDS)
     for _ in range(60):
-        costs.learn_inference(options, point, False, 2 * SECONDS)
-    assert costs.inference(options, point, False) == pytest.approx(2 * SECONDS, rel=0.01)
+        costs.learn_inference(options, point, False, 2 * FULL_SECONDS)
+    assert costs.inference(options, point, False) == pytest.approx(2 * FULL_SECONDS, rel=0.01)
     cheap = SESSION.point(0.25, 480, 640)
-    assert costs.inference(options, cheap, False) < 0.5 * SECONDS
+    assert costs.inference(options, cheap, False) < 0.5 * FULL_SECONDS
     text = costs._metrics.render().decode()
     assert 'pag_prediction_error_ratio_count{stage="inference"} 60.0' in text
 

@@ -13,14 +13,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from service.engine.cancellation import Cancellation
 from service.engine.engine import Engine
+from service.engine.job import Cancellation
 from service.errors import Cancelled, DeadlineExceeded, ImageTooSmall, NotReady, Overloaded, UndecodableImage
-from service.settings import Settings
 from service.telemetry.metrics import Metrics
-from tests.service.conftest import picture
-from tests.service.engine.running import PHOTO, running, sample, start, until_inference
-from tests.service.tiny_model import write_model
+from tests.support.engines import running_engine, sample, start, until_inference
+from tests.support.photographs import PHOTO, picture
+from tests.support.tiny_model import write_model
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +31,7 @@ def slow_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_parse_gives_maps_cost_and_times(weights: Path) -> None:
     async def scenario() -> None:
-        async with running(weights) as (engine, _):
+        async with running_engine(weights) as (engine, _):
             parsed, maps = await start(engine)
             found = {name: values.shape for name, values in maps.items()}
             assert found == {"semantics": (64, 64), "depth": (64, 64), "normals": (64, 64, 3)}
@@ -44,7 +43,7 @@ def test_parse_gives_maps_cost_and_times(weights: Path) -> None:
 
 def test_before_warm_up_and_after_close_work_is_refused(weights: Path) -> None:
     async def scenario() -> None:
-        async with running(weights) as (engine, _):
+        async with running_engine(weights) as (engine, _):
             engine.state = "warming up"
             with pytest.raises(NotReady, match="warming up"):
                 await start(engine)
@@ -58,7 +57,7 @@ def test_before_warm_up_and_after_close_work_is_refused(weights: Path) -> None:
 
 def test_a_running_inference_is_stopped_and_the_next_one_works(slow_weights: Path) -> None:
     async def scenario() -> None:
-        async with running(slow_weights) as (engine, metrics):
+        async with running_engine(slow_weights) as (engine, metrics):
             cancellation = Cancellation()
             gone = start(engine, cancellation)
             await until_inference(metrics)
@@ -73,7 +72,7 @@ def test_a_running_inference_is_stopped_and_the_next_one_works(slow_weights: Pat
 
 def test_a_cancelled_caller_harms_nobody(slow_weights: Path) -> None:
     async def scenario() -> None:
-        async with running(slow_weights) as (engine, _):
+        async with running_engine(slow_weights) as (engine, _):
             cancellations = [Cancellation() for _ in range(4)]
             tasks = [start(engine, cancellation) for cancellation in cancellations]
             await asyncio.sleep(0)
@@ -86,7 +85,7 @@ def test_a_cancelled_caller_harms_nobody(slow_weights: Path) -> None:
 
 def test_a_cancelled_task_frees_its_place(slow_weights: Path) -> None:
     async def scenario() -> None:
-        async with running(slow_weights, max_pending=1) as (engine, metrics):
+        async with running_engine(slow_weights, max_pending=1) as (engine, metrics):
             task = start(engine)
             await until_inference(metrics)
             task.cancel()
@@ -99,7 +98,7 @@ def test_a_cancelled_task_frees_its_place(slow_weights: Path) -> None:
 
 def test_admission_is_tried_at_once(slow_weights: Path) -> None:
     async def scenario() -> None:
-        async with running(slow_weights, max_pending=2) as (engine, metrics):
+        async with running_engine(slow_weights, max_pending=2) as (engine, metrics):
             tasks = [start(engine) for _ in range(3)]
             await asyncio.sleep(0)
             with pytest.raises(Overloaded, match="2 requests are pending") as caught:
@@ -114,7 +113,7 @@ def test_admission_is_tried_at_once(slow_weights: Path) -> None:
 
 def test_a_bad_image_frees_its_place(weights: Path) -> None:
     async def scenario() -> None:
-        async with running(weights, max_pending=1) as (engine, _):
+        async with running_engine(weights, max_pending=1) as (engine, _):
             for _ in range(2):
                 with pytest.raises(UndecodableImage):
                     await start(engine, source=PHOTO[:-40])
@@ -125,7 +124,7 @@ def test_a_bad_image_frees_its_place(weights: Path) -> None:
 
 def test_an_early_cancellation_computes_nothing(weights: Path) -> None:
     async def scenario() -> None:
-        async with running(weights) as (engine, metrics):
+        async with running_engine(weights) as (engine, metrics):
             cancellation = Cancellation()
             cancellation.cancel()
             with pytest.raises(Cancelled):
@@ -139,7 +138,7 @@ def test_pixels_are_parsed_as_their_photograph_is(weights: Path) -> None:
     pixels = picture(64, 64)
 
     async def scenario() -> None:
-        async with running(weights) as (engine, _):
+        async with running_engine(weights) as (engine, _):
             (_, encoded_maps), (parsed, maps) = [await start(engine, source=s) for s in (PHOTO, pixels)]
             assert parsed.format == "RGB"
             for name, values in maps.items():
@@ -152,7 +151,7 @@ def test_pixels_are_parsed_as_their_photograph_is(weights: Path) -> None:
 
 def test_what_misses_its_deadline_is_stopped_and_said(slow_weights: Path) -> None:
     async def scenario() -> None:
-        async with running(slow_weights) as (engine, metrics):
+        async with running_engine(slow_weights) as (engine, metrics):
             with pytest.raises(DeadlineExceeded):
                 await start(engine, deadline=time.perf_counter() + 0.08)
             assert sample(metrics, "pag_deadline_missed_total", stage="inference") == 1
@@ -165,7 +164,7 @@ def test_what_misses_its_deadline_is_stopped_and_said(slow_weights: Path) -> Non
 
 def test_the_server_s_own_limit_on_time_holds_without_a_deadline(slow_weights: Path) -> None:
     async def scenario() -> None:
-        async with running(slow_weights, timeout=0.08) as (engine, _):
+        async with running_engine(slow_weights, timeout_seconds=0.08) as (engine, _):
             with pytest.raises(DeadlineExceeded):
                 await start(engine)
 
@@ -174,7 +173,7 @@ def test_the_server_s_own_limit_on_time_holds_without_a_deadline(slow_weights: P
 
 def test_what_expires_while_it_waits_is_never_computed(slow_weights: Path) -> None:
     async def scenario() -> None:
-        async with running(slow_weights, workers=1, codec_threads=1) as (engine, metrics):
+        async with running_engine(slow_weights, workers=1, codec_threads=1) as (engine, metrics):
             tasks = [start(engine) for _ in range(3)]
             late = start(engine, deadline=time.perf_counter() + 0.08, priority=200)
             with pytest.raises(DeadlineExceeded):
@@ -188,7 +187,7 @@ def test_what_expires_while_it_waits_is_never_computed(slow_weights: Path) -> No
 
 def test_priority_comes_first_then_the_earlier_deadline(slow_weights: Path) -> None:
     async def scenario() -> None:
-        async with running(slow_weights, workers=1, codec_threads=1) as (engine, metrics):
+        async with running_engine(slow_weights, workers=1, codec_threads=1) as (engine, metrics):
             done: list[str] = []
             blockers = [start(engine) for _ in range(2)]
             await until_inference(metrics)
@@ -227,7 +226,7 @@ async def expires(engine: Engine, metrics: Metrics, pixels: Any) -> None:
 
 
 async def is_refused(engine: Engine, metrics: Metrics, pixels: Any) -> None:
-    engine._scheduler._settings = Settings(max_wait=1e-9)
+    engine._scheduler._max_wait = 1e-9
     blocker = start(engine)
     await until_inference(metrics)
     with pytest.raises(Overloaded):
@@ -240,7 +239,7 @@ def test_nothing_of_a_request_outlives_it(slow_weights: Path, fate: Callable[...
     """Its image is freed without waiting for the collector of cycles."""
 
     async def scenario() -> None:
-        async with running(slow_weights) as (engine, metrics):
+        async with running_engine(slow_weights) as (engine, metrics):
             gc.collect()
             gc.disable()
             try:

@@ -11,11 +11,20 @@ import onnxruntime
 import perforated_conv
 import pytest
 
-from service.engine.registry import find_models, load_models
+from service.engine.loading import find_models
+from service.engine.loading import load_models as load
+from service.engine.models import ModelRegistry
+from service.engine.resources import resolve_resources
 from service.errors import InvalidParameter, StartupError, UnknownModel
 from service.model_folder.files import file_entry
 from service.settings import Settings
-from tests.service.tiny_model import manifest_document, map_entries, write_model
+from tests.support.tiny_model import manifest_document, map_entries, write_model
+
+
+def load_models(settings: Settings) -> ModelRegistry:
+    registry = ModelRegistry()
+    registry.fill(load(settings, resolve_resources(settings)), settings.model)
+    return registry
 
 
 def test_models_are_found_loaded_and_named(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from service.engine.threads import usable_cpus
+from service.engine.resources import usable_cpus
 
 ALL = len(os.sched_getaffinity(0))
 

@@ -8,7 +8,7 @@ import pytest
 
 from service.errors import ServiceError
 from service.imaging.decode import decode, open_header
-from tests.service.hostile.corpus import Case, corpus
+from tests.support.images.damaged import Case, corpus
 
 LIMIT = 32_000_000
 # Generous: a healthy run takes milliseconds, a bomb that goes off takes minutes.

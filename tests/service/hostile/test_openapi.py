@@ -11,7 +11,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tests.service.hostile.conftest import Server
+import pytest
+
+from tests.support.servers import Process
+
+pytestmark = pytest.mark.process
 
 EXAMPLES = os.environ.get("PAG_OPENAPI_EXAMPLES", "12")
 # Left out: generated bodies are rarely photographs, and nothing here is created, deleted or needs a key.
@@ -24,7 +28,7 @@ LEFT_OUT = (
 )
 
 
-def test_the_document_is_kept(server: Server, tmp_path: Path) -> None:
+def test_the_document_is_kept(server: Process, tmp_path: Path) -> None:
     folder = Path(__file__).parent
     outcome = subprocess.run(
         [
@@ -39,7 +43,7 @@ def test_the_document_is_kept(server: Server, tmp_path: Path) -> None:
         env={
             **os.environ,
             "PYTHONPATH": os.pathsep.join([str(Path.cwd()), *sys.path]),
-            "SCHEMATHESIS_HOOKS": "tests.service.hostile.openapi_hooks",
+            "SCHEMATHESIS_HOOKS": "tests.support.openapi_hooks",
         },
         capture_output=True,
         text=True,
@@ -48,7 +52,7 @@ def test_the_document_is_kept(server: Server, tmp_path: Path) -> None:
     assert outcome.returncode == 0, outcome.stdout[-8000:] + outcome.stderr[-2000:]
 
 
-def test_no_reference_leads_nowhere(server: Server) -> None:
+def test_no_reference_leads_nowhere(server: Process) -> None:
     document = server.client.get("/openapi.json").json()
     for reference in _references(document):
         place: Any = document

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import httpx
+import pytest
 
-from tests.service.conftest import encoded, picture
-from tests.service.hostile.conftest import Server
-from tests.service.hostile.corpus import Case, corpus
-from tests.service.hostile.test_unusual import GOOD
+from tests.support.images.damaged import Case, corpus
+from tests.support.images.unusual import GOOD
+from tests.support.photographs import encoded, picture
+from tests.support.servers import Process
+
+pytestmark = pytest.mark.process
 
 MOST_GROWTH = 200 * 2**20
 STATUS = {
@@ -19,7 +22,7 @@ STATUS = {
 }
 
 
-def test_the_corpus_is_answered_in_form_and_in_bounded_memory(server: Server) -> None:
+def test_the_corpus_is_answered_in_form_and_in_bounded_memory(server: Process) -> None:
     # What any photograph of a few megapixels costs is no growth by hostility.
     for _ in range(4):
         assert server.client.post("/parse", content=encoded(picture(1200, 1600), "JPEG")).status_code == 200

@@ -8,8 +8,10 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-from tests.service.conftest import encoded, picture
-from tests.service.hostile.conftest import Server
+from tests.support.photographs import encoded, picture
+from tests.support.servers import Process
+
+pytestmark = pytest.mark.process
 
 PHOTO = encoded(picture(64, 64))
 BOUNDARY = "limit"
@@ -34,26 +36,26 @@ MISFRAMED = {
 
 
 @pytest.mark.parametrize("rest", MISFRAMED.values(), ids=MISFRAMED)
-def test_a_request_that_cannot_be_framed_is_refused(server: Server, rest: bytes) -> None:
+def test_a_request_that_cannot_be_framed_is_refused(server: Process, rest: bytes) -> None:
     answer = server.exchange(b"POST /parse HTTP/1.1\r\nHost: a\r\nConnection: close\r\n" + rest)
     assert answer.split(b" ", 2)[1] in (b"400", b"408", b"413", b"415", b"431"), answer
 
 
-def test_a_length_that_promises_more_is_given_up(server: Server) -> None:
+def test_a_length_that_promises_more_is_given_up(server: Process) -> None:
     head = b"POST /parse HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 9999\r\n\r\n"
     answer = server.exchange(head + PHOTO[:100])
     assert answer.startswith(b"HTTP/1.1 408")
     assert b"did not arrive within 2 seconds" in answer
 
 
-def test_a_length_that_promises_less_cuts_the_photograph(server: Server) -> None:
+def test_a_length_that_promises_less_cuts_the_photograph(server: Process) -> None:
     head = b"POST /parse HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 100\r\n\r\n"
     answer = server.exchange(head + PHOTO)
     assert answer.startswith(b"HTTP/1.1 422")
     assert b"undecodable-image" in answer
 
 
-def test_a_declared_length_beyond_the_limit_is_refused_before_the_body(server: Server) -> None:
+def test_a_declared_length_beyond_the_limit_is_refused_before_the_body(server: Process) -> None:
     head = b"POST /parse HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 99999999999\r\n\r\n"
     answer = server.exchange(head)
     assert answer.startswith(b"HTTP/1.1 413")
@@ -145,24 +147,24 @@ IGNORED = (
 
 
 @pytest.mark.parametrize("asked", FORMS.values(), ids=FORMS)
-def test_a_form_with(server: Server, asked: Asked) -> None:
+def test_a_form_with(server: Process, asked: Asked) -> None:
     check(server, asked)
 
 
 @pytest.mark.parametrize(("query", "words"), QUERIES.items(), ids=lambda text: text[:30])
-def test_a_query_outside_its_domain_is_refused_by_name(server: Server, query: str, words: str) -> None:
+def test_a_query_outside_its_domain_is_refused_by_name(server: Process, query: str, words: str) -> None:
     status = 404 if query.startswith("model") else 422
     check(server, Asked(status, words, query=query))
 
 
 @pytest.mark.parametrize("query", ["budget=\u0661", "budget=1e-300", "budget=+0.5", "budget=1_0"])
-def test_odd_numbers_are_answered_or_refused(server: Server, query: str) -> None:
+def test_odd_numbers_are_answered_or_refused(server: Process, query: str) -> None:
     answer = send(server, Asked(0, query=query))
     assert answer.status_code in (200, 422), answer.text
 
 
 @pytest.mark.parametrize("accept", ACCEPTS)
-def test_an_accept_header_of_garbage_is_refused_or_ignored(server: Server, accept: bytes) -> None:
+def test_an_accept_header_of_garbage_is_refused_or_ignored(server: Process, accept: bytes) -> None:
     answer = send(server, Asked(0, headers={"Accept": accept}))
     assert answer.status_code in (200, 406), answer.text
     if answer.status_code == 406:
@@ -170,18 +172,18 @@ def test_an_accept_header_of_garbage_is_refused_or_ignored(server: Server, accep
 
 
 @pytest.mark.parametrize("headers", IGNORED, ids=lambda headers: str(headers)[:40])
-def test_headers_of_garbage_harm_nothing(server: Server, headers: dict[str, bytes]) -> None:
+def test_headers_of_garbage_harm_nothing(server: Process, headers: dict[str, bytes]) -> None:
     answer = send(server, Asked(200, headers=headers))
     assert answer.status_code == 200, answer.text
     assert answer.headers["x-request-id"].isalnum()
 
 
-def test_a_body_of_nothing_is_refused(server: Server) -> None:
+def test_a_body_of_nothing_is_refused(server: Process) -> None:
     check(server, Asked(400, "No image", body=b""))
 
 
 @pytest.mark.parametrize("path", ["/parse/", "/PARSE", "//parse", "/parse%00", "/%2e%2e/parse", "/parse;x"])
-def test_paths_beside_the_route_have_none(server: Server, path: str) -> None:
+def test_paths_beside_the_route_have_none(server: Process, path: str) -> None:
     # Given the path alone, the client would take what follows two slashes for a host.
     url = f"http://127.0.0.1:{server.port}{path}"
     answer = server.client.post(url, content=PHOTO, follow_redirects=False)
@@ -189,17 +191,17 @@ def test_paths_beside_the_route_have_none(server: Server, path: str) -> None:
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH", "TRACE", "BREW"])
-def test_other_methods_are_refused(server: Server, method: str) -> None:
+def test_other_methods_are_refused(server: Process, method: str) -> None:
     answer = server.client.request(method, "/parse", content=PHOTO)
     assert answer.status_code in (400, 405)
 
 
-def send(server: Server, asked: Asked) -> httpx.Response:
+def send(server: Process, asked: Asked) -> httpx.Response:
     query = quote(asked.query, safe="=&%+[]._-")
     return server.client.post(f"/parse?{query}", content=asked.body, headers=list(asked.headers.items()))
 
 
-def check(server: Server, asked: Asked) -> None:
+def check(server: Process, asked: Asked) -> None:
     answer = send(server, asked)
     assert answer.status_code == asked.status, answer.text[:300]
     if asked.status >= 400:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import struct
 import tracemalloc
-import zlib
 
 import numpy as np
 import pytest
@@ -12,19 +10,9 @@ from PIL import Image
 
 from service.errors import EmptyBody, ImageTooLarge, ImageTooSmall, UndecodableImage, UnsupportedImage
 from service.imaging.decode import decode, open_header
-from tests.service.conftest import encoded, picture
+from tests.support.photographs import encoded, picture, png_header
 
 LIMIT = 32_000_000
-
-
-def png_header(width: int, height: int) -> bytes:
-    """A PNG that declares a size and ends after a few bytes of data."""
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(64)))
 
 
 @pytest.mark.parametrize("kind", ["PNG", "BMP", "TIFF", "WEBP", "GIF", "JPEG"])

@@ -9,8 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.model_folder.geometry import (
+    ResizePlan,
+    Size,
     crop_to_needed,
     feed,
+    plan_resize,
     plan_sampling,
     resample,
     resample_nearest,
@@ -19,8 +22,7 @@ from service.model_folder.geometry import (
     unscale_vectors,
 )
 from service.model_folder.labels import resample_labels, sample_axis
-from service.model_folder.resize import ResizePlan, Size, plan_resize
-from tests.service.conftest import picture
+from tests.support.photographs import picture
 
 sides = st.integers(16, 700)
 sizes = st.sampled_from(["input", "model"])

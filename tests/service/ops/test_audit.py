@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.process
+
 pytest.importorskip("pip_audit")
 SCRIPT = Path(__file__).parents[3] / "scripts/audit.py"
 ADVISORY = {

@@ -12,8 +12,9 @@ import pytest
 from service.errors import StartupError
 from service.middleware.keys import keys_of
 from service.settings import Settings
-from tests.service.ops.harness import PHOTO, hosting
-from tests.service.routes.test_parse import assert_problem
+from tests.support.photographs import PHOTO
+from tests.support.problems import assert_problem
+from tests.support.servers import running_server
 
 FIRST, SECOND = "first-key-of-the-test", "second-key-of-the-test"
 
@@ -21,7 +22,7 @@ FIRST, SECOND = "first-key-of-the-test", "second-key-of-the-test"
 @pytest.fixture(scope="module")
 def locked(weights: Path) -> Iterator[httpx.Client]:
     """A server that asks for one of two keys."""
-    with hosting(weights=weights, api_keys=f"{FIRST}, {SECOND}") as client:
+    with running_server(weights=weights, api_keys=f"{FIRST}, {SECOND}") as client:
         yield client
 
 

@@ -11,8 +11,8 @@ import httpx
 import pytest
 
 from service.transport.connections import MAX_HEAD_BYTES
-from tests.service.conftest import GUARD_SECONDS, encoded, picture
-from tests.service.ops.harness import hosting, until
+from tests.support.photographs import encoded, picture
+from tests.support.servers import GUARD_SECONDS, running_server, until
 
 LARGE, MIDDLING = encoded(picture(1200, 1600), "JPEG"), encoded(picture(480, 640), "JPEG")
 
@@ -20,7 +20,7 @@ LARGE, MIDDLING = encoded(picture(1200, 1600), "JPEG"), encoded(picture(480, 640
 @pytest.fixture(scope="module")
 def impatient(weights: Path) -> Iterator[httpx.Client]:
     """A server that waits half a second for a head or a body, one second for a client to read."""
-    with hosting(weights=weights, body_timeout=0.5, send_timeout=1) as client:
+    with running_server(weights=weights, body_timeout_seconds=0.5, send_timeout_seconds=1) as client:
         yield client
 
 

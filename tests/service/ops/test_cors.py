@@ -11,7 +11,8 @@ import pytest
 from service.errors import StartupError
 from service.middleware.origins import EXPOSED, origins_of
 from service.settings import Settings
-from tests.service.ops.harness import PHOTO, hosting
+from tests.support.photographs import PHOTO
+from tests.support.servers import running_server
 
 PAGE = "https://example.org"
 PREFLIGHT = {
@@ -24,7 +25,9 @@ PREFLIGHT = {
 @pytest.fixture(scope="module")
 def shared(weights: Path) -> Iterator[httpx.Client]:
     """A server that asks for a key and lets one origin in."""
-    with hosting(weights=weights, cors_origins=f"{PAGE}, http://localhost:3000", api_keys="a-key") as client:
+    with running_server(
+        weights=weights, cors_origins=f"{PAGE}, http://localhost:3000", api_keys="a-key"
+    ) as client:
         yield client
 
 

@@ -7,17 +7,16 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 
-from service.doctor.host import LEVELS, level_of, memory_limit
+from service.doctor.host import memory_limit
 from service.doctor.report import examine
 from service.doctor.report import main as doctor
 from service.settings import Settings
-from tests.service.conftest import Serve
-from tests.service.ops.harness import bare_environment
-from tests.service.tiny_model import write_model
+from tests.support.servers import Serve, bare_environment
+from tests.support.tiny_model import write_model
 
 
 def finding(name: str, **knobs: Any) -> Any:
@@ -37,6 +36,7 @@ def test_a_healthy_machine(weights: Path, capsys: pytest.CaptureFixture[str]) ->
     assert any(line.startswith("ok    model            tiny 1.0.0 in ") for line in lines)
 
 
+@pytest.mark.process
 def test_it_is_a_verb_of_the_command(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "pag", "doctor"]
     environment = {**bare_environment(), "PAG_WEIGHTS": str(tmp_path), "PAG_PORT": "0"}
@@ -83,21 +83,13 @@ def test_a_port_in_use(weights: Path, serve: Serve) -> None:
         ("access", "ok", {"host": "0.0.0.0", "api_keys": "long-enough-to-be-a-key"}),
         ("access", "fail", {"cors_origins": "nonsense"}),
         ("native operators", "ok", {"native_operator": "off"}),
+        ("kernels", "ok", {"native_operator": "off"}),
     ],
 )
 def test_trouble_is_named_with_its_fix(name: str, status: str, knobs: dict[str, Any], weights: Path) -> None:
     found = finding(name, weights=weights, port=0, **knobs)
     assert found.status == status
     assert bool(found.fix) == (status != "ok")
-
-
-def test_levels_of_kernels() -> None:
-    assert tuple(LEVELS) == get_args(get_args(Settings.model_fields["max_isa"].annotation)[0])
-    flags: set[str] = set()
-    for name, needed in LEVELS.items():
-        flags |= needed
-        assert level_of(flags) == name
-    assert level_of(flags - {"fma"}) == "portable"
 
 
 def test_the_limit_of_memory_is_the_groups(tmp_path: Path) -> None:

@@ -12,8 +12,9 @@ import pytest
 from service.errors import StartupError
 from service.settings import Settings
 from service.telemetry.tracing import open_spans
-from tests.service.ops.collector import collecting
-from tests.service.ops.harness import PHOTO, bare_environment, hosting
+from tests.support.otlp_collector import collecting
+from tests.support.photographs import PHOTO
+from tests.support.servers import bare_environment, running_server
 
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 
@@ -33,7 +34,7 @@ def test_a_request_is_a_span_and_its_stages_are_below_it(
 ) -> None:
     with collecting() as collector:
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.endpoint)
-        with hosting(weights=weights, tracing="otlp") as client:
+        with running_server(weights=weights, tracing="otlp") as client:
             headers = {"traceparent": f"00-{TRACE}-{SPAN}-01"}
             answer = client.post("/parse", content=PHOTO, headers=headers)
         spans = collector.spans()
@@ -57,7 +58,7 @@ def test_a_request_is_a_span_and_its_stages_are_below_it(
 def test_what_the_caller_does_not_sample_is_not_sent(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with collecting() as collector:
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.endpoint)
-        with hosting(weights=weights, tracing="otlp") as client:
+        with running_server(weights=weights, tracing="otlp") as client:
             client.get("/models", headers={"traceparent": f"00-{TRACE}-{SPAN}-00"})
             client.get("/livez")
             fresh = client.get("/models").headers["traceparent"]
@@ -66,6 +67,7 @@ def test_what_the_caller_does_not_sample_is_not_sent(weights: Path, monkeypatch:
     assert span.parent_span_id == b""
 
 
+@pytest.mark.process
 def test_nothing_of_it_is_imported_when_off() -> None:
     code = (
         "import sys, service.app; from service.settings import Settings; service.app.create_app(Settings()); "

@@ -3,78 +3,24 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
 from pathlib import Path
 
-import httpx
 import pytest
 
-from tests.service.conftest import GUARD_SECONDS
-from tests.service.ops.harness import PHOTO, Process, until
-from tests.service.routes.test_parse import assert_problem
+from tests.support.photographs import PHOTO
+from tests.support.problems import assert_problem
+from tests.support.servers import GUARD_SECONDS, until
+from tests.support.stopping import RequestThread, has_connections, stoppable_process
 
-# The service with two routes more: one that ends when a file appears, one that nothing can end.
-SERVICE = """
-import asyncio, sys, threading
-from pathlib import Path
-from service.app import create_app
-from service.telemetry.logs import configure_logging
-from service.transport.server import serve
-from service.settings import Settings
-
-settings = Settings()
-configure_logging(settings)
-app = create_app(settings)
-
-@app.get("/held")
-async def held() -> str:
-    while not Path(sys.argv[1]).exists():
-        await asyncio.sleep(0.01)
-    return "done"
-
-@app.get("/stuck")
-def stuck() -> None:
-    threading.Event().wait()
-
-serve(app, settings)
-"""
-
-
-class Asking(threading.Thread):
-    """A request of its own, on a connection of its own."""
-
-    def __init__(self, process: Process, method: str, path: str, content: bytes = b"") -> None:
-        super().__init__(daemon=True)
-        self.answer: httpx.Response | None = None
-        self._ask = (method, f"http://127.0.0.1:{process.port}{path}", content)
-        self.start()
-
-    def run(self) -> None:
-        """Thread's work."""
-        method, url, content = self._ask
-        try:
-            self.answer = httpx.request(method, url, content=content, timeout=GUARD_SECONDS)
-        except httpx.TransportError:
-            self.answer = None
-
-
-def service(tmp_path: Path, weights: Path, seconds: int) -> Process:
-    script = tmp_path / "run.py"
-    script.write_text(SERVICE)
-    return Process(
-        str(script),
-        str(tmp_path / "release"),
-        PAG_WEIGHTS=str(weights),
-        PAG_SHUTDOWN_SECONDS=str(seconds),
-    )
+pytestmark = pytest.mark.process
 
 
 def test_new_requests_are_refused_while_running_ones_are_answered(tmp_path: Path, weights: Path) -> None:
-    with service(tmp_path, weights, GUARD_SECONDS) as process:
+    with stoppable_process(tmp_path, weights, GUARD_SECONDS) as process:
         client = process.client
-        held = Asking(process, "GET", "/held")
-        until(lambda: runs(process))
+        held = RequestThread(process, "GET", "/held")
+        until(lambda: has_connections(process))
         process.stop()
         until(lambda: client.get("/readyz").status_code == 503)
         assert client.get("/readyz").json() == {"status": "stopping", "models": []}
@@ -98,15 +44,15 @@ def test_new_requests_are_refused_while_running_ones_are_answered(tmp_path: Path
 
 
 def test_an_idle_process_ends_at_once(tmp_path: Path, weights: Path) -> None:
-    with service(tmp_path, weights, GUARD_SECONDS) as process:
+    with stoppable_process(tmp_path, weights, GUARD_SECONDS) as process:
         process.stop()
         assert process.wait()[0] == 0
 
 
 def test_when_time_is_up_running_requests_are_told(tmp_path: Path, weights: Path) -> None:
-    with service(tmp_path, weights, 1) as process:
-        held = Asking(process, "GET", "/held")
-        until(lambda: runs(process))
+    with stoppable_process(tmp_path, weights, 1) as process:
+        held = RequestThread(process, "GET", "/held")
+        until(lambda: has_connections(process))
         process.stop()
         status, _ = process.wait()
         held.join()
@@ -117,9 +63,9 @@ def test_when_time_is_up_running_requests_are_told(tmp_path: Path, weights: Path
 
 @pytest.mark.parametrize("seconds", [0, 1])
 def test_what_cannot_be_ended_does_not_hold_the_process(tmp_path: Path, weights: Path, seconds: int) -> None:
-    with service(tmp_path, weights, seconds) as process:
-        Asking(process, "GET", "/stuck")
-        until(lambda: runs(process))
+    with stoppable_process(tmp_path, weights, seconds) as process:
+        RequestThread(process, "GET", "/stuck")
+        until(lambda: has_connections(process))
         begun = time.monotonic()
         process.stop()
         status, logs = process.wait()
@@ -128,10 +74,3 @@ def test_what_cannot_be_ended_does_not_hold_the_process(tmp_path: Path, weights:
     assert "stopped_by_force" in logs
     # Due within a second of the bound; the rest is for a busy machine.
     assert took < seconds + 30
-
-
-def runs(process: Process, connections: int = 2) -> bool:
-    """Whether a request of a thread has come in: its connection is open beside ours."""
-    text = Path("/proc/net/tcp").read_text().splitlines()[1:]
-    address = f"0100007F:{process.port:04X}"
-    return sum(line.split()[1] == address and line.split()[3] == "01" for line in text) >= connections

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.telemetry.tracing import begin
-from tests.service.ops.harness import PHOTO, Process
+from service.middleware.observation import begin_trace
+from tests.support.photographs import PHOTO
+from tests.support.servers import Process
 
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 OURS = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-(0[01])")
@@ -59,14 +60,15 @@ def test_any_other_makes_a_new_trace(client: httpx.Client, given: str) -> None:
 
 def test_two_headers_are_no_context() -> None:
     header = (b"traceparent", f"00-{TRACE}-{SPAN}-01".encode())
-    assert begin([header, header], sampled=False).trace_id != TRACE
+    assert begin_trace([header, header], sampled=False).trace_id != TRACE
 
 
 @given(st.binary(max_size=80))
 def test_any_bytes_make_a_trace(value: bytes) -> None:
-    assert OURS.fullmatch(begin([(b"traceparent", value)], sampled=True).traceparent)
+    assert OURS.fullmatch(begin_trace([(b"traceparent", value)], sampled=True).traceparent)
 
 
+@pytest.mark.process
 def test_every_line_of_a_request_names_its_trace(weights: Path) -> None:
     with Process(PAG_WEIGHTS=str(weights)) as process:
         headers = {"traceparent": f"00-{TRACE}-{SPAN}-01", "X-Request-ID": "traced"}

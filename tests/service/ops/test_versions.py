@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from service.transport.versions import RELEASES, check_versions
-from tests.service.ops.harness import bare_environment
+from tests.support.servers import bare_environment
 
 
 @pytest.fixture(params=sorted(RELEASES))

@@ -12,17 +12,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.service.conftest import serving
-from tests.service.reload.process import reloads, service
-from tests.service.reload.publishing import cut_off, publish
-from tests.service.test_server import until
+from tests.support.publishing import cut_off, publish, reloading_process, reloads, versions
+from tests.support.servers import running_server, until
 
 LOOKS = 0.5
 """Time for several looks, after which what did not happen will not."""
-
-
-def versions(client: httpx.Client) -> dict[str, str]:
-    return {each["name"]: each["version"] for each in client.get("/models").json()["models"]}
 
 
 def default(client: httpx.Client) -> list[str]:
@@ -38,7 +32,7 @@ def stays(happened: Callable[[], bool]) -> None:
 def client(tmp_path: Path) -> Iterator[httpx.Client]:
     """A service over the folder `tiny`."""
     publish(tmp_path / "tiny", "1.0.0")
-    with serving(weights=tmp_path, reload_seconds=0.05) as client:
+    with running_server(weights=tmp_path, reload_seconds=0.05) as client:
         yield client
 
 
@@ -67,7 +61,7 @@ def test_the_default_model_stays(client: httpx.Client, tmp_path: Path, others: t
 def test_without_a_default_the_last_one_becomes_it(tmp_path: Path) -> None:
     for name in ("a", "b"):
         publish(tmp_path / name, "1.0.0")
-    with serving(weights=tmp_path, reload_seconds=0.05) as client:
+    with running_server(weights=tmp_path, reload_seconds=0.05) as client:
         assert default(client) == []
         shutil.rmtree(tmp_path / "b")
         until(lambda: default(client) == ["a"])
@@ -132,7 +126,7 @@ def test_links_are_followed_as_kubernetes_exchanges_them(tmp_path: Path) -> None
     (mount / "..data").symlink_to("..0")
     for name in ("model.onnx", "manifest.json"):
         (mount / name).symlink_to(f"..data/{name}")
-    with serving(weights=tmp_path / "weights", reload_seconds=0.05) as client:
+    with running_server(weights=tmp_path / "weights", reload_seconds=0.05) as client:
         assert versions(client) == {"tiny": "1.0.0"}
         (mount / "..data_tmp").symlink_to("..1")
         (mount / "..data_tmp").replace(mount / "..data")
@@ -140,11 +134,12 @@ def test_links_are_followed_as_kubernetes_exchanges_them(tmp_path: Path) -> None
     assert (mount / "manifest.json").is_symlink()
 
 
+@pytest.mark.process
 def test_a_signal_asks_for_a_look_at_once(tmp_path: Path) -> None:
     folder = tmp_path / "weights" / "tiny"
     publish(folder, "1.0.0")
-    with service(folder.parent, tmp_path / "log", PAG_RELOAD_SECONDS="0") as running:
+    with reloading_process(folder.parent, PAG_RELOAD_SECONDS="0") as process:
         publish(folder, "1.0.1")
-        stays(lambda: running.versions() == {"tiny": "1.0.0"})
-        running.process.send_signal(signal.SIGHUP)
-        running.until(lambda: running.versions() == {"tiny": "1.0.1"})
+        stays(lambda: versions(process.client) == {"tiny": "1.0.0"})
+        process.send(signal.SIGHUP)
+        process.until(lambda: versions(process.client) == {"tiny": "1.0.1"})

@@ -11,17 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
-from service.engine.session import ModelSession
-from tests.service.conftest import GUARD_SECONDS, Serve, encoded, picture
-from tests.service.reload.process import service
-from tests.service.reload.publishing import cut_off, cut_off_manifest, publish
-from tests.service.test_server import until
+from service.engine.models import ModelSession
+from tests.support.photographs import encoded, picture
+from tests.support.publishing import cut_off, cut_off_manifest, publish, reloading_process, reloads, versions
+from tests.support.servers import GUARD_SECONDS, Serve, until
 
 PHOTO = encoded(picture(64, 64))
 AS_JSON = {"Accept": "application/json"}
 VERSIONS = [f"1.0.{number}" for number in range(10)]
-PATIENT = {"PAG_MAX_WAIT": "600", "PAG_TIMEOUT": "600"}
+PATIENT = {"PAG_MAX_WAIT_SECONDS": "600", "PAG_TIMEOUT_SECONDS": "600"}
 BROKEN: dict[str, dict[str, Any]] = {
     "1.0.3": {"damage": cut_off},
     "1.0.5": {"damage": cut_off_manifest},
@@ -63,30 +63,31 @@ class Traffic:
                 thread.join()
 
 
+@pytest.mark.process
 def test_no_request_fails_while_models_change(tmp_path: Path) -> None:
     folder = tmp_path / "weights" / "tiny"
     publish(folder, VERSIONS[0])
-    with service(folder.parent, tmp_path / "log", **PATIENT) as running:
-        traffic = Traffic(str(running.client.base_url), clients=2)
+    with reloading_process(folder.parent, **PATIENT) as process:
+        traffic = Traffic(str(process.client.base_url), clients=2)
         with traffic.flowing():
             for version in VERSIONS[1:]:
                 publish(folder, version)
-                running.until(lambda version=version: running.versions() == {"tiny": version})
+                process.until(lambda version=version: versions(process.client) == {"tiny": version})
                 if version in BROKEN:
-                    refused = running.reloads("refused")
+                    refused = reloads(process.client, "refused")
                     publish(folder, f"{version}-broken", **BROKEN[version])
-                    running.until(lambda refused=refused: running.reloads("refused") == refused + 1)
-                    assert running.versions() == {"tiny": version}
-            running.until(lambda: all(told and told[-1] == VERSIONS[-1] for told in traffic.told))
+                    process.until(lambda refused=refused: reloads(process.client, "refused") == refused + 1)
+                    assert versions(process.client) == {"tiny": version}
+            process.until(lambda: all(told and told[-1] == VERSIONS[-1] for told in traffic.told))
         assert traffic.failures == []
         for told in traffic.told:
             assert set(told) <= set(VERSIONS)
             assert told == sorted(told), "an older model answered after a newer one"
-        assert (running.reloads("loaded"), running.reloads("refused")) == (9, 3)
-        assert len(running.events("model_refused")) == 3
-        assert 'pag_model_info{name="tiny",version="1.0.9"} 1.0' in running.client.get("/metrics").text
-        assert running.client.get("/metrics").text.count("pag_model_info{") == 1
-        (ready,) = running.client.get("/readyz").json()["models"]
+        assert (reloads(process.client, "loaded"), reloads(process.client, "refused")) == (9, 3)
+        assert len(process.events("model_refused")) == 3
+        assert 'pag_model_info{name="tiny",version="1.0.9"} 1.0' in process.client.get("/metrics").text
+        assert process.client.get("/metrics").text.count("pag_model_info{") == 1
+        (ready,) = process.client.get("/readyz").json()["models"]
         assert ready["version"] == VERSIONS[-1]
 
 
@@ -127,15 +128,16 @@ def test_a_request_keeps_the_model_it_began_with(tmp_path: Path, serve: Serve) -
     assert answers[0].json()["model"]["version"] == "1.0.0"
 
 
+@pytest.mark.process
 def test_a_service_killed_at_a_reload_starts_again(tmp_path: Path) -> None:
     folder = tmp_path / "weights" / "tiny"
     publish(folder, VERSIONS[0])
     for version, following, moment in zip(VERSIONS, VERSIONS[1:3], (0.15, 0.25), strict=False):
-        with service(folder.parent, tmp_path / "log") as running:
-            assert running.versions() == {"tiny": version}
+        with reloading_process(folder.parent) as process:
+            assert versions(process.client) == {"tiny": version}
             publish(folder, following)
             time.sleep(moment)
     (folder.parent / ".tiny.0123abcd.partial").mkdir()
-    with service(folder.parent, tmp_path / "log") as running:
-        assert running.versions() == {"tiny": VERSIONS[2]}
-        assert running.client.post("/parse", content=PHOTO).status_code == 200
+    with reloading_process(folder.parent) as process:
+        assert versions(process.client) == {"tiny": VERSIONS[2]}
+        assert process.client.post("/parse", content=PHOTO).status_code == 200

@@ -16,9 +16,11 @@ import pytest
 from PIL import Image
 
 from service.model_folder.files import load_manifest
-from tests.service.conftest import Serve, encoded, picture, serving
-from tests.service.routes.test_parse import arrays, assert_problem, pixels, post
-from tests.service.tiny_model import map_entries, write_model
+from tests.support.parsing import arrays, pixels, post
+from tests.support.photographs import encoded, picture
+from tests.support.problems import assert_problem
+from tests.support.servers import Serve, running_server
+from tests.support.tiny_model import map_entries, write_model
 
 WEIGHTS = Path(__file__).parents[3] / "weights"
 SHIPPED = WEIGHTS / "efficientnet_lite0-nyuv2"
@@ -31,7 +33,9 @@ def client() -> Iterator[httpx.Client]:
     """Client of the service with the shipped network, which lowers no budget."""
     if not SHIPPED.is_dir():
         pytest.skip(f"needs {SHIPPED.name} in weights/")
-    with serving(weights=WEIGHTS, model=SHIPPED.name, threads=1, brownout=False) as started:
+    with running_server(
+        weights=WEIGHTS, model=SHIPPED.name, threads=1, brownout=False, max_wait_seconds=600
+    ) as started:
         yield started
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from tests.service.conftest import Serve, encoded, picture
-from tests.service.routes.test_parse import assert_problem
+from tests.support.photographs import encoded, picture
+from tests.support.problems import assert_problem
+from tests.support.servers import Serve
 
 
 @pytest.mark.parametrize("path", ["/readyz", "/healthz", "/health"])

@@ -7,8 +7,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.service.conftest import Serve
-from tests.service.routes.test_parse import assert_problem
+from tests.support.problems import assert_problem
+from tests.support.servers import Serve
 
 WEIGHTS = Path(__file__).parents[3] / "weights"
 SHIPPED = "efficientnet_lite0-nyuv2"

@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from service.routes.page import FOLDER, MEDIA_TYPES
-from tests.service.conftest import Serve
-from tests.service.routes.test_parse import assert_problem
+from tests.support.problems import assert_problem
+from tests.support.servers import Serve
 
 FILES = sorted(
     path.relative_to(FOLDER).as_posix() for path in FOLDER.rglob("*") if path.suffix in MEDIA_TYPES

@@ -18,35 +18,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from tests.service.conftest import Serve, encoded, picture
-from tests.service.imaging.test_decode import png_header
-from tests.service.tiny_model import map_entries, write_model
+from tests.support.parsing import arrays, pixels, post
+from tests.support.photographs import LANDSCAPE, encoded, picture, png_header
+from tests.support.problems import assert_problem
+from tests.support.servers import Serve
+from tests.support.tiny_model import map_entries, write_model
 
-PHOTO = encoded(picture(96, 128))
 MAPS = ("semantics", "depth", "normals")
-
-
-def post(client: httpx.Client, data: bytes = PHOTO, accept: str = "*/*", **query: Any) -> httpx.Response:
-    return client.post("/parse", content=data, headers={"Accept": accept}, params=query)
-
-
-def arrays(answer: httpx.Response) -> dict[str, Any]:
-    assert answer.status_code == 200, answer.text
-    return dict(np.load(io.BytesIO(answer.content)))
-
-
-def pixels(data: bytes) -> np.ndarray:
-    return np.asarray(Image.open(io.BytesIO(data)))
-
-
-def assert_problem(answer: httpx.Response, status: int, slug: str, words: str = "") -> dict[str, Any]:
-    assert answer.status_code == status, answer.text
-    assert answer.headers["content-type"] == "application/problem+json"
-    body: dict[str, Any] = answer.json()
-    assert (body["type"], body["status"]) == (f"urn:problem-type:{slug}", status)
-    assert body["request_id"] == answer.headers["x-request-id"]
-    assert words in body["detail"]
-    return body
 
 
 def test_json_is_the_default_and_describes_itself(client: httpx.Client) -> None:
@@ -141,15 +119,17 @@ def test_a_form_and_a_wrong_content_type_give_the_same(client: httpx.Client) -> 
     expected = post(client, accept="image/png", maps="depth").content
     query = {"maps": "depth"}
     accept = {"Accept": "image/png"}
-    form = client.post("/parse", files={"file": ("x.txt", PHOTO, "text/plain")}, params=query, headers=accept)
+    form = client.post(
+        "/parse", files={"file": ("x.txt", LANDSCAPE, "text/plain")}, params=query, headers=accept
+    )
     assert form.content == expected
     for kind in ("application/json", "image/jpeg", "application/x-www-form-urlencoded", ""):
-        raw = client.post("/parse", content=PHOTO, params=query, headers={**accept, "Content-Type": kind})
+        raw = client.post("/parse", content=LANDSCAPE, params=query, headers={**accept, "Content-Type": kind})
         assert raw.content == expected
 
     def pieces() -> Any:
-        yield PHOTO[:100]
-        yield PHOTO[100:]
+        yield LANDSCAPE[:100]
+        yield LANDSCAPE[100:]
 
     assert client.post("/parse", content=pieces(), params=query, headers=accept).content == expected
 
@@ -253,7 +233,7 @@ def test_unknown_names_are_refused(
     [
         (b"", 400, "empty-body"),
         (b"no image", 415, "unsupported-image"),
-        (PHOTO[: len(PHOTO) // 2], 422, "undecodable-image"),
+        (LANDSCAPE[: len(LANDSCAPE) // 2], 422, "undecodable-image"),
         (encoded(picture(15, 64)), 422, "image-too-small"),
         (png_header(30000, 30000), 413, "image-too-large"),
     ],
@@ -264,12 +244,12 @@ def test_bad_images_are_refused(client: httpx.Client, data: bytes, status: int, 
 
 
 def test_bad_forms_are_refused(client: httpx.Client) -> None:
-    assert_problem(client.post("/parse", files={"photo": PHOTO}), 400, "malformed-request", "'file'")
+    assert_problem(client.post("/parse", files={"photo": LANDSCAPE}), 400, "malformed-request", "'file'")
     assert_problem(client.post("/parse", files={"file": b""}), 400, "empty-body")
     broken = {"Content-Type": "multipart/form-data; boundary=x"}
     assert_problem(client.post("/parse", content=b"nonsense", headers=broken), 400, "malformed-request")
     unbounded = {"Content-Type": "multipart/form-data"}
-    assert_problem(client.post("/parse", content=PHOTO, headers=unbounded), 400, "malformed-request")
+    assert_problem(client.post("/parse", content=LANDSCAPE, headers=unbounded), 400, "malformed-request")
 
 
 def test_limits_are_counted_while_bytes_arrive(serve: Serve) -> None:
@@ -284,7 +264,7 @@ def test_limits_are_counted_while_bytes_arrive(serve: Serve) -> None:
 
 
 def test_a_slow_body_times_out(serve: Serve) -> None:
-    with serve(body_timeout=0.2) as client:
+    with serve(body_timeout_seconds=0.2) as client:
         address = (client.base_url.host, client.base_url.port)
         with socket.create_connection(address) as connection:
             head = b"POST /parse HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 100\r\n\r\n"
@@ -309,6 +289,6 @@ def test_several_models_need_a_choice(tmp_path: Path, serve: Serve) -> None:
 
 def test_request_ids_are_taken_over_when_well_formed(client: httpx.Client) -> None:
     given_id = {"X-Request-ID": "abc-123"}
-    assert client.post("/parse", content=PHOTO, headers=given_id).json()["request_id"] == "abc-123"
-    answer = client.post("/parse", content=PHOTO, headers={"X-Request-ID": "a b"})
+    assert client.post("/parse", content=LANDSCAPE, headers=given_id).json()["request_id"] == "abc-123"
+    answer = client.post("/parse", content=LANDSCAPE, headers={"X-Request-ID": "a b"})
     assert re.fullmatch(r"[0-9a-f]{32}", answer.headers["x-request-id"])

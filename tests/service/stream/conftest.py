@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from tests.service.ops.harness import hosting
-from tests.service.tiny_model import write_model
+from tests.support.servers import running_server
+from tests.support.tiny_model import write_model
 
 
 @pytest.fixture(scope="session")
@@ -16,5 +16,5 @@ def slow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     """Client of the whole server, whose model takes about 40 ms."""
     root = tmp_path_factory.mktemp("slow")
     write_model(root, slow_nodes=40)
-    with hosting(weights=root, max_wait=600, brownout=False) as client:
+    with running_server(weights=root, max_wait_seconds=600, brownout=False) as client:
         yield client

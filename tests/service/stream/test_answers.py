@@ -12,9 +12,9 @@ import httpx
 import numpy as np
 import pytest
 
-from tests.service.conftest import Serve, encoded, picture
-from tests.service.ops.harness import until
-from tests.service.stream.streams import PHOTO, asked, heard, measured, opened
+from tests.support.photographs import PHOTO, encoded, picture
+from tests.support.servers import Serve, metric, until
+from tests.support.streams import open_stream, receive, send_and_receive
 
 ACCEPT = {"npz": "application/x-npz", "zip": "application/zip"}
 
@@ -33,23 +33,24 @@ def entries(body: bytes) -> dict[str, bytes]:
 
 @pytest.mark.parametrize("answer", ["npz", "zip"])
 def test_maps_are_those_of_a_request(client: httpx.Client, answer: str) -> None:
-    with opened(client, {"answer": answer, "budget": 0.5}) as stream:
-        said = asked(stream)
+    with open_stream(client, {"answer": answer, "budget": 0.5}) as stream:
+        said = send_and_receive(stream)
     assert said.body is not None
-    assert said.told["media_type"] == ACCEPT[answer]
+    assert said.header["media_type"] == ACCEPT[answer]
     assert entries(said.body) == entries(parsed(client, ACCEPT[answer], budget=0.5))
-    assert said.told["meta"]["budget"]["used"] == 0.5
-    assert set(said.told["meta"]["maps"]) == {"semantics", "depth", "normals"}
+    assert said.header["meta"]["budget"]["used"] == 0.5
+    assert set(said.header["meta"]["maps"]) == {"semantics", "depth", "normals"}
 
 
 def test_npz_is_the_default_and_carries_its_own_description(client: httpx.Client) -> None:
-    with opened(client) as stream:
-        said = asked(stream)
+    with open_stream(client) as stream:
+        said = send_and_receive(stream)
         request_id = stream.response.headers["X-Request-ID"]  # type: ignore[union-attr]
     arrays = np.load(io.BytesIO(said.body or b""))
     assert json.loads(str(arrays["meta"]))["request_id"] == request_id
-    assert said.told["meta"]["request_id"] == request_id
-    assert said.told["meta"]["maps"]["depth"] == {
+    assert said.header["meta"]["request_id"] == request_id
+    assert said.header["meta"]["maps"]["depth"] == {
+        "kind": "metric",
         "array": "depth",
         "dtype": "float32",
         "unit": "metre",
@@ -58,39 +59,39 @@ def test_npz_is_the_default_and_carries_its_own_description(client: httpx.Client
 
 
 def test_an_overlay_is_a_picture(client: httpx.Client) -> None:
-    with opened(client, {"answer": "overlay"}) as stream:
-        said = asked(stream)
-    assert said.told["media_type"] == "image/png"
+    with open_stream(client, {"answer": "overlay"}) as stream:
+        said = send_and_receive(stream)
+    assert said.header["media_type"] == "image/png"
     assert said.body == parsed(client, "image/png", output="overlay")
 
 
 def test_options_hold_from_the_next_frame_on(client: httpx.Client) -> None:
-    with opened(client, {"budget": 0.5, "maps": "depth"}) as stream:
-        assert asked(stream).told["meta"]["budget"]["requested"] == 0.5
+    with open_stream(client, {"budget": 0.5, "maps": "depth"}) as stream:
+        assert send_and_receive(stream).header["meta"]["budget"]["requested"] == 0.5
         stream.send('{"budget": 0.75, "maps": "semantics,depth", "answer": "zip"}')
-        said = asked(stream)
-        assert said.told["meta"]["budget"]["requested"] == 0.75
+        said = send_and_receive(stream)
+        assert said.header["meta"]["budget"]["requested"] == 0.75
         assert sorted(entries(said.body or b"")) == ["depth.png", "semantics.png"]
         stream.send('{"budget": null, "answer": null}')
-        said = asked(stream)
-    assert said.told["meta"]["budget"] == said.told["meta"]["budget"] | {
+        said = send_and_receive(stream)
+    assert said.header["meta"]["budget"] == said.header["meta"]["budget"] | {
         "requested": 1.0,
         "reason": "default",
     }
-    assert said.told["media_type"] == "application/x-npz"
-    assert sorted(said.told["meta"]["maps"]) == ["depth", "semantics"]
+    assert said.header["media_type"] == "application/x-npz"
+    assert sorted(said.header["meta"]["maps"]) == ["depth", "semantics"]
 
 
 def test_a_frame_that_waits_keeps_the_options_it_came_with(slow: httpx.Client) -> None:
-    with opened(slow, {"budget": 0.5, "size": "model"}) as stream:
+    with open_stream(slow, {"budget": 0.5, "size": "model"}) as stream:
         for _ in range(4):
             stream.send(PHOTO)
         stream.send('{"budget": 0.75}')
         budgets = {}
         while 3 not in budgets:
-            said = heard(stream)
-            budgets[said.frame] = said.told["meta"]["budget"]["requested"]
-        assert asked(stream).told["meta"]["budget"]["requested"] == 0.75
+            said = receive(stream)
+            budgets[said.frame] = said.header["meta"]["budget"]["requested"]
+        assert send_and_receive(stream).header["meta"]["budget"]["requested"] == 0.75
     assert set(budgets.values()) == {0.5}
 
 
@@ -111,15 +112,15 @@ def test_a_frame_that_waits_keeps_the_options_it_came_with(slow: httpx.Client) -
 def test_options_that_cannot_be_leave_those_before(
     client: httpx.Client, options: str, kind: str, words: str
 ) -> None:
-    with opened(client, {"budget": 0.5}) as stream:
+    with open_stream(client, {"budget": 0.5}) as stream:
         stream.send(options)
-        said = heard(stream)
+        said = receive(stream)
         assert (said.frame, said.problem) == (None, kind)
-        assert set(said.told) == {"frame", "problem"}
-        assert words in said.told["problem"]["detail"]
-        after = asked(stream)
+        assert set(said.header) == {"frame", "problem"}
+        assert words in said.header["problem"]["detail"]
+        after = send_and_receive(stream)
     assert (after.frame, after.dropped) == (0, 0)
-    assert after.told["meta"]["budget"]["requested"] == 0.5
+    assert after.header["meta"]["budget"]["requested"] == 0.5
 
 
 @pytest.mark.parametrize(
@@ -134,63 +135,63 @@ def test_options_that_cannot_be_leave_those_before(
 def test_a_frame_that_cannot_be_is_told_and_the_stream_goes_on(
     client: httpx.Client, frame: bytes, kind: str, status: int
 ) -> None:
-    with opened(client) as stream:
-        said = asked(stream, frame)
+    with open_stream(client) as stream:
+        said = send_and_receive(stream, frame)
         assert (said.frame, said.dropped, said.problem) == (0, 0, kind)
-        problem = said.told["problem"]
+        problem = said.header["problem"]
         assert problem == problem | {"status": status, "instance": "/stream"}
         assert problem["request_id"] == stream.response.headers["X-Request-ID"]  # type: ignore[union-attr]
-        assert asked(stream).frame == 1
+        assert send_and_receive(stream).frame == 1
 
 
 def test_a_frame_in_pieces_is_one_frame(client: httpx.Client) -> None:
-    with opened(client) as stream:
+    with open_stream(client) as stream:
         stream.send(PHOTO[i : i + 100] for i in range(0, len(PHOTO), 100))
-        assert heard(stream).frame == 0
-        assert asked(stream).frame == 1
+        assert receive(stream).frame == 0
+        assert send_and_receive(stream).frame == 1
 
 
 def test_a_deadline_counts_from_each_frames_arrival(slow: httpx.Client) -> None:
-    with opened(slow, {"deadline_ms": 60_000, "size": "model"}) as stream:
-        assert asked(stream).problem == ""
+    with open_stream(slow, {"deadline_ms": 60_000, "size": "model"}) as stream:
+        assert send_and_receive(stream).problem == ""
         stream.send('{"deadline_ms": 5}')
-        said = asked(stream)
+        said = send_and_receive(stream)
         assert said.problem in ("deadline-unreachable", "deadline-exceeded")
-        assert said.told["problem"]["status"] in (503, 504)
+        assert said.header["problem"]["status"] in (503, 504)
         stream.send('{"deadline_ms": null}')
-        assert asked(stream).problem == ""
+        assert send_and_receive(stream).problem == ""
 
 
 def test_overload_is_told_of_each_frame(serve: Serve) -> None:
-    with serve(max_pending=1) as client, opened(client) as stream:
+    with serve(max_pending=1) as client, open_stream(client) as stream:
         # A request whose body does not come holds the one place.
         head = f"POST /parse HTTP/1.1\r\nHost: x\r\nContent-Length: {len(PHOTO)}\r\n\r\n"
         with socket.create_connection((client.base_url.host, client.base_url.port)) as request:
             request.sendall(head.encode())
-            until(lambda: measured(client, "pag_inflight_requests") == 1)
-            said = asked(stream)
+            until(lambda: metric(client, "pag_inflight_requests") == 1)
+            said = send_and_receive(stream)
             assert said.problem == "overloaded"
-            assert said.told["problem"] == said.told["problem"] | {"status": 429, "retry_after": 1}
+            assert said.header["problem"] == said.header["problem"] | {"status": 429, "retry_after": 1}
             request.sendall(PHOTO)
             assert request.recv(12) == b"HTTP/1.1 200"
-        assert asked(stream).frame == 1
-        assert measured(client, 'pag_stream_frames_total{outcome="refused"}') == 1
-        assert measured(client, 'pag_rejected_total{reason="overloaded"}') == 1
+        assert send_and_receive(stream).frame == 1
+        assert metric(client, 'pag_stream_frames_total{outcome="refused"}') == 1
+        assert metric(client, 'pag_rejected_total{reason="overloaded"}') == 1
 
 
 def test_parsed_frames_count_as_others(serve: Serve) -> None:
     with serve() as client:
-        with opened(client, {"budget": 0.5}) as stream:
+        with open_stream(client, {"budget": 0.5}) as stream:
             for _ in range(3):
-                asked(stream)
-            assert measured(client, "pag_streams") == 1
-        assert measured(client, 'pag_stream_frames_total{outcome="answered"}') == 3
-        assert measured(client, "pag_budget_used_count") == 3
-        assert measured(client, 'pag_budget_reason_total{reason="client"}') == 3
+                send_and_receive(stream)
+            assert metric(client, "pag_streams") == 1
+        assert metric(client, 'pag_stream_frames_total{outcome="answered"}') == 3
+        assert metric(client, "pag_budget_used_count") == 3
+        assert metric(client, 'pag_budget_reason_total{reason="client"}') == 3
 
 
 def test_frames_per_second_are_told(client: httpx.Client) -> None:
-    with opened(client, {"size": "model"}) as stream:
-        rates = [asked(stream).told["frames_per_second"] for _ in range(5)]
+    with open_stream(client, {"size": "model"}) as stream:
+        rates = [send_and_receive(stream).header["frames_per_second"] for _ in range(5)]
     assert rates[0] is None
     assert all(rate > 0 for rate in rates[1:])

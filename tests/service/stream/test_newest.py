@@ -16,12 +16,13 @@ from hypothesis import strategies as st
 from service.streaming.flow import Flow
 from service.streaming.mailbox import Frame, Mailbox
 from service.streaming.rate import Rate
-from tests.service.stream.streams import PHOTO, Said, heard, opened
+from tests.support.photographs import PHOTO
+from tests.support.streams import Answer, open_stream, receive
 
 
-def watched(client: httpx.Client, pauses: list[float], frames: list[bytes]) -> list[Said]:
+def watched(client: httpx.Client, pauses: list[float], frames: list[bytes]) -> list[Answer]:
     """What is said to `frames`, each sent after its pause, while the answers are read."""
-    with opened(client, {"size": "model"}) as stream:
+    with open_stream(client, {"size": "model"}) as stream:
 
         def send() -> None:
             for pause, frame in zip(pauses, frames, strict=True):
@@ -30,14 +31,14 @@ def watched(client: httpx.Client, pauses: list[float], frames: list[bytes]) -> l
 
         sender = threading.Thread(target=send)
         sender.start()
-        said = [heard(stream)]
+        said = [receive(stream)]
         while said[-1].frame != len(frames) - 1:
-            said.append(heard(stream))
+            said.append(receive(stream))
         sender.join()
     return said
 
 
-def check(said: list[Said], received: int) -> None:
+def check(said: list[Answer], received: int) -> None:
     numbers = [one.frame for one in said if one.frame is not None]
     assert numbers == sorted(set(numbers))
     assert numbers[-1] == received - 1
@@ -59,10 +60,10 @@ def test_a_fast_sender_gets_the_newest(slow: httpx.Client, seed: int) -> None:
 
 
 def test_a_slow_sender_loses_nothing(slow: httpx.Client) -> None:
-    with opened(slow, {"size": "model"}) as stream:
+    with open_stream(slow, {"size": "model"}) as stream:
         for number in range(5):
             stream.send(PHOTO)
-            said = heard(stream)
+            said = receive(stream)
             assert (said.frame, said.dropped) == (number, 0)
 
 
@@ -73,7 +74,7 @@ def test_streams_side_by_side_do_not_mix(slow: httpx.Client) -> None:
     for said in results:
         check(said, 40)
         assert all(one.problem == "" for one in said)
-    ids = {one.told["meta"]["request_id"] for said in results for one in said}
+    ids = {one.header["meta"]["request_id"] for said in results for one in said}
     assert len(ids) == 2
 
 
@@ -94,7 +95,7 @@ def test_a_mailbox_counts_what_it_drops(arrivals: list[int]) -> None:
         return taken
 
     frames = asyncio.run(main())
-    assert [frame.asked for frame in frames] == [frame.number for frame in frames]
+    assert [frame.options for frame in frames] == [frame.number for frame in frames]
     assert sum(frame.dropped + 1 for frame in frames) == sum(arrivals)
 
 
@@ -111,7 +112,7 @@ def test_results_come_in_order_and_few_are_underway(turns: list[int], places: in
         computed: set[int] = set()
 
         def alone(frame: Frame[int]) -> bool:
-            return frame.asked == 3
+            return frame.options == 3
 
         async def compute(frame: Frame[int]) -> int:
             nonlocal underway, most
@@ -119,7 +120,7 @@ def test_results_come_in_order_and_few_are_underway(turns: list[int], places: in
             most = max(most, underway)
             assert not any(turns[number] == 3 for number in computed)
             computed.add(frame.number)
-            for _ in range(frame.asked):
+            for _ in range(frame.options):
                 await asyncio.sleep(0)
             computed.discard(frame.number)
             return frame.number

@@ -11,11 +11,10 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.service.conftest import Serve, started
-from tests.service.ops.harness import hosting, until
-from tests.service.routes.test_parse import assert_problem
-from tests.service.stream.streams import asked, measured, opened, refused
-from tests.service.tiny_model import write_model
+from tests.support.problems import assert_problem
+from tests.support.servers import Serve, metric, running_server, until
+from tests.support.streams import handshake, open_stream, refused_opening, send_and_receive
+from tests.support.tiny_model import write_model
 
 KEY = "a-key-of-the-test?~"
 PAGE = "https://pages.example"
@@ -24,7 +23,7 @@ PAGE = "https://pages.example"
 @pytest.fixture(scope="module")
 def guarded(weights: Path) -> Iterator[httpx.Client]:
     """A server that asks for a key, allows one foreign page and holds two streams."""
-    with hosting(weights=weights, api_keys=KEY, cors_origins=PAGE, max_streams=2) as client:
+    with running_server(weights=weights, api_keys=KEY, cors_origins=PAGE, max_streams=2) as client:
         yield client
 
 
@@ -50,7 +49,7 @@ HEADERS = {"X-API-Key": KEY}
 def test_what_cannot_be_is_refused_before_the_upgrade(
     client: httpx.Client, query: dict[str, Any], status: int, kind: str, words: str
 ) -> None:
-    assert_problem(refused(client, query), status, kind, words)
+    assert_problem(refused_opening(client, query), status, kind, words)
 
 
 def test_a_parameter_given_twice_is_refused(client: httpx.Client) -> None:
@@ -60,9 +59,9 @@ def test_a_parameter_given_twice_is_refused(client: httpx.Client) -> None:
 
 def test_before_the_warm_up_ends_it_is_not_ready(tmp_path: Path) -> None:
     write_model(tmp_path, only=(59, 80))
-    with started(weights=tmp_path) as client:
+    with running_server(weights=tmp_path, until_ready=False) as client:
         until(lambda: client.get("/livez").status_code == 503)
-        answer = refused(client)
+        answer = refused_opening(client)
     assert_problem(answer, 503, "not-ready", "failed")
     assert answer.headers["retry-after"] == "1"
 
@@ -77,14 +76,14 @@ def test_before_the_warm_up_ends_it_is_not_ready(tmp_path: Path) -> None:
     ],
 )
 def test_a_key_opens(guarded: httpx.Client, opening: dict[str, Any]) -> None:
-    with opened(guarded, **opening) as stream:
-        assert asked(stream).frame == 0
+    with open_stream(guarded, **opening) as stream:
+        assert send_and_receive(stream).frame == 0
         assert stream.subprotocol == ("pag" if "subprotocols" in opening else None)
 
 
 @pytest.mark.parametrize("protocols", [None, ["pag"], keyed("wrong"), ["pag", "key."], ["pag", "key.%"]])
 def test_without_a_key_there_is_no_way(guarded: httpx.Client, protocols: list[str] | None) -> None:
-    answer = refused(guarded, subprotocols=protocols)
+    answer = refused_opening(guarded, subprotocols=protocols)
     assert_problem(answer, 401, "unauthorized", "X-API-Key")
 
 
@@ -100,15 +99,15 @@ def own(client: httpx.Client) -> str:
 @pytest.mark.parametrize("origin", ["own", PAGE])
 def test_pages_of_this_host_and_of_those_named_may_open(guarded: httpx.Client, origin: str) -> None:
     origin = own(guarded) if origin == "own" else origin
-    with opened(guarded, additional_headers=HEADERS, origin=origin) as stream:
-        assert asked(stream).frame == 0
+    with open_stream(guarded, additional_headers=HEADERS, origin=origin) as stream:
+        assert send_and_receive(stream).frame == 0
 
 
 @pytest.mark.parametrize(
     "origin", ["https://evil.example", "http://127.0.0.1", "http://127.0.0.1:1", "null", "", "http://["]
 )
 def test_pages_of_other_hosts_may_not(guarded: httpx.Client, origin: str) -> None:
-    answer = refused(guarded, additional_headers=HEADERS, origin=origin)
+    answer = refused_opening(guarded, additional_headers=HEADERS, origin=origin)
     assert_problem(answer, 403, "foreign-origin", "PAG_CORS_ORIGINS")
 
 
@@ -130,22 +129,25 @@ def test_the_host_asked_may_be_written_in_several_ways(client: httpx.Client, hos
 
 
 def test_no_more_streams_than_the_setting_says(guarded: httpx.Client) -> None:
-    with opened(guarded, additional_headers=HEADERS), opened(guarded, additional_headers=HEADERS) as second:
-        answer = refused(guarded, additional_headers=HEADERS)
+    with (
+        open_stream(guarded, additional_headers=HEADERS),
+        open_stream(guarded, additional_headers=HEADERS) as second,
+    ):
+        answer = refused_opening(guarded, additional_headers=HEADERS)
         assert_problem(answer, 429, "overloaded", "PAG_MAX_STREAMS")
         assert answer.headers["retry-after"] == "5"
-        assert measured(guarded, "pag_streams") == 2
+        assert metric(guarded, "pag_streams") == 2
         second.close()
-        until(lambda: measured(guarded, "pag_streams") == 1)
-        with opened(guarded, additional_headers=HEADERS) as third:
-            assert asked(third).frame == 0
+        until(lambda: metric(guarded, "pag_streams") == 1)
+        with open_stream(guarded, additional_headers=HEADERS) as third:
+            assert send_and_receive(third).frame == 0
 
 
 def test_refused_openings_count_and_open_ones_do_not(serve: Serve) -> None:
     duration = "http_server_request_duration_seconds_count"
     with serve() as client:
-        refused(client, {"model": "other"})
-        with opened(client):
+        refused_opening(client, {"model": "other"})
+        with open_stream(client):
             pass
         text = client.get("/metrics").text
     rows = [line for line in text.splitlines() if line.startswith(duration) and "/stream" in line]
@@ -173,18 +175,8 @@ def test_a_head_that_the_protocol_does_not_read_is_refused(guarded: httpx.Client
 
 def test_ids_are_taken_over(client: httpx.Client) -> None:
     trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-    with opened(client, additional_headers={"X-Request-ID": "abc", "traceparent": trace}) as stream:
+    with open_stream(client, additional_headers={"X-Request-ID": "abc", "traceparent": trace}) as stream:
         assert stream.response is not None
         assert stream.response.headers["X-Request-ID"] == "abc"
         assert stream.response.headers["traceparent"].split("-")[1] == trace.split("-")[1]
-        assert asked(stream, b"?").told["problem"]["trace_id"] == trace.split("-")[1]
-
-
-def handshake() -> dict[str, str]:
-    """Headers with which a request wishes to become a WebSocket."""
-    return {
-        "Connection": "Upgrade",
-        "Upgrade": "websocket",
-        "Sec-WebSocket-Version": "13",
-        "Sec-WebSocket-Key": base64.b64encode(bytes(16)).decode(),
-    }
+        assert send_and_receive(stream, b"?").header["problem"]["trace_id"] == trace.split("-")[1]

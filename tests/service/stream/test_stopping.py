@@ -12,12 +12,20 @@ from websockets.exceptions import ConnectionClosedOK
 from websockets.frames import Close
 from websockets.sync.client import ClientConnection
 
-from tests.service.conftest import GUARD_SECONDS
-from tests.service.ops.harness import Process, until
-from tests.service.ops.test_stopping import Asking, runs, service
-from tests.service.routes.test_parse import assert_problem
-from tests.service.stream.streams import Said, asked, computing, heard, measured, opened, refused
-from tests.service.tiny_model import write_model
+from tests.support.problems import assert_problem
+from tests.support.servers import GUARD_SECONDS, Process, metric, until
+from tests.support.stopping import RequestThread, has_connections, stoppable_process
+from tests.support.streams import (
+    Answer,
+    open_stream,
+    receive,
+    refused_opening,
+    send_and_receive,
+    send_until_computing,
+)
+from tests.support.tiny_model import write_model
+
+pytestmark = pytest.mark.process
 
 
 @pytest.fixture(scope="module")
@@ -33,30 +41,30 @@ def logged(logs: str) -> list[dict[str, Any]]:
     return [line for text in logs.splitlines() if (line := json.loads(text))["event"] == "stream"]
 
 
-def heard_to_the_end(stream: ClientConnection) -> list[Said]:
+def heard_to_the_end(stream: ClientConnection) -> list[Answer]:
     """All that is said until the server closes the stream because it stops."""
     said = []
     with pytest.raises(ConnectionClosedOK) as closed:
         while True:
-            said.append(heard(stream))
+            said.append(receive(stream))
     assert closed.value.rcvd == Close(1001, "The server is stopping.")
     return said
 
 
 def test_what_is_computed_is_answered_before_the_end(tmp_path: Path, slow_weights: Path) -> None:
     with (
-        service(tmp_path, slow_weights, GUARD_SECONDS) as process,
-        opened(process.client, additional_headers={"X-Request-ID": "busy"}) as busy,
-        opened(process.client, additional_headers={"X-Request-ID": "idle"}) as idle,
+        stoppable_process(tmp_path, slow_weights, GUARD_SECONDS) as process,
+        open_stream(process.client, additional_headers={"X-Request-ID": "busy"}) as busy,
+        open_stream(process.client, additional_headers={"X-Request-ID": "idle"}) as idle,
     ):
         # A request that keeps the process, for us to ask meanwhile.
-        held = Asking(process, "GET", "/held")
-        until(lambda: runs(process, 4))
-        computing(process.client, busy)
+        held = RequestThread(process, "GET", "/held")
+        until(lambda: has_connections(process, 4))
+        send_until_computing(process.client, busy)
         process.stop()
         assert heard_to_the_end(idle) == []
         said = heard_to_the_end(busy)
-        assert_problem(refused(process.client), 503, "not-ready", "stopping")
+        assert_problem(refused_opening(process.client), 503, "not-ready", "stopping")
         (tmp_path / "release").touch()
         held.join()
         status, logs = process.wait()
@@ -73,9 +81,9 @@ def test_what_is_computed_is_answered_before_the_end(tmp_path: Path, slow_weight
 def test_when_time_is_up_streams_end_all_the_same(slow_weights: Path) -> None:
     with (
         Process(PAG_WEIGHTS=str(slow_weights), PAG_SHUTDOWN_SECONDS="0") as process,
-        opened(process.client) as stream,
+        open_stream(process.client) as stream,
     ):
-        computing(process.client, stream)
+        send_until_computing(process.client, stream)
         process.stop()
         heard_to_the_end(stream)
         status, logs = process.wait()
@@ -86,11 +94,11 @@ def test_when_time_is_up_streams_end_all_the_same(slow_weights: Path) -> None:
 
 def test_a_stream_is_one_line_in_the_log(weights: Path) -> None:
     with Process(PAG_WEIGHTS=str(weights)) as process:
-        with opened(process.client, additional_headers={"X-Request-ID": "abc"}) as stream:
-            asked(stream)
-            asked(stream, b"no image")
+        with open_stream(process.client, additional_headers={"X-Request-ID": "abc"}) as stream:
+            send_and_receive(stream)
+            send_and_receive(stream, b"no image")
             threading.Thread(target=stream.close, args=(4000, "enough")).start()
-            until(lambda: measured(process.client, "pag_streams") == 0)
+            until(lambda: metric(process.client, "pag_streams") == 0)
         process.stop()
         _, logs = process.wait()
     lines = [json.loads(line) for line in logs.splitlines() if '"abc"' in line]

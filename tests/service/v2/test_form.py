@@ -14,9 +14,9 @@ from service.engine.job import Parsed
 from service.model_folder.manifest import ModelManifest
 from service.model_folder.operating_point import operating_point
 from service.routes.v2.outputs import render
-from tests.service.conftest import encoded, picture
-from tests.service.tiny_model import manifest_document
-from tests.service.v2.conftest import HEADER, INFER, document, message
+from tests.support.open_inference import HEADER, INFER, document, message
+from tests.support.photographs import encoded, picture
+from tests.support.tiny_model import manifest_document
 
 PHOTO = encoded(picture(48, 64))
 STAGES = ["decode", "preprocess", "queue", "inference", "postprocess", "encode"]

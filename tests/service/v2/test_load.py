@@ -12,10 +12,7 @@ import httpx
 import pytest
 from tritonclient.utils import InferenceServerException
 
-from tests.service.conftest import Serve, encoded, picture, started
-from tests.service.test_server import inflight, until
-from tests.service.tiny_model import write_model
-from tests.service.v2.conftest import (
+from tests.support.open_inference import (
     INFER,
     assert_error,
     document,
@@ -24,6 +21,9 @@ from tests.service.v2.conftest import (
     pixels_input,
     triton_client,
 )
+from tests.support.photographs import encoded, picture
+from tests.support.servers import Serve, computing, metric, running_server, until
+from tests.support.tiny_model import write_model
 
 PIXELS = picture(64, 64)
 
@@ -49,16 +49,11 @@ def send(client: httpx.Client, count: int) -> socket.socket:
     return connection
 
 
-def metric(client: httpx.Client, name: str) -> float:
-    lines = client.get("/metrics").text.splitlines()
-    return sum(float(line.split()[-1]) for line in lines if line.startswith(name))
-
-
 @pytest.fixture(scope="module")
 def slow(tmp_path_factory: pytest.TempPathFactory, serve: Serve) -> Iterator[httpx.Client]:
     root = tmp_path_factory.mktemp("slow")
     write_model(root, slow_nodes=200)
-    with serve(weights=root, max_pending=1, brownout=False, max_wait=600) as client:
+    with serve(weights=root, max_pending=1, brownout=False, max_wait_seconds=600) as client:
         yield client
 
 
@@ -82,7 +77,7 @@ def test_a_page_of_an_origin_that_may_reads_errors(serve: Serve) -> None:
 
 def test_a_server_that_is_not_ready_says_so(tmp_path: Path) -> None:
     write_model(tmp_path, only=(59, 80))
-    with started(weights=tmp_path) as client, triton_client(client) as remote:
+    with running_server(weights=tmp_path, until_ready=False) as client, triton_client(client) as remote:
         until(lambda: not remote.is_server_live())
         assert not remote.is_server_ready()
         assert not remote.is_model_ready("tiny")
@@ -101,18 +96,18 @@ def test_a_network_that_fails_is_an_error_of_the_protocol(tmp_path: Path, serve:
 
 def test_a_full_server_refuses(slow: httpx.Client) -> None:
     with send(slow, count=2):
-        until(lambda: inflight(slow))
+        until(lambda: computing(slow))
         refused = post(slow)
     assert_error(refused, 429, "pending")
     assert int(refused.headers["retry-after"]) >= 1
-    until(lambda: not inflight(slow))
+    until(lambda: not computing(slow))
 
 
 def test_all_images_of_a_client_that_leaves_are_stopped(slow: httpx.Client) -> None:
     before = metric(slow, "pag_cancelled_total")
     with send(slow, count=8):
-        until(lambda: inflight(slow))
-    until(lambda: not inflight(slow))
+        until(lambda: computing(slow))
+    until(lambda: not computing(slow))
     until(lambda: metric(slow, "pag_queue_depth") == 0)
     # Those that have begun; the others never came so far as to be counted.
     assert metric(slow, "pag_cancelled_total") > before
@@ -120,11 +115,11 @@ def test_all_images_of_a_client_that_leaves_are_stopped(slow: httpx.Client) -> N
 
 def test_the_time_limit_of_the_server_holds(tmp_path: Path, serve: Serve) -> None:
     write_model(tmp_path, slow_nodes=100)
-    with serve(weights=tmp_path, timeout=0.02, max_wait=600) as client:
+    with serve(weights=tmp_path, timeout_seconds=0.02, max_wait_seconds=600) as client:
         assert_error(post(client), 504, "deadline")
         # More than are computed at a time: those that have not begun have no time of their own.
         assert_error(post(client, 16), 504, "deadline")
-        until(lambda: not inflight(client))
+        until(lambda: not computing(client))
 
 
 def test_one_wrong_photograph_stops_the_others(slow: httpx.Client) -> None:
@@ -137,7 +132,7 @@ def test_one_wrong_photograph_stops_the_others(slow: httpx.Client) -> None:
 
 
 def test_many_images_of_one_request_lower_no_budget_by_themselves(serve: Serve) -> None:
-    with serve(max_wait=600) as client:
+    with serve(max_wait_seconds=600) as client:
         answer = post(client, 16, binary_data_output=True)
         assert answer.is_success
         assert int(answer.headers["inference-header-content-length"]) < 1000
@@ -152,7 +147,7 @@ def test_bodies_are_counted_as_they_arrive(serve: Serve, chunked: bool) -> None:
 
 
 def test_a_body_that_does_not_come_is_given_up(serve: Serve) -> None:
-    with serve(body_timeout=0.2) as client:
+    with serve(body_timeout_seconds=0.2) as client:
         connection = socket.create_connection((client.base_url.host, client.base_url.port))
         connection.sendall(f"POST {INFER} HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n{{".encode())
         answer = b""

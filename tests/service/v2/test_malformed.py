@@ -10,9 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.service.conftest import encoded, picture
-from tests.service.imaging.test_decode import png_header
-from tests.service.v2.conftest import HEADER, INFER, assert_error, document, message
+from tests.support.open_inference import HEADER, INFER, assert_error, document, message
+from tests.support.photographs import encoded, picture, png_header
 
 SMALL = bytes(768)
 NUMBERS = [0] * 768
@@ -158,7 +157,7 @@ def test_framing(client: httpx.Client, body: bytes, header: str | None, status: 
         ({"inputs": [[]]}, b"", 422, "inputs.0"),
         (document() | {"ouputs": []}, SMALL, 422, "'ouputs': unknown; possible here: id, inputs, outputs"),
         (document() | {"id": 5}, SMALL, 422, "id"),
-        (with_outputs({"name": "edges"}), SMALL, 422, "No task 'edges'; the model has semantics, depth"),
+        (with_outputs({"name": "edges"}), SMALL, 422, "No map 'edges'; the model has semantics, depth"),
         (with_outputs({"name": "depth"}, {"name": "depth"}), SMALL, 422, "twice"),
         (with_outputs("depth"), SMALL, 422, "outputs.0"),
         (with_outputs({"name": "depth", "parameters": {"binary_data": 1}}), SMALL, 422, "binary_data"),
@@ -193,7 +192,7 @@ def test_json_outputs_are_bounded(client: httpx.Client) -> None:
     photos = [encoded(picture(600, 600), "JPEG")] * 4
     tensor, data = files(*photos)
     answer = send(client, tensor | {"parameters": {"size": "model"}}, data)
-    assert_error(answer, 422, "ask for binary_data")
+    assert_error(answer, 422, "request binary_data")
 
 
 @pytest.mark.parametrize(

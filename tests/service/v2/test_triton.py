@@ -14,8 +14,8 @@ import tritonclient.http as triton
 import tritonclient.http.aio as triton_aio
 from tritonclient.utils import InferenceServerException
 
-from tests.service.conftest import encoded, picture
-from tests.service.v2.conftest import files_input, pixels_input
+from tests.support.open_inference import files_input, pixels_input
+from tests.support.photographs import encoded, picture
 
 PIXELS = picture(96, 128)
 PHOTO = encoded(PIXELS)
@@ -66,7 +66,7 @@ def test_metadata_name_the_tensors(remote: triton.InferenceServerClient) -> None
         {"name": "normals", "datatype": "FP32", "shape": [-1, -1, -1, 3]},
         {"name": "computed", "datatype": "FP32", "shape": [-1, -1, -1]},
     ]
-    assert "only where it is asked for" in metadata["properties"]["computed"]
+    assert "only where outputs name it" in metadata["properties"]["computed"]
     assert metadata["properties"]["budget_floor"] == "0.25"
 
 
@@ -188,7 +188,7 @@ def test_times_and_turns_are_taken(remote: triton.InferenceServerClient) -> None
         (
             {"outputs": outputs(True, "edges")},
             "422",
-            "No task 'edges'; the model has semantics, depth, normals",
+            "No map 'edges'; the model has semantics, depth, normals",
         ),
         ({"outputs": [triton.InferRequestedOutput("depth", class_count=3)]}, "422", "classification"),
         ({"parameters": {"rho": 0.5}}, "422", "'rho': unknown; possible here: budget, min_budget"),

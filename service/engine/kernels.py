@@ -1,0 +1,37 @@
+"""The native kernels: the choice that the settings request, and the one that the library really uses."""
+
+from __future__ import annotations
+
+import perforated_conv
+from perforated_conv import KernelsInUse
+
+from service.settings import Settings, environment_name
+
+
+def uses_native_operators(settings: Settings) -> bool:
+    """Whether the library is used where it is built.
+
+    It computes on the CPU: on a GPU the function bodies keep the maps where they are.
+    """
+    return settings.native_operator != "off" and settings.provider == "cpu"
+
+
+def request_kernels(settings: Settings) -> None:
+    """Hand the settings to the library; without effect once a session with its operators was made.
+
+    Raises OSError if the library cannot be loaded.
+    """
+    perforated_conv.configure(settings.max_isa, settings.precision)
+
+
+def unmet_requests(settings: Settings, used: KernelsInUse) -> list[str]:
+    """Sentences, one for each setting that the library does not follow; empty if it follows all.
+
+    The reason is a CPU without the requested kernels, or a choice that this process had settled before.
+    """
+    wanted = {"max_isa": (settings.max_isa, used.isa), "precision": (settings.precision, used.precision)}
+    return [
+        f"{environment_name(name)}={requested}, but {chosen} is used"
+        for name, (requested, chosen) in wanted.items()
+        if requested not in (None, chosen)
+    ]

@@ -1,0 +1,66 @@
+"""The resources of the service: CPUs by affinity and the container's quota, and the threads that follow."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from service.settings import Settings
+
+CGROUP = Path("/sys/fs/cgroup")
+MOST_WORKERS = 4
+GPU_BATCH = 8
+
+
+def usable_cpus(cgroup: Path = CGROUP) -> int:
+    """CPUs of the affinity mask, or fewer if the control group's quota allows less; at least 1."""
+    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    quota = _quota(cgroup)
+    return cpus if quota is None else max(1, min(cpus, int(quota)))
+
+
+@dataclass(frozen=True)
+class Resources:
+    """Threads and batch size of the service, resolved once at the start.
+
+    Attributes:
+        threads: of all inferences together.
+        workers: inferences at a time, at most `threads`, so that each has one at least.
+        shared_threads: of one inference beside others.
+        codec_threads: threads that decode and encode.
+        batch: images of one inference at most.
+    """
+
+    threads: int
+    workers: int
+    shared_threads: int
+    codec_threads: int
+    batch: int
+
+
+def resolve_resources(settings: Settings) -> Resources:
+    """The settings' numbers, and what this machine grants where they are 0."""
+    threads = settings.threads or usable_cpus()
+    workers = min(settings.workers or MOST_WORKERS, threads)
+    batch = settings.max_batch or (1 if settings.provider == "cpu" else GPU_BATCH)
+    codec_threads = settings.codec_threads or usable_cpus()
+    return Resources(threads, workers, max(1, threads // workers), codec_threads, batch)
+
+
+def _quota(cgroup: Path) -> float | None:
+    """CPUs granted per period by control groups of version 2 or 1; None if unlimited."""
+    allowance = _words(cgroup / "cpu.max") or [
+        *_words(cgroup / "cpu" / "cpu.cfs_quota_us"),
+        *_words(cgroup / "cpu" / "cpu.cfs_period_us"),
+    ]
+    if len(allowance) != 2 or allowance[0] in {"max", "-1"}:
+        return None
+    return int(allowance[0]) / int(allowance[1])
+
+
+def _words(path: Path) -> list[str]:
+    try:
+        return path.read_text().split()
+    except OSError:
+        return []

@@ -1,0 +1,199 @@
+"""Reading a request: its options, its Accept header, its body, and the departure of its client."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from functools import partial
+
+from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.requests import HTTPConnection, Request
+from starlette.types import Message, Receive
+
+from service.engine.engine import Engine
+from service.engine.job import Cancellation, Options
+from service.errors import (
+    BodyTooLarge,
+    EmptyBody,
+    InvalidParameter,
+    MalformedRequest,
+    NothingToPaint,
+    RequestTimeout,
+)
+from service.model_folder.manifest import ModelManifest
+from service.schemas.parse import RequestOptions
+
+FIELD = "file"
+FORM = "multipart/form-data"
+MAX_FIELDS = 8
+FIX = f"Send one file, in the field '{FIELD}', or the image itself as the body."
+
+# The answer describes what is wrong with a form; the parser's own warnings would only repeat it.
+logging.getLogger("python_multipart").setLevel(logging.ERROR)
+
+
+def refuse_repeated(request: HTTPConnection) -> None:
+    """InvalidParameter if a parameter is given twice: which one counts, no two servers agree on."""
+    counts = Counter(name for name, _ in request.query_params.multi_items())
+    for name, count in counts.items():
+        if count > 1:
+            raise InvalidParameter(f"The parameter {name!r} is given {count} times; give it once.")
+
+
+def options_of(engine: Engine, requested: RequestOptions, arrived: float, *, overlay: bool) -> Options:
+    """Options of an image that arrived at `arrived`; `overlay` paints labels over the photograph."""
+    maps = None if requested.maps is None else [name.strip() for name in requested.maps.split(",")]
+    if overlay:
+        painted = _painted(engine.registry.get(requested.model).manifest)
+        if maps not in (None, [painted]):
+            raise InvalidParameter(f"An overlay shows {painted} alone: leave maps out, or maps={painted}.")
+        maps = [painted]
+    return engine.resolve(
+        requested.model,
+        maps,
+        requested.budget,
+        requested.size,
+        photograph=overlay,
+        min_budget=requested.min_budget,
+        deadline=None if requested.deadline_ms is None else arrived + requested.deadline_ms / 1000,
+    )
+
+
+def _painted(manifest: ModelManifest) -> str:
+    """The map that an overlay paints: the first of kind labels."""
+    for entry in manifest.maps:
+        if entry.kind == "labels":
+            return entry.name
+    kinds = dict.fromkeys(entry.kind for entry in manifest.maps)
+    raise NothingToPaint(manifest.name, list(kinds), manifest.map_names())
+
+
+def choose(accept: str, available: Sequence[str]) -> str | None:
+    """Media type of `available` that the Accept header likes best; None if it accepts none of them.
+
+    The most specific range that matches a type decides its q (RFC 9110, 12.5.1); at equal q the earlier
+    type of `available` is chosen. An empty header accepts all.
+    """
+    ranges = _media_ranges(accept) or [("*/*", 1.0)]
+    qualities = [_quality(kind, ranges) for kind in available]
+    best = max(qualities)
+    return available[qualities.index(best)] if best > 0 else None
+
+
+async def read_image(request: Request, limit: int, timeout: float) -> bytes:
+    """Bytes of the image: at most `limit` bytes of body within `timeout` seconds.
+
+    Raises EmptyBody, MalformedRequest, BodyTooLarge or RequestTimeout.
+    """
+    is_form = request.headers.get("content-type", "").lower().startswith(FORM)
+    data = await _read(request, partial(_form_file, limit=limit) if is_form else _whole, limit, timeout)
+    if not data:
+        raise EmptyBody(f"No image: send it as the body, or as the multipart field '{FIELD}'.")
+    return data
+
+
+async def read_body(request: Request, limit: int, timeout: float) -> bytes:
+    """The whole body, within the same bounds; raises BodyTooLarge or RequestTimeout."""
+    return await _read(request, _whole, limit, timeout)
+
+
+@asynccontextmanager
+async def cancelled_on_disconnect(request: Request, *cancellations: Cancellation) -> AsyncIterator[None]:
+    """Cancel when the client closes its connection within the context; the body must have been read."""
+
+    async def watch() -> None:
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+        for cancellation in cancellations:
+            cancellation.cancel()
+
+    watcher = asyncio.create_task(watch())
+    try:
+        yield
+    finally:
+        watcher.cancel()
+        with suppress(asyncio.CancelledError):
+            await watcher
+
+
+def _media_ranges(accept: str) -> list[tuple[str, float]]:
+    ranges = []
+    for item in accept.split(","):
+        kind, *parameters = (part.strip() for part in item.lower().split(";"))
+        if kind:
+            ranges.append((kind, _stated_quality(parameters)))
+    return ranges
+
+
+def _stated_quality(parameters: Sequence[str]) -> float:
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        if name.strip() == "q":
+            try:
+                return min(max(float(value), 0.0), 1.0)
+            except ValueError:
+                return 0.0
+    return 1.0
+
+
+def _quality(kind: str, ranges: Sequence[tuple[str, float]]) -> float:
+    family = kind.partition("/")[0] + "/*"
+    for pattern in (kind, family, "*/*"):
+        qualities = [q for accepted, q in ranges if accepted == pattern]
+        if qualities:
+            return max(qualities)
+    return 0.0
+
+
+async def _read(
+    request: Request, take: Callable[[Request], Awaitable[bytes]], limit: int, timeout: float
+) -> bytes:
+    declared = request.headers.get("content-length", "")
+    if declared.isdecimal() and int(declared) > limit:
+        raise BodyTooLarge(limit)
+    counted = Request(request.scope, _counting(request.receive, limit))
+    try:
+        async with asyncio.timeout(timeout):
+            return await take(counted)
+    except TimeoutError as error:
+        raise RequestTimeout(f"The body did not arrive within {timeout:g} seconds.") from error
+
+
+async def _whole(request: Request) -> bytes:
+    # Request.body() would keep a copy for as long as the collector of cycles lets the request live.
+    return b"".join([piece async for piece in request.stream()])
+
+
+async def _form_file(request: Request, limit: int) -> bytes:
+    parser = MultiPartParser(request.headers, request.stream(), max_files=1, max_fields=MAX_FIELDS)
+    # Larger files would go to the disk, which may be slow, full or read-only.
+    parser.spool_max_size = limit
+    try:
+        form = await parser.parse()
+    except MultiPartException as error:
+        raise MalformedRequest(f"The form cannot be read: {error.message} {FIX}") from error
+    try:
+        uploads = [part for part in form.getlist(FIELD) if isinstance(part, UploadFile)]
+        if not uploads:
+            raise MalformedRequest(f"The form has no file in the field '{FIELD}'. {FIX}")
+        return await uploads[0].read()
+    finally:
+        await form.close()
+
+
+def _counting(receive: Receive, limit: int) -> Receive:
+    arrived = 0
+
+    async def counted() -> Message:
+        nonlocal arrived
+        message = await receive()
+        arrived += len(message.get("body", b""))
+        if arrived > limit:
+            raise BodyTooLarge(limit)
+        return message
+
+    return counted
