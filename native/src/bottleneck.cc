@@ -6,7 +6,7 @@ namespace perforated_conv {
 namespace {
 
 template <typename T>
-BlockWork MakeWork(const BottleneckSpec& spec, const BottleneckWeights& weights, Isa isa) {
+BlockImpl MakeImpl(const BottleneckSpec& spec, const BottleneckWeights& weights, Isa isa) {
   const BlockParts<T> parts = {{BestKernel<T>(isa), BestKernel<float>(isa)}, spec, weights};
   return spec.middle.depthwise ? MakeInvertedBottleneck(parts) : MakeResidualBottleneck(parts);
 }
@@ -68,13 +68,13 @@ void FillOutput(const Kernel<float>& kernel, const BlockContext& context,
 
 Bottleneck::Bottleneck(const BottleneckSpec& spec, const BottleneckWeights& weights, Isa isa,
                        Precision precision)
-    : work_(precision == Precision::kBf16 ? MakeWork<bf16>(spec, weights, isa)
-                                          : MakeWork<float>(spec, weights, isa)) {}
+    : impl_(precision == Precision::kBf16 ? MakeImpl<bf16>(spec, weights, isa)
+                                          : MakeImpl<float>(spec, weights, isa)) {}
 Bottleneck::~Bottleneck() = default;
 Bottleneck::Bottleneck(Bottleneck&&) noexcept = default;
 
 void Bottleneck::Run(const BottleneckCall& call, const Executor& executor) const {
-  work_->Run(call, executor);
+  impl_->Run(call, executor);
 }
 
 }  // namespace perforated_conv

@@ -15,8 +15,8 @@
 
 namespace perforated_conv {
 
-struct Bottleneck::Work {
-  virtual ~Work() = default;
+struct Bottleneck::Impl {
+  virtual ~Impl() = default;
   virtual void Run(const BottleneckCall& call, const Executor& executor) const = 0;
 };
 
@@ -35,14 +35,14 @@ struct BlockParts {
   const BottleneckWeights& weights;
 };
 
-using BlockWork = std::unique_ptr<const Bottleneck::Work>;
+using BlockImpl = std::unique_ptr<const Bottleneck::Impl>;
 
 // Depthwise middle: bands of rows and chunks of channels.
 template <typename T>
-BlockWork MakeInvertedBottleneck(const BlockParts<T>& parts);
+BlockImpl MakeInvertedBottleneck(const BlockParts<T>& parts);
 // Middle of group 1: tiles of pixels.
 template <typename T>
-BlockWork MakeResidualBottleneck(const BlockParts<T>& parts);
+BlockImpl MakeResidualBottleneck(const BlockParts<T>& parts);
 
 // The maps, plans and biases of one call.
 struct BlockContext {

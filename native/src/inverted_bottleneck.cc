@@ -19,7 +19,7 @@ namespace perforated_conv {
 namespace {
 
 template <typename T>
-class InvertedBottleneck final : public Bottleneck::Work {
+class InvertedBottleneck final : public Bottleneck::Impl {
  public:
   explicit InvertedBottleneck(const BlockParts<T>& parts)
       : kernels_(parts.kernels),
@@ -112,7 +112,7 @@ class InvertedBottleneck final : public Bottleneck::Work {
     part.offsets = arena->Take<int64_t>(taps_);
     part.results = call.streams ? arena->Take<T>(results) : call.results + part.begin * row_step_;
     part.input = arena->Take<T>(input);
-    Compute(call, part, MakeWorkspace(*arena));
+    Compute(call, part, MakeImplspace(*arena));
   }
 
   void Compute(const Call& call, const Part& part, const Workspace& workspace) const {
@@ -136,7 +136,7 @@ class InvertedBottleneck final : public Bottleneck::Work {
            Arena::Bytes<float>(std::max(first, last_.PartialFloats(kBlockRows)));
   }
 
-  Workspace MakeWorkspace(Arena& arena) const {
+  Workspace MakeImplspace(Arena& arena) const {
     const int64_t first = first_ ? first_->PartialFloats() : 0;
     Workspace workspace;
     workspace.rows = OutRows::In(arena, kBlockRows);
@@ -224,7 +224,7 @@ class InvertedBottleneck final : public Bottleneck::Work {
       ArenaPool::Lease arena(ArenaPool::ForTiles(), WorkspaceBytes());
       const KernelUse<T> use(kernels_.inner);
       ProjectRows(call, chunks.Begin(i), chunks.End(i), call.results + chunks.Begin(i) * row_step_,
-                  MakeWorkspace(*arena));
+                  MakeImplspace(*arena));
     };
     ForEachItem(chunks.Count(), executor, project);
   }
@@ -255,11 +255,11 @@ class InvertedBottleneck final : public Bottleneck::Work {
 }  // namespace
 
 template <typename T>
-BlockWork MakeInvertedBottleneck(const BlockParts<T>& parts) {
+BlockImpl MakeInvertedBottleneck(const BlockParts<T>& parts) {
   return std::make_unique<const InvertedBottleneck<T>>(parts);
 }
 
-template BlockWork MakeInvertedBottleneck(const BlockParts<float>&);
-template BlockWork MakeInvertedBottleneck(const BlockParts<bf16>&);
+template BlockImpl MakeInvertedBottleneck(const BlockParts<float>&);
+template BlockImpl MakeInvertedBottleneck(const BlockParts<bf16>&);
 
 }  // namespace perforated_conv

@@ -11,7 +11,7 @@ namespace perforated_conv {
 namespace {
 
 template <typename T>
-class ResidualBottleneck final : public Bottleneck::Work {
+class ResidualBottleneck final : public Bottleneck::Impl {
  public:
   explicit ResidualBottleneck(const BlockParts<T>& parts)
       : kernels_(parts.kernels),
@@ -129,11 +129,11 @@ class ResidualBottleneck final : public Bottleneck::Work {
 }  // namespace
 
 template <typename T>
-BlockWork MakeResidualBottleneck(const BlockParts<T>& parts) {
+BlockImpl MakeResidualBottleneck(const BlockParts<T>& parts) {
   return std::make_unique<const ResidualBottleneck<T>>(parts);
 }
 
-template BlockWork MakeResidualBottleneck(const BlockParts<float>&);
-template BlockWork MakeResidualBottleneck(const BlockParts<bf16>&);
+template BlockImpl MakeResidualBottleneck(const BlockParts<float>&);
+template BlockImpl MakeResidualBottleneck(const BlockParts<bf16>&);
 
 }  // namespace perforated_conv

@@ -202,15 +202,7 @@ TEST_P(BottleneckTest, EveryDensityAndFill) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Blocks, BottleneckTest,
-                         testing::Combine(testing::ValuesIn(kEveryIsa),
-                                          testing::Values(Precision::kF32, Precision::kBf16),
-                                          testing::ValuesIn(kBlocks)),
-                         [](const auto& info) {
-                           return LevelName(std::get<Isa>(info.param),
-                                            std::get<Precision>(info.param)) +
-                                  "_" + std::get<Block>(info.param).name;
-                         });
+INSTANTIATE_TEST_SUITE_P(Blocks, BottleneckTest, AtEveryLevel(kBlocks), LevelAndName<Block>);
 
 }  // namespace
 }  // namespace perforated_conv

@@ -108,15 +108,7 @@ TEST_P(ConvTest, EveryDensityFillAndActivation) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Layers, ConvTest,
-                         testing::Combine(testing::ValuesIn(kEveryIsa),
-                                          testing::Values(Precision::kF32, Precision::kBf16),
-                                          testing::ValuesIn(kLayers)),
-                         [](const auto& info) {
-                           return LevelName(std::get<Isa>(info.param),
-                                            std::get<Precision>(info.param)) +
-                                  "_" + std::get<Layer>(info.param).name;
-                         });
+INSTANTIATE_TEST_SUITE_P(Layers, ConvTest, AtEveryLevel(kLayers), LevelAndName<Layer>);
 
 }  // namespace
 }  // namespace perforated_conv

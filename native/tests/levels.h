@@ -1,7 +1,10 @@
 // The kernel levels that tests go through.
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <string>
+#include <tuple>
 
 #include "perforated_conv/cpu_features.h"
 
@@ -11,6 +14,20 @@ constexpr Isa kEveryIsa[] = {Isa::kPortable, Isa::kAvx2, Isa::kAvx512, Isa::kAvx
 
 inline std::string LevelName(Isa isa, Precision precision) {
   return std::string(IsaName(isa)) + "_" + PrecisionName(precision);
+}
+
+// Parameters of a test: each of the subjects at each level and precision.
+template <typename Subjects>
+auto AtEveryLevel(const Subjects& subjects) {
+  return testing::Combine(testing::ValuesIn(kEveryIsa),
+                          testing::Values(Precision::kF32, Precision::kBf16),
+                          testing::ValuesIn(subjects));
+}
+
+template <typename Subject>
+std::string LevelAndName(const testing::TestParamInfo<std::tuple<Isa, Precision, Subject>>& info) {
+  const auto& [isa, precision, subject] = info.param;
+  return LevelName(isa, precision) + "_" + subject.name;
 }
 
 }  // namespace perforated_conv

@@ -45,6 +45,20 @@ std::shared_ptr<const Floats> RandomBias(const ConvSpec& spec) {
   return std::make_shared<const Floats>(RandomFloats(spec.out_channels, random));
 }
 
+// A call on a map, all but its biases.
+template <typename Call>
+Call CallOn(const Map& map, const Memory& memory) {
+  Call call;
+  call.images = map.images;
+  call.height = map.height;
+  call.width = map.width;
+  call.x = memory.x;
+  call.mask = memory.mask;
+  call.residual = memory.residual;
+  call.y = memory.y;
+  return call;
+}
+
 Subject ConvSubject(const std::string& name, const ConvSpec& spec, const Map& map,
                     const Level& level) {
   const Floats weights = RandomWeights(spec);
@@ -53,15 +67,8 @@ Subject ConvSubject(const std::string& name, const ConvSpec& spec, const Map& ma
       std::make_shared<const Convolution>(spec, weights.data(), level.isa, level.precision);
   const int64_t pixels = map.images * spec.OutHeight(map.height) * spec.OutWidth(map.width);
   const auto run = [=](const Memory& memory, const Executor& executor) {
-    ConvCall call;
-    call.images = map.images;
-    call.height = map.height;
-    call.width = map.width;
-    call.x = memory.x;
+    ConvCall call = CallOn<ConvCall>(map, memory);
     call.bias = bias->data();
-    call.mask = memory.mask;
-    call.residual = memory.residual;
-    call.y = memory.y;
     convolution->Run(call, executor);
   };
   return {name, map.images * map.height * map.width * spec.in_channels, pixels,
@@ -78,15 +85,8 @@ Subject BottleneckSubject(const std::string& name, const BottleneckSpec& spec, c
   const auto block = std::make_shared<const Bottleneck>(spec, weights, level.isa, level.precision);
   const int64_t pixels = map.images * spec.OutHeight(map.height) * spec.OutWidth(map.width);
   const auto run = [=](const Memory& memory, const Executor& executor) {
-    BottleneckCall call;
-    call.images = map.images;
-    call.height = map.height;
-    call.width = map.width;
-    call.x = memory.x;
+    BottleneckCall call = CallOn<BottleneckCall>(map, memory);
     call.last_bias = bias->data();
-    call.mask = memory.mask;
-    call.residual = memory.residual;
-    call.y = memory.y;
     block->Run(call, executor);
   };
   return {name, map.images * map.height * map.width * spec.first->in_channels, pixels,

@@ -48,7 +48,7 @@ def test_a_block_keeps_the_bound_at_every_value(case: BottleneckCase) -> None:
     assert (np.abs(got.astype(np.float64) - want) <= bound(case)).all()
 
 
-def test_maps_have_the_precision_asked_for() -> None:
+def test_maps_have_the_requested_precision() -> None:
     """Two channels handed on: 1 + 2^-9 lies between two bfloat16 values and goes to the even one."""
     value, one = np.float32(1 + 2**-9), np.ones((2, 1, 1, 1), np.float32)
     X = np.full((1, 3, 3, 2), value, np.float32)

@@ -18,6 +18,7 @@ from tests.support.operators.nodes import needs_library
 
 pytestmark = [
     needs_library,
+    pytest.mark.process,
     pytest.mark.skipif(
         "PAG_OP_LIBRARY" in os.environ, reason="sessions use another library than the installed one"
     ),

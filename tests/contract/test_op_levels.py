@@ -11,7 +11,7 @@ from tests.support.operators.layers import CAP, PRECISION, levels_here
 from tests.support.operators.levels import run_tests
 from tests.support.operators.nodes import needs_library
 
-pytestmark = [needs_library, pytest.mark.process]
+pytestmark = [needs_library, pytest.mark.process, pytest.mark.slow]
 
 
 FOLDER = Path(__file__).parent

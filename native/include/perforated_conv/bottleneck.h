@@ -65,10 +65,10 @@ class Bottleneck {
 
   void Run(const BottleneckCall& call, const Executor& executor) const;
 
-  struct Work;
+  struct Impl;
 
  private:
-  std::unique_ptr<const Work> work_;
+  std::unique_ptr<const Impl> impl_;
 };
 
 }  // namespace perforated_conv
