@@ -12,7 +12,7 @@ MISSING = (
     "no Chromium: scripts/fetch_chromium.sh unpacks one (Debian), or install one, or name one by PAG_CHROMIUM"
 )
 FLAGS = (
-    # Pictures come from a film of the browser's own, and nobody is asked.
+    # The camera is a film of the browser's own, and permission is granted without a prompt.
     "--use-fake-device-for-media-stream",
     "--use-fake-ui-for-media-stream",
     # WebGL without a graphics card.

@@ -2,8 +2,8 @@
 
     python -m benchmarks.clip
 
-Client, stream and service share the machine, as on a robot. A round takes every door at every budget in turn;
-what is told is the median over the rounds, and their range.
+Client, stream and service share the machine, as on a robot. A round takes every mode at every budget in turn;
+the result is the median over the rounds, and their range.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ QUALITY = 90
 
 @dataclass
 class Run:
-    """What one door did with frames for some seconds."""
+    """Frames that one mode answered in some seconds."""
 
     seconds: float
     answered: int = 0
@@ -94,8 +94,8 @@ def in_flight(client: Client, frames: list[bytes], budget: float, seconds: float
 
 
 def parsed(client: Client, frame: bytes, budget: float) -> bool:
-    """Whether the frame was parsed at just that budget."""
-    return client.parse(frame, budget=budget, min_budget=budget).depth is not None
+    """Whether the frame was parsed, at just that budget."""
+    return bool(client.parse(frame, budget=budget, min_budget=budget).maps)
 
 
 def streamed(client: Client, frames: list[bytes], budget: float, seconds: float) -> Run:
@@ -136,7 +136,7 @@ def _stream(
     return run
 
 
-DOORS: dict[str, Callable[[Client, list[bytes], float, float], Run]] = {
+MODES: dict[str, Callable[[Client, list[bytes], float, float], Run]] = {
     "client, one at a time": one_at_a_time,
     f"client, {IN_FLIGHT} in flight": in_flight,
     "stream, npz": streamed,
@@ -146,19 +146,19 @@ DOORS: dict[str, Callable[[Client, list[bytes], float, float], Run]] = {
 
 
 def measure(rounds: int, seconds: float) -> list[dict[str, Any]]:
-    """One row per door and budget."""
+    """One row per mode and budget."""
     frames = clip()
     runs: dict[tuple[str, float], list[dict[str, float]]] = {}
     with running_service() as server, Client(server.url) as client:
         for budget in BUDGETS:
             one_at_a_time(client, frames, budget, 1.0)
         for _ in range(rounds):
-            for door, work in DOORS.items():
+            for mode, work in MODES.items():
                 for budget in BUDGETS:
-                    runs.setdefault((door, budget), []).append(
+                    runs.setdefault((mode, budget), []).append(
                         work(client, frames, budget, seconds).figures()
                     )
-    return [{"door": door, "budget": budget, **summary(kept)} for (door, budget), kept in runs.items()]
+    return [{"mode": mode, "budget": budget, **summary(kept)} for (mode, budget), kept in runs.items()]
 
 
 def summary(runs: list[dict[str, float]]) -> dict[str, float]:
@@ -172,12 +172,12 @@ def main() -> None:
     """Runs the command line."""
     parser = parser_of(__doc__)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=3.0, help="per door, budget and round")
+    parser.add_argument("--seconds", type=float, default=3.0, help="per mode, budget and round")
     arguments = parser.parse_args()
     rows = measure(arguments.rounds, arguments.seconds)
     for row in rows:
         more = f", age {row['age_p50_ms']:.0f} ms" if "age_p50_ms" in row else ""
-        print(f"{row['door']:30} budget {row['budget']:<4} {row['frames_per_second']:6.1f} frames/s{more}")
+        print(f"{row['mode']:30} budget {row['budget']:<4} {row['frames_per_second']:6.1f} frames/s{more}")
     result = conditions(rounds=arguments.rounds, seconds=arguments.seconds, size=[HEIGHT, WIDTH], rows=rows)
     print(save("clip", result))
 

@@ -1,4 +1,4 @@
-"""What the benchmarks' pictures share: panels in a row, colours, a small PNG."""
+"""The frame of the benchmarks' pictures: panels in a row, colours, a small PNG."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The same mutants through the doors of a real server, looking for answers that blame the server."""
+"""The same mutants sent to the endpoints of a real server: no answer may be an error of the server."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ JSON = (
     b'{"inputs":[{"name":"image","shape":[1],"datatype":"BYTES",'
     b'"parameters":{"binary_data_size":%d}}],"parameters":{"binary_data_output":true}}'
 )
-Door = Callable[[httpx.Client, bytes], httpx.Response]
+Send = Callable[[httpx.Client, bytes], httpx.Response]
 
 
 class Tally(Protocol):
@@ -37,7 +37,7 @@ class Tally(Protocol):
 
 
 def fuzz_http(tally: Tally, end: float, limit: float) -> None:
-    """Send mutants through one door after the other until the time `end`."""
+    """Send mutants to one endpoint after the other until the time `end`."""
     with tempfile.TemporaryDirectory() as folder:
         write_model(Path(folder))
         with running_service(Path(folder)) as service, service.client() as client:
@@ -51,9 +51,9 @@ def fuzz_http(tally: Tally, end: float, limit: float) -> None:
 def _send(tally: Tally, client: httpx.Client) -> None:
     number, begun = tally.next, time.perf_counter()
     tally.next, tally.executions = number + 1, tally.executions + 1
-    name, door = DOORS[number % len(DOORS)]
+    name, send = ENDPOINTS[number % len(ENDPOINTS)]
     try:
-        answer = door(client, mutant(tally.seed, number))
+        answer = send(client, mutant(tally.seed, number))
     except httpx.HTTPError as error:
         tally.found(f"{type(error).__name__} from {name}", number)
         return
@@ -72,7 +72,7 @@ def _form(client: httpx.Client, data: bytes) -> httpx.Response:
 
 
 def _form_of_mutants(client: httpx.Client, data: bytes) -> httpx.Response:
-    """The mutant as a form that goes wrong wherever it looks like a boundary or a header."""
+    """The mutant as a form that breaks wherever a byte reads as a boundary or a header."""
     start = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n'.encode()
     kind = f"multipart/form-data; boundary={BOUNDARY}"
     body = start + data.replace(b"\0", b"\r\n").replace(b"\xff", b"--" + BOUNDARY.encode())
@@ -102,7 +102,7 @@ def _infer(client: httpx.Client, body: bytes, header_length: int) -> httpx.Respo
     return client.post("/v2/models/tiny/infer", content=body, headers=headers)
 
 
-DOORS: tuple[tuple[str, Door], ...] = (
+ENDPOINTS: tuple[tuple[str, Send], ...] = (
     ("/parse", _parse),
     ("/parse as a form", _form),
     ("/parse as a broken form", _form_of_mutants),

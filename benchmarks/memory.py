@@ -1,4 +1,4 @@
-"""Memory of a process as Linux tells it."""
+"""Memory of a process, from Linux's /proc."""
 
 from __future__ import annotations
 

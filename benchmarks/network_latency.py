@@ -2,7 +2,7 @@
 
     python -m benchmarks.network_latency [--quick] [--parts lite0 resnet50 resnet50-skip growth]
 
-lite0 is the shipped network; resnet50 is the talk's PAG-ResNet-50 at output stride 8 with random weights, its
+lite0 is the shipped network; resnet50 is a PAG-ResNet-50 at output stride 8 with random weights, its
 skipped pixels interpolated, or, resnet50-skip, left to the shortcut. Peers run the same network with every
 gate open and gone, in standard operators. All contenders of a network live in one process and take turns;
 those that this machine cannot run are left out.

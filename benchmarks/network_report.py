@@ -1,4 +1,4 @@
-"""What the timings of whole networks say: a table for each, and figures against their limits."""
+"""Figures from the timings of whole networks: a table for each, and their limits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the timings of single layers say: ratios, means, shares of peaks, figures against their limits."""
+"""Figures from the timings of single layers: ratios, means, shares of peaks, and their limits."""
 
 from __future__ import annotations
 

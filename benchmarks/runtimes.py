@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import shutil
 import tempfile
@@ -30,7 +31,7 @@ BF16_ISAS = ISAS[ISAS.index("avx512_bf16") :]
 
 @dataclass(frozen=True)
 class Level:
-    """What a copy of the native library is told: the precision, f32 or bf16."""
+    """The setting of a copy of the native library: the precision, f32 or bf16."""
 
     precision: str
 
@@ -55,7 +56,9 @@ class NativeLibrary:
         if found is None:
             raise SystemExit("installed without the native library: nothing to measure; give --library")
         self.path = found
-        self._folder = tempfile.TemporaryDirectory(prefix="perforated_conv-")
+        self._folder = Path(tempfile.mkdtemp(prefix="perforated_conv-"))
+        # Sessions may use the copies as long as the process lives.
+        atexit.register(shutil.rmtree, self._folder, ignore_errors=True)
 
     @property
     def digest(self) -> str:
@@ -71,11 +74,11 @@ class NativeLibrary:
         bare = onnx.ModelProto()
         bare.CopyFrom(model)
         del bare.functions[:]
-        return session(bare.SerializeToString(), threads, self._copy(level))
+        return session(bare.SerializeToString(), threads, self.copy(level))
 
     def require(self, level: Level) -> None:
         """Raises CannotRun if the kernels in use have no instructions for the level's precision."""
-        kernels = kernels_in_use(self._copy(level))
+        kernels = kernels_in_use(self.copy(level))
         assert kernels is not None and kernels.precision == level.precision, kernels
         if level.precision == "bf16" and kernels.isa not in BF16_ISAS:
             raise CannotRun(f"the processor's best kernels, {kernels.isa}, do not multiply bf16")
@@ -89,8 +92,9 @@ class NativeLibrary:
             return Level("f32")
         return Level("bf16")
 
-    def _copy(self, level: Level) -> Path:
-        copy = Path(self._folder.name) / f"{level.name.replace(' ', '-')}.so"
+    def copy(self, level: Level) -> Path:
+        """The level's copy of the library."""
+        copy = self._folder / f"{level.name.replace(' ', '-')}.so"
         if not copy.exists():
             shutil.copyfile(self.path, copy)
             configure(precision=level.precision, library=copy)

@@ -1,4 +1,4 @@
-"""What the service adds to inference: time per representation, start to readiness, memory after 100 requests.
+"""The service's cost beyond inference: time per representation, start to readiness, memory afterwards.
 
     python -m benchmarks.service_overhead [--weights weights] [--runs 30]
 
@@ -24,15 +24,20 @@ from benchmarks.memory import mebibytes
 from benchmarks.running_service import running_service
 
 STAGES = ("decode", "preprocess", "queue", "inference", "postprocess", "encode")
-REPRESENTATIONS: dict[str, tuple[str, dict[str, str]]] = {
-    "json": ("application/json", {}),
-    "zip": ("application/zip", {}),
-    "npz": ("application/x-npz", {}),
-    "png semantics": ("image/png", {"maps": "semantics"}),
-    "png depth": ("image/png", {"maps": "depth"}),
-    "png normals": ("image/png", {"maps": "normals"}),
-    "overlay": ("image/png", {"output": "overlay"}),
-}
+Representations = dict[str, tuple[str, dict[str, str]]]
+"""Name -> (media type, further query parameters)."""
+
+
+def representations(client: httpx.Client) -> Representations:
+    """All of the default model's maps at once, each as a PNG, and the overlay."""
+    maps = client.get("/models").raise_for_status().json()["models"][0]["default_maps"]
+    return {
+        "json": ("application/json", {}),
+        "zip": ("application/zip", {}),
+        "npz": ("application/x-npz", {}),
+        **{f"png {name}": ("image/png", {"maps": name}) for name in maps},
+        "overlay": ("image/png", {"output": "overlay"}),
+    }
 
 
 def photograph(height: int = 480, width: int = 640) -> bytes:
@@ -69,7 +74,7 @@ def report(weights: Path, runs: int) -> dict[str, Any]:
     data = photograph()
     with running_service(weights) as server, server.client() as client:
         before = mebibytes(server.process_id)
-        rows = {name: measure(client, data, *how, runs) for name, how in REPRESENTATIONS.items()}
+        rows = {name: measure(client, data, *how, runs) for name, how in representations(client).items()}
         for _ in range(100):
             client.post("/parse", content=data).raise_for_status()
         return {

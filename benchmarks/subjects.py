@@ -1,4 +1,4 @@
-"""The networks to time: the shipped one, and the talk's PAG-ResNet-50 with random weights."""
+"""The networks to time: the shipped one, and a PAG-ResNet-50 with random weights."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ build() {
   store bud --isolation chroot --network host --pull-never --format docker $(pip_volumes) \
     --build-arg RUNTIME="$runtime" --tag "$image" "$repository" >"$work/build.log" 2>&1 ||
     { tail -n 40 "$work/build.log" >&2; return 1; }
-  grep -E '^(STEP|Successfully installed)' "$work/build.log"
+  grep -E '(^|\] )(STEP|Successfully installed)' "$work/build.log"
 }
 
 # "buildah run" has no entrypoint: the image's own, and its command, are read from its configuration.
@@ -96,7 +96,7 @@ inside() { store run --isolation chroot --network host --env PAG_PORT="$port" "$
 
 wait_ready() {
   local _
-  for _ in $(seq 60); do
+  for _ in $(seq 300); do
     if curl -fsS "$url/readyz" 2>/dev/null; then echo; return; fi
     kill -0 "$server" || break
     sleep 1

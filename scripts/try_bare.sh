@@ -8,7 +8,7 @@
 #   WORK=folder   where the root is made (4 GB at most), kept and used again; default: a new one, deleted at the end
 #   PORT=18100    where the service listens
 #
-# The environment is empty but for variables named PAG_*, PERFORATED_CONV_* and CI. Needs root, mmdebstrap, git.
+# The environment is empty but for PAG_*, PERFORATED_CONV_*, CI and certificates. Needs root, mmdebstrap, git.
 set -euo pipefail
 
 repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -39,7 +39,7 @@ clone() {
 inside() {
   local -a kept paths
   mapfile -t paths < <(pip_paths "$root/etc/pip.conf")
-  mapfile -t kept < <(env | grep -E '^(PAG_[A-Z_]+|PERFORATED_CONV_[A-Z_]+|CI)=' || true)
+  mapfile -t kept < <(env | grep -E '^(PAG_[A-Z_]+|PERFORATED_CONV_[A-Z_]+|CI|SSL_CERT_FILE|REQUESTS_CA_BUNDLE)=' || true)
   # shellcheck disable=SC2016  # the inner shell expands
   unshare --mount --pid --fork --kill-child bash -euc '
     root=$1; shift

@@ -1,1 +1,1 @@
-"""What the service does under load: generator, peers, sweep, vanishing clients, soak."""
+"""Benchmarks of the service under load: generator, peers, sweep, vanishing clients, soak."""

@@ -1,4 +1,4 @@
-"""What a run's records say: goodput, latency, refusals, budgets, and whether the generator kept up."""
+"""Figures from a run's records: goodput, latency, refusals, budgets, and whether the generator kept up."""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ def conditions_of(given: argparse.Namespace) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Requests:
-    """Makes plans that differ only in what they are asked to."""
+    """Makes plans that differ only in the arguments of `plan`."""
 
     bodies: tuple[str, ...]
     accept: str

@@ -14,10 +14,10 @@ from fastapi import Depends, Request, Response
 
 from benchmarks.load.pipeline import Pipeline
 
-Asked = tuple[bytes, str, str]
+Options = tuple[bytes, str, str]
 
 
-async def read(request: Request) -> Asked:
+async def read(request: Request) -> Options:
     """Body, size of the maps, media type."""
     query, accept = request.query_params, request.headers["accept"]
     return await request.body(), query.get("size", "input"), accept
@@ -34,13 +34,13 @@ class Parsing(litserve.LitAPI):  # type: ignore[misc, unused-ignore]
         """Load the network."""
         self._pipeline = Pipeline(self._folder, self._threads)
 
-    def decode_request(self, request: Annotated[Asked, Depends(read)]) -> Asked:
+    def decode_request(self, request: Annotated[Options, Depends(read)]) -> Options:
         """Nothing to do: `predict` takes the file's bytes."""
         return request
 
-    def predict(self, asked: Asked) -> tuple[bytes, str]:
+    def predict(self, options: Options) -> tuple[bytes, str]:
         """From the photograph's bytes to the answer's."""
-        data, size, accept = asked
+        data, size, accept = options
         return self._pipeline.answer(data, size, accept), accept  # type: ignore[arg-type]
 
     def encode_response(self, output: tuple[bytes, str]) -> Any:

@@ -1,4 +1,4 @@
-"""What a generator shall send, and when: drawn ahead from a seed."""
+"""The plan of a run: what the generator sends and when, drawn in advance from a seed."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ class Quality:
         return float(np.interp(budget, budgets, values))
 
     def miou(self, record: Record) -> float | None:
-        """Of an answer; one that tells no budget was made by the full network."""
+        """Of an answer; an answer without a budget comes from the full network."""
         scale, budget = FULL if record.used is None else (record.scale or 1.0, record.used)
         return self.at(scale, budget)
 

@@ -1,4 +1,4 @@
-"""What is written down of each request, and how it travels between processes."""
+"""The record of each request, and its form between processes."""
 
 from __future__ import annotations
 

@@ -84,7 +84,7 @@ HEADING = (
 
 
 def line(point: dict[str, Any]) -> str:
-    """One row of the table; a generator that did not keep up is told."""
+    """One row of the table; it is marked if the generator did not keep up."""
     times, refusals = point["milliseconds"], point["milliseconds_to_refuse"]
     budget, miou = point["budget_used"] or 1.0, point["miou40"] or 0.0
     cells = (

@@ -74,7 +74,7 @@ void MatrixAmx(int64_t iterations) {
       : "cc");
 }
 
-// The system gives a process the tiles' state only when asked; once is enough.
+// The system gives a process the tiles' state only on request; once is enough.
 bool HasAmx() {
   constexpr int kRequestPermission = 0x1023, kTileData = 18;
   unsigned a = 0, b = 0, c = 0, d = 0;

@@ -1,4 +1,4 @@
-// What all operators need of ONNX Runtime: inputs, attributes, its thread pool, its errors.
+// ONNX Runtime as all operators use it: inputs, attributes, its thread pool, its errors.
 #pragma once
 
 // The library is loaded by ONNX Runtime and finds its API when it registers, not at load.
@@ -32,7 +32,8 @@ struct Input {
 
   const float* floats() const { return static_cast<const float*>(data); }
   void RequireRank(size_t rank, const char* axes) const;
-  // If present, it must have this shape; why() says where that comes from, asked only on refusal.
+  // If present, it must have this shape; why() says where that comes from and is called only on
+  // refusal.
   template <typename Why>
   void RequireShape(const Shape& expected, Why&& why) const {
     if (data != nullptr && shape != expected) RefuseShape(expected, why());

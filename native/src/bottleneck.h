@@ -1,4 +1,4 @@
-// What both kinds of bottleneck share.
+// The parts that both kinds of bottleneck share.
 #pragma once
 
 #include <cstdint>
@@ -27,7 +27,7 @@ struct BlockKernels {
   const Kernel<float>& outer;
 };
 
-// What a block is made of; the pointers are not kept.
+// Kernels, shape and weights of a block; the pointers are not kept.
 template <typename T>
 struct BlockParts {
   BlockKernels<T> kernels;

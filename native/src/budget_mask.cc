@@ -20,7 +20,7 @@ uint32_t Rank(float score) {
   return (bits >> 31) != 0 ? bits : ~bits & 0x7fffffffu;
 }
 
-// What a pixel has that is in already.
+// The rank of a pixel that is chosen already.
 constexpr uint32_t kMarked = 0xffffffffu;
 
 constexpr int kLowBits = 21;

@@ -12,7 +12,7 @@
 
 namespace perforated_conv {
 
-// What all chunks of one call share.
+// The part of a call that all its chunks share.
 struct CallContext {
   const ConvCall& call;
   const Output out;

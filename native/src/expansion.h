@@ -16,7 +16,7 @@ namespace perforated_conv {
 void CopyRow(const Kernel<float>& kernel, const float* from, int64_t count, float* to);
 void CopyRow(const Kernel<bf16>& kernel, const float* from, int64_t count, bf16* to);
 
-// What of the expanded map to compute, and where.
+// A part of the expanded map, and where it goes.
 template <typename T>
 struct ExpandTask {
   const BlockContext& context;

@@ -10,7 +10,7 @@
 
 namespace perforated_conv {
 
-// What to fill: y = clamp(V + residual) wherever the mask is 0, V from the grid.
+// The task of a Filler: y = clamp(V + residual) wherever the mask is 0, V from the grid.
 template <typename T>
 struct FillTask {
   OutMap map;

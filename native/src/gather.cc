@@ -49,7 +49,7 @@ void CopyValues(const Kernel<bf16>& kernel, const float* from, int64_t count, bf
   kernel.narrow(from, to, count);
 }
 
-// Reads and writes up to kShort values more than asked.
+// Reads and writes up to kShort values more than `count`.
 template <typename T>
 void CopyLoosely(const T* from, int64_t count, T* to) {
   if (count <= kShort) {

@@ -24,8 +24,7 @@ struct Plan {
   int64_t Pixel(int64_t i) const { return pixels == nullptr ? i : pixels[i]; }
 };
 
-// `storage` holds room for map.Pixels() + 1 indices (one is scratch); untouched if the call has no
-// mask.
+// `storage` holds map.Pixels() + 1 indices (one is scratch); untouched if the call has no mask.
 Plan MakePlan(const ConvSpec& spec, const ConvCall& call, const OutMap& map, int32_t* storage);
 
 // A plan and where the rows of the map start in it.
@@ -37,8 +36,8 @@ struct RowPlan {
   int64_t RowBegin(int64_t row) const { return rows == nullptr ? row * width : rows[row]; }
 };
 
-// The mask's pixels and, if asked, the even grid. Room for map.Pixels() + 1 indices and
-// images * height + 1 rows; both untouched if mask is null.
+// The mask's pixels and, if `grid`, the even ones too. `storage` holds map.Pixels() + 1 indices,
+// `rows` images * height + 1; both untouched if mask is null.
 RowPlan MakeRowPlan(const uint8_t* mask, bool grid, const OutMap& map, int32_t* storage,
                     int32_t* rows);
 

@@ -32,7 +32,7 @@ ArenaPool& ArenaPool::ForTiles() {
 std::unique_ptr<Arena> ArenaPool::Acquire() {
   const std::lock_guard<std::mutex> lock(mutex_);
   if (idle_.empty()) {
-    // Room for the way back, so that Release cannot fail.
+    // Capacity for the arena that comes back, so that Release cannot fail.
     idle_.reserve(idle_.capacity() + 1);
     return std::make_unique<Arena>();
   }

@@ -12,7 +12,7 @@ namespace perforated_conv {
 // A growing block of bytes, handed out from its start in 64-byte aligned pieces.
 class Arena {
  public:
-  // Forgets all pieces and makes room for `bytes` of new ones (see ArenaBytes).
+  // Forgets all pieces and has the capacity for `bytes` of new ones (see Bytes).
   void Reset(size_t bytes);
 
   template <typename T>

@@ -1,4 +1,4 @@
-// What tests of the kernel table share: one test per row, values of either type, tolerances.
+// The fixture of tests of the kernel table: one test per row, values of either type, tolerances.
 #pragma once
 
 #include <gtest/gtest.h>

@@ -41,10 +41,10 @@ struct Place {
 
   Place(int64_t label, int64_t labels, int64_t pixels, double extent) {
     const double at = (static_cast<double>(label) + 0.5) * extent / static_cast<double>(labels);
-    const double held = std::clamp(at - 0.5, 0.0, static_cast<double>(pixels - 1));
-    low = static_cast<int64_t>(std::floor(held));
+    const double clamped = std::clamp(at - 0.5, 0.0, static_cast<double>(pixels - 1));
+    low = static_cast<int64_t>(std::floor(clamped));
     high = std::min(low + 1, pixels - 1);
-    weight = held - static_cast<double>(low);
+    weight = clamped - static_cast<double>(low);
   }
 };
 
@@ -139,7 +139,7 @@ TEST(UpsampledLabelsTest, NothingBesideTheArraysIsTouched) {
   }
 }
 
-// What they win is not said, but they stay labels.
+// Which class wins is not specified, but every result is a class.
 TEST(UpsampledLabelsTest, LogitsThatAreNotNumbersGiveSomeClass) {
   const Case c = {3, 3, 5, 24, 24, 3.0, 3.0};
   for (const float odd : {std::nanf(""), INFINITY, -INFINITY}) {

@@ -22,12 +22,12 @@ def results(tmp_path: Path) -> Path:
     )
     (tmp_path / "dense.json").write_text(json.dumps({"points": [{"scale": 1.0, "budget": 1.0}]}))
     networks = [
-        {"name": "a", "title": "A", "kind": "budgeted", "evaluation": "gated.json", "model": "knob"},
+        {"name": "a", "title": "A", "kind": "budgeted", "evaluation": "gated.json", "model": "mine"},
         {"name": "b", "title": "B", "kind": "dense", "evaluation": "dense.json", "line": True},
         {"name": "c", "title": "C", "kind": "multipool", "evaluation": "dense.json", "points": ["1:1"]},
     ]
     (tmp_path / "study.json").write_text(json.dumps({"networks": networks}))
-    for name in ("knob", "dense"):
+    for name in ("mine", "dense"):
         (tmp_path / "models" / name).mkdir(parents=True)
         (tmp_path / "models" / name / "model.onnx").touch()
     return tmp_path
@@ -36,7 +36,7 @@ def results(tmp_path: Path) -> Path:
 def test_every_chosen_point_is_timed_once(results: Path) -> None:
     chosen = cases(read_study(results), results, results / "models")
     assert [(case.folder.name, str(case.point)) for case in chosen] == [
-        ("knob", "1:1"), ("knob", "0.8:0.64"), ("dense", "1:1"),
+        ("mine", "1:1"), ("mine", "0.8:0.64"), ("dense", "1:1"),
     ]  # fmt: skip
 
 

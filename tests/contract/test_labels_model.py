@@ -143,8 +143,9 @@ def test_a_caller_who_left_gets_no_labels(session: ModelSession) -> None:
     cancellation = Cancellation()
     cancellation.cancel()
     sampling = plan_sampling(plan_resize(32, 32, 307200, 32), "input", 8)
+    semantics = session.manifest.map("semantics")
     with pytest.raises(Cancelled):
-        session.labels(np.zeros((4, 4, 3), np.float32), sampling, cancellation)
+        session.resample(semantics, np.zeros((4, 4, 3), np.float32), sampling, cancellation)
 
 
 def test_the_manifest_must_list_it(tmp_path: Path) -> None:

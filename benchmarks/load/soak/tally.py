@@ -1,4 +1,4 @@
-"""What became of the soak's requests, by who sent them."""
+"""Counts of how the soak's requests ended, by sender."""
 
 from __future__ import annotations
 

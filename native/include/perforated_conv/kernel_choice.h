@@ -8,7 +8,7 @@
 
 namespace perforated_conv {
 
-// What a host wishes; where it wishes nothing the environment decides.
+// The wish of a host; without one the environment decides.
 struct KernelWish {
   std::optional<Isa> max_isa;
   std::optional<Precision> precision;

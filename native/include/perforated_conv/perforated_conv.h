@@ -20,8 +20,8 @@ namespace perforated_conv {
 
 enum class Activation { kNone, kRelu, kRelu6 };
 
-// What V is at pixels that are not computed. With kInterpolate the pixels with even y and even x
-// are computed whatever the mask says; between them V is separable bilinear, and the value at the
+// The value of V at pixels that are not computed. With kInterpolate the pixels with even y and even
+// x are computed whatever the mask says; between them V is separable bilinear, and the value at the
 // last even index is repeated beyond it.
 enum class Fill { kZero, kInterpolate };
 

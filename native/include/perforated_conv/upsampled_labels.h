@@ -11,7 +11,7 @@ namespace perforated_conv {
 constexpr int64_t kMostClasses = 256;
 
 // Label (y, x) lies at row (y + 0.5) * extent_rows / height - 0.5 of the logits, columns likewise,
-// held within them.
+// clamped to them.
 struct UpsampledLabelsCall {
   int64_t images = 1, rows = 1, columns = 1, classes = 1;  // of the logits; classes <= kMostClasses
   int64_t height = 1, width = 1;                           // of the labels

@@ -38,7 +38,7 @@ def library_path() -> Path | None:
 def configure(
     max_isa: str | None = None, precision: str | None = None, *, library: Path | None = None
 ) -> None:
-    """Tells the library which kernels to use in this process.
+    """Hands the library a wish for the kernels that this process uses.
 
     max_isa: one of ISAS, the best instruction set allowed; one that the processor lacks allows all it has.
     precision: one of PRECISIONS. Either as None leaves the choice to the environment variable

@@ -1,4 +1,4 @@
-// What a kernel computes, and what its caller must guarantee. Kernels cannot fail.
+// The contract of a kernel: its results, and what its caller must guarantee. Kernels cannot fail.
 //
 // No inline function may stand here: this header is compiled with every file's own ISA flags, and
 // the linker would keep one copy for all.

@@ -44,6 +44,7 @@ def test_batches_hold_what_is_promised(made_cache: Path) -> None:
     assert (batch["labels"][:2] != 255).any(dim=(1, 2)).all()
 
 
+@pytest.mark.slow
 def test_a_stream_resumed_in_worker_processes_goes_on_as_the_first_would_have(made_cache: Path) -> None:
     whole = list(batches(*sets(made_cache), MIXED, 7, seed=5, workers=0))
     resumed = list(batches(*sets(made_cache), MIXED, 7, seed=5, start_step=4, workers=2))

@@ -48,6 +48,7 @@ def _argv(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.argv", ["model_export"])
 
 
+@pytest.mark.slow
 def test_from_a_checkpoint_to_a_measured_folder(
     folder: Path, native: None, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -54,13 +54,14 @@ def distance(network: DenseParser, teacher: DenseParser, samples: Photographs) -
     return float(np.mean([float(sum(terms.values())) for terms in losses]))
 
 
+@pytest.mark.slow
 def test_maps_come_nearer_to_the_dense_ones(
     tmp_path: Path, photographs: Path, dense: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    path = learn_gates(dense, photographs, tmp_path / "run", steps=60, batch=2)
+    path = learn_gates(dense, photographs, tmp_path / "run", steps=30, batch=2)
     seen, teacher = Photographs(photographs, cropped=True), load_network(dense)
     fresh = train.fresh_network(
-        configuration(dense, photographs, steps=60, batch=2), train.RunOptions(tmp_path, dense)
+        configuration(dense, photographs, steps=30, batch=2), train.RunOptions(tmp_path, dense)
     ).eval()
     assert distance(load_network(path), teacher, seen) < 0.97 * distance(fresh, teacher, seen)
     told = capsys.readouterr().out

@@ -62,6 +62,7 @@ MIXED = DENSE | {"views": VIEWS, "class_balance": 0.5}
 
 
 @pytest.mark.parametrize("changes", [{}, DENSE, MIXED], ids=["gated", "dense", "mixed views"])
+@pytest.mark.slow
 def test_a_run_taken_up_again_ends_bit_for_bit_as_one_that_was_not_interrupted(
     tmp_path: Path, config: TrainingConfig, changes: dict[str, Any]
 ) -> None:

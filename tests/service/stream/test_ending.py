@@ -7,10 +7,12 @@ import socket
 import struct
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
 import pytest
+from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection
 
 from service.routes.stream_session import Session
@@ -67,7 +69,9 @@ def test_options_without_end_end_it(client: httpx.Client) -> None:
 def test_a_frame_above_the_limit_ends_it(strict: httpx.Client, pieces: bool) -> None:
     with open_stream(strict) as stream:
         assert send_and_receive(stream).frame == 0
-        stream.send([bytes(6000), bytes(6000)] if pieces else bytes(2_000_000))
+        # On a busy machine the refusal arrives while the last piece is still to be sent.
+        with suppress(ConnectionClosed):
+            stream.send([bytes(6000), bytes(6000)] if pieces else bytes(2_000_000))
         assert closed_with(stream)[0] == 1009
     none_open(strict)
 

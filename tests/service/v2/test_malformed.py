@@ -192,7 +192,7 @@ def test_json_outputs_are_bounded(client: httpx.Client) -> None:
     photos = [encoded(picture(600, 600), "JPEG")] * 4
     tensor, data = files(*photos)
     answer = send(client, tensor | {"parameters": {"size": "model"}}, data)
-    assert_error(answer, 422, "ask for binary_data")
+    assert_error(answer, 422, "request binary_data")
 
 
 @pytest.mark.parametrize(
