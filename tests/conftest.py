@@ -12,16 +12,29 @@ import pytest
 
 from service.settings import Settings
 from service.telemetry.logs import configure_logging
-from tests.support.servers import Serve, Shared, running_server
+from tests.support.servers import PATIENT, Serve, Shared, running_server
 from tests.support.tiny_model import write_model
 
 # Read once per process, by the first kernel; tests of bfloat16 start a process of their own.
 os.environ.setdefault("PERFORATED_CONV_PRECISION", "f32")
 
+ROOT = Path(__file__).parents[1]
+SHIPPED = "efficientnet_lite0-nyuv2"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what drives a browser by the fixture that it takes, and what runs the shipped network as slow."""
+    for item in items:
+        fixtures = getattr(item, "fixturenames", ())
+        if "browser" in fixtures:
+            item.add_marker(pytest.mark.browser)
+        if "shipped_server" in fixtures:
+            item.add_marker(pytest.mark.slow)
+
 
 @pytest.fixture(scope="session", autouse=True)
 def _logs() -> None:
-    configure_logging(Settings(log_level="error"))
+    configure_logging(Settings(log_level="warning"))
 
 
 @pytest.fixture(scope="session")
@@ -57,3 +70,11 @@ def shared_server(weights: Path) -> Iterator[Shared]:
 def default_server(shared_server: Shared) -> httpx.Client:
     """Client of a server with default settings."""
     return shared_server()
+
+
+@pytest.fixture(scope="session")
+def shipped_server(shared_server: Shared) -> httpx.Client:
+    """Client of a server with the network that comes with the service, which lowers no budget."""
+    if not (ROOT / "weights" / SHIPPED).is_dir():
+        pytest.skip(f"needs {SHIPPED} in weights/")
+    return shared_server(weights=ROOT / "weights", **PATIENT)

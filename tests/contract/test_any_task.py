@@ -55,7 +55,7 @@ HEIGHT, WIDTH = 64, 96
 TOLERANCE = 5e-3
 ROOT = Path(__file__).parents[2]
 
-pytestmark = needs_library
+pytestmark = [needs_library, pytest.mark.slow]
 
 
 def rims(batch: Batch) -> Tensor:

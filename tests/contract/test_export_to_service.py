@@ -25,6 +25,8 @@ from model_export.training.train import make_network, make_optimizer
 from tests.support.photographs import encoded, picture
 from tests.support.servers import running_server
 
+pytestmark = pytest.mark.slow
+
 HEIGHT, WIDTH = 64, 96
 PHOTO = picture(HEIGHT, WIDTH).copy()  # writable, as torch wants it
 

@@ -31,7 +31,7 @@ from tests.support.photographs import encoded, picture
 from tests.support.servers import running_server
 from tests.support.tiny_model import write_model
 
-pytestmark = needs_library
+pytestmark = [needs_library, pytest.mark.slow]
 
 
 @pytest.fixture(autouse=True, scope="module")

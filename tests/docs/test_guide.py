@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -37,10 +36,9 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[str]:
+def server(shipped_server: httpx.Client) -> str:
     """Host and port of a service over the shipped model."""
-    with running_server(weights=REPOSITORY / "weights") as client:
-        yield address(client)
+    return address(shipped_server)
 
 
 def address(client: httpx.Client) -> str:

@@ -12,8 +12,6 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from benchmarks.chromium import FLAGS, MISSING, find_chromium
-from service.settings import Settings
-from service.telemetry.logs import configure_logging
 from tests.support.page.visiting import open_view, visit
 from tests.support.page.watch import Watch, watch_of
 from tests.support.servers import PATIENT, Process, running_server
@@ -33,13 +31,6 @@ AS_IT_CAME = """() => {
   scrollTo(0, 0);
 }"""
 PERMISSIONS = ["camera", "clipboard-read", "clipboard-write"]
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark every test of this folder."""
-    for item in items:
-        if item.path.parent == Path(__file__).parent:
-            item.add_marker(pytest.mark.browser)
 
 
 @pytest.fixture(scope="package")
@@ -94,10 +85,9 @@ def shown(_shown: Page) -> Iterator[Page]:
 
 
 @pytest.fixture(scope="package")
-def server() -> Iterator[httpx.Client]:
+def server(shipped_server: httpx.Client) -> httpx.Client:
     """Client of the whole server with the model that comes with it."""
-    with running_server(weights=ROOT / "weights", **PATIENT) as client:
-        yield client
+    return shipped_server
 
 
 @pytest.fixture(scope="package")
@@ -113,19 +103,7 @@ def slow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture(scope="package")
-def guarded(tiny_weights: Path) -> Iterator[httpx.Client]:
+def guarded(weights: Path) -> Iterator[httpx.Client]:
     """Client of a server that requires a key, of which `secret` is one."""
-    with running_server(weights=tiny_weights, api_keys="other,secret", **PATIENT) as client:
+    with running_server(weights=weights, api_keys="other,secret", **PATIENT) as client:
         yield client
-
-
-@pytest.fixture(scope="package")
-def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("tiny")
-    write_model(root)
-    return root
-
-
-@pytest.fixture(scope="package", autouse=True)
-def _logs() -> None:
-    configure_logging(Settings(log_level="error"))

@@ -134,8 +134,8 @@ def test_a_camera_that_comes_after_stop_is_given_back(page: Page, server: httpx.
     assert page.locator("#status").inner_text() == "Camera stopped"
 
 
-def test_a_stream_that_ended_is_started_again(page: Page, tiny_weights: Path) -> None:
-    with running_server(weights=tiny_weights, **PATIENT) as first:
+def test_a_stream_that_ended_is_started_again(page: Page, weights: Path) -> None:
+    with running_server(weights=weights, **PATIENT) as first:
         visit(page, first)
         port = first.base_url.port
         page.locator("#camera").click()
@@ -143,7 +143,7 @@ def test_a_stream_that_ended_is_started_again(page: Page, tiny_weights: Path) ->
     problem = page.locator("#problem")
     expect(problem).to_contain_text("The stream ended")
     assert ".." not in problem.inner_text()
-    with running_server(weights=tiny_weights, port=port, **PATIENT):
+    with running_server(weights=weights, port=port, **PATIENT):
         problem.get_by_role("button", name="Try again").click()
         until(page, lambda: rate(page) > 0)
         expect(page.locator("#camera")).to_have_attribute("aria-pressed", "true")

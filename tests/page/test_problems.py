@@ -73,9 +73,9 @@ def test_a_slow_comparison_ends_with_the_status_of_before(page: Page, slow: http
 
 
 @pytest.fixture(scope="module")
-def small(tiny_weights: Path) -> Iterator[httpx.Client]:
+def small(weights: Path) -> Iterator[httpx.Client]:
     """Client of a server that takes one request at a time."""
-    with running_server(weights=tiny_weights, max_pending=1, **PATIENT) as client:
+    with running_server(weights=weights, max_pending=1, **PATIENT) as client:
         yield client
 
 
@@ -117,13 +117,13 @@ def test_a_server_that_stays_overloaded_is_said_to_be(page: Page, small: httpx.C
     expect(page.locator("#problem")).to_be_hidden()
 
 
-def test_a_server_that_has_gone_is_missed_and_found_again(page: Page, tiny_weights: Path) -> None:
-    with running_server(weights=tiny_weights, **PATIENT) as first:
+def test_a_server_that_has_gone_is_missed_and_found_again(page: Page, weights: Path) -> None:
+    with running_server(weights=weights, **PATIENT) as first:
         visit(page, first)
         port = first.base_url.port
     page.locator("#budget").fill("0.6")
     expect(page.locator("#problem")).to_contain_text("does not answer")
-    with running_server(weights=tiny_weights, port=port, **PATIENT):
+    with running_server(weights=weights, port=port, **PATIENT):
         page.locator("#problem").get_by_role("button", name="Try again").click()
         answered(page, budget="0.6")
         expect(page.locator("#problem")).to_be_hidden()

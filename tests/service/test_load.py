@@ -77,6 +77,7 @@ def at_once(client: httpx.Client, count: int, **params: float) -> list[httpx.Res
         return [each.result() for each in [pool.submit(post) for _ in range(count)]]
 
 
+@pytest.mark.slow
 def test_under_load_budgets_fall_before_anyone_is_refused(tmp_path: Path, serve: Serve) -> None:
     # So slow that the engine is what the clients wait for.
     write_model(tmp_path, slow_nodes=400)

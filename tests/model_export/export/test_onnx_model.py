@@ -29,6 +29,8 @@ from model_export.networks.pixels import normalise
 from model_export.networks.tasks import DEFAULT_TASKS, TASKS
 from tests.support.exported_networks import NETWORKS, UNGATED, Exported, random_image
 
+pytestmark = pytest.mark.slow
+
 OUTPUTS = (*(TASKS[task].output for task in DEFAULT_TASKS), "computed")
 Run = Callable[[NDArray[np.uint8], NDArray[np.float32]], dict[str, NDArray[Any]]]
 

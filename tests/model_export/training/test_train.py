@@ -21,6 +21,8 @@ from model_export.training.config import PRESETS, TrainingConfig, View
 from model_export.training.log import read_log
 from model_export.training.train import RunOptions, make_network, make_optimizer, preset
 
+pytestmark = pytest.mark.slow
+
 Validate = Callable[[DenseParser], dict[str, float]]
 
 

@@ -20,9 +20,8 @@ from pag import AsyncClient, Client, Parsing, read_npz
 from pag.client.calls import Call, parse_request
 from pag.client.decode import NPZ
 from tests.support.photographs import LANDSCAPE, LANDSCAPE_PIXELS, encoded, picture
-from tests.support.servers import GUARD_SECONDS, running_server
+from tests.support.servers import GUARD_SECONDS
 
-SHIPPED = Path(__file__).parents[3] / "weights"
 ALL = "semantics,depth,normals,computed"
 
 
@@ -277,23 +276,21 @@ def test_threads_share_a_client(client: Client, expected: Parsing) -> None:
         assert_same(parsing, expected)
 
 
-@pytest.mark.slow
-def test_the_shipped_network_answers_both_clients_alike() -> None:
-    with running_server(weights=SHIPPED, brownout=False) as http:
-        url = str(http.base_url)
-        with Client(url, timeout=GUARD_SECONDS) as client:
-            model = client.models()[0]
-            first = client.parse(LANDSCAPE_PIXELS, maps=model.maps, budget=0.4)
-            assert list(first.maps) == list(model.maps)
-            assert_same(client.parse(encoded(LANDSCAPE_PIXELS), maps=model.maps, budget=0.4), first)
-            assert first.budget.share <= 0.4
-            assert first.class_shares().keys() <= {entry.name for entry in model.classes}
+def test_the_shipped_network_answers_both_clients_alike(shipped_server: httpx.Client) -> None:
+    url = str(shipped_server.base_url)
+    with Client(url, timeout=GUARD_SECONDS) as client:
+        model = client.models()[0]
+        first = client.parse(LANDSCAPE_PIXELS, maps=model.maps, budget=0.4)
+        assert list(first.maps) == list(model.maps)
+        assert_same(client.parse(encoded(LANDSCAPE_PIXELS), maps=model.maps, budget=0.4), first)
+        assert first.budget.share <= 0.4
+        assert first.class_shares().keys() <= {entry.name for entry in model.classes}
 
-        async def use() -> Parsing:
-            async with AsyncClient(url, timeout=GUARD_SECONDS) as other:
-                return await other.parse(LANDSCAPE_PIXELS, maps=model.maps, budget=0.4)
+    async def use() -> Parsing:
+        async with AsyncClient(url, timeout=GUARD_SECONDS) as other:
+            return await other.parse(LANDSCAPE_PIXELS, maps=model.maps, budget=0.4)
 
-        assert_same(asyncio.run(use()), first)
+    assert_same(asyncio.run(use()), first)
 
 
 def _pixels(png: bytes) -> NDArray[np.generic]:

@@ -22,6 +22,8 @@ from tests.support.problems import assert_problem
 from tests.support.servers import Serve, running_server
 from tests.support.tiny_model import map_entries, write_model
 
+pytestmark = pytest.mark.slow
+
 WEIGHTS = Path(__file__).parents[3] / "weights"
 SHIPPED = WEIGHTS / "efficientnet_lite0-nyuv2"
 MAPS = ["semantics", "depth", "normals"]

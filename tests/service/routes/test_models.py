@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import httpx
-import pytest
 
 from tests.support.problems import assert_problem
-from tests.support.servers import Serve
 
-WEIGHTS = Path(__file__).parents[3] / "weights"
 SHIPPED = "efficientnet_lite0-nyuv2"
 
 
@@ -35,11 +30,8 @@ def test_the_legend_has_a_name_and_a_colour_for_every_class(client: httpx.Client
     assert semantics["void"] == 255
 
 
-def test_the_shipped_model_has_a_curve_of_accuracy_against_compute(serve: Serve) -> None:
-    if not (WEIGHTS / SHIPPED).is_dir():
-        pytest.skip(f"needs {SHIPPED} in weights/")
-    with serve(weights=WEIGHTS, model=SHIPPED) as client:
-        entry = client.get(f"/models/{SHIPPED}").json()
+def test_the_shipped_model_has_a_curve_of_accuracy_against_compute(shipped_server: httpx.Client) -> None:
+    entry = shipped_server.get(f"/models/{SHIPPED}").json()
     rows = entry["metrics"]["splits"]["test"]
     assert entry["metrics"]["protocol"]
     budgets, shares = zip(*((row["budget"], row["share"]) for row in rows), strict=True)

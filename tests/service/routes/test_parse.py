@@ -252,24 +252,22 @@ def test_bad_forms_are_refused(client: httpx.Client) -> None:
     assert_problem(client.post("/parse", content=LANDSCAPE, headers=unbounded), 400, "malformed-request")
 
 
-def test_limits_are_counted_while_bytes_arrive(serve: Serve) -> None:
-    with serve(max_body_bytes=20_000, max_pixels=10_000) as client:
-        assert_problem(post(client, bytes(20_001)), 413, "body-too-large", "20000 bytes")
-        # Chunked bodies declare no length.
-        chunked = client.post("/parse", content=iter([bytes(9_000)] * 3))
-        assert_problem(chunked, 413, "body-too-large")
-        assert_problem(client.post("/parse", files={"file": bytes(20_001)}), 413, "body-too-large")
-        body = assert_problem(post(client), 413, "image-too-large", "at most 10000")
-        assert (body["width"], body["height"], body["limit"]) == (128, 96, 10_000)
+def test_limits_are_counted_while_bytes_arrive(narrow: httpx.Client) -> None:
+    assert_problem(post(narrow, bytes(20_001)), 413, "body-too-large", "20000 bytes")
+    # Chunked bodies declare no length.
+    chunked = narrow.post("/parse", content=iter([bytes(9_000)] * 3))
+    assert_problem(chunked, 413, "body-too-large")
+    assert_problem(narrow.post("/parse", files={"file": bytes(20_001)}), 413, "body-too-large")
+    body = assert_problem(post(narrow), 413, "image-too-large", "at most 10000")
+    assert (body["width"], body["height"], body["limit"]) == (128, 96, 10_000)
 
 
-def test_a_slow_body_times_out(serve: Serve) -> None:
-    with serve(body_timeout_seconds=0.2) as client:
-        address = (client.base_url.host, client.base_url.port)
-        with socket.create_connection(address) as connection:
-            head = b"POST /parse HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 100\r\n\r\n"
-            connection.sendall(head + b"few")
-            answer = b"".join(iter(lambda: connection.recv(65536), b"")).decode()
+def test_a_slow_body_times_out(impatient: httpx.Client) -> None:
+    address = (impatient.base_url.host, impatient.base_url.port)
+    with socket.create_connection(address) as connection:
+        head = b"POST /parse HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 100\r\n\r\n"
+        connection.sendall(head + b"few")
+        answer = b"".join(iter(lambda: connection.recv(65536), b"")).decode()
     assert answer.startswith("HTTP/1.1 408")
     assert "urn:problem-type:request-timeout" in answer
 

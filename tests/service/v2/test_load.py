@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -49,14 +48,6 @@ def send(client: httpx.Client, count: int) -> socket.socket:
     return connection
 
 
-@pytest.fixture(scope="module")
-def slow(tmp_path_factory: pytest.TempPathFactory, serve: Serve) -> Iterator[httpx.Client]:
-    root = tmp_path_factory.mktemp("slow")
-    write_model(root, slow_nodes=200)
-    with serve(weights=root, max_pending=1, brownout=False, max_wait_seconds=600) as client:
-        yield client
-
-
 def test_keys_are_asked_for_in_the_protocols_form(serve: Serve) -> None:
     with serve(api_keys="secret") as client, triton_client(client) as remote:
         assert_error(client.get("/v2"), 401, "X-API-Key")
@@ -94,23 +85,23 @@ def test_a_network_that_fails_is_an_error_of_the_protocol(tmp_path: Path, serve:
         assert_error(post(client), 500, "could not be run")
 
 
-def test_a_full_server_refuses(slow: httpx.Client) -> None:
-    with send(slow, count=2):
-        until(lambda: computing(slow))
-        refused = post(slow)
+def test_a_full_server_refuses(single: httpx.Client) -> None:
+    with send(single, count=2):
+        until(lambda: computing(single))
+        refused = post(single)
     assert_error(refused, 429, "pending")
     assert int(refused.headers["retry-after"]) >= 1
-    until(lambda: not computing(slow))
+    until(lambda: not computing(single))
 
 
-def test_all_images_of_a_client_that_leaves_are_stopped(slow: httpx.Client) -> None:
-    before = metric(slow, "pag_cancelled_total")
-    with send(slow, count=8):
-        until(lambda: computing(slow))
-    until(lambda: not computing(slow))
-    until(lambda: metric(slow, "pag_queue_depth") == 0)
+def test_all_images_of_a_client_that_leaves_are_stopped(single: httpx.Client) -> None:
+    before = metric(single, "pag_cancelled_total")
+    with send(single, count=8):
+        until(lambda: computing(single))
+    until(lambda: not computing(single))
+    until(lambda: metric(single, "pag_queue_depth") == 0)
     # Those that have begun; the others never came so far as to be counted.
-    assert metric(slow, "pag_cancelled_total") > before
+    assert metric(single, "pag_cancelled_total") > before
 
 
 def test_the_time_limit_of_the_server_holds(tmp_path: Path, serve: Serve) -> None:
@@ -122,10 +113,10 @@ def test_the_time_limit_of_the_server_holds(tmp_path: Path, serve: Serve) -> Non
         until(lambda: not computing(client))
 
 
-def test_one_wrong_photograph_stops_the_others(slow: httpx.Client) -> None:
+def test_one_wrong_photograph_stops_the_others(single: httpx.Client) -> None:
     photo = encoded(PIXELS)
     broken = encoded(picture(64, 64, 1))[:-400]
-    with triton_client(slow) as remote, pytest.raises(InferenceServerException) as caught:
+    with triton_client(single) as remote, pytest.raises(InferenceServerException) as caught:
         remote.infer("tiny", [files_input(*[photo] * 7, broken)])
     assert caught.value.status() == "422"
     assert "truncated or corrupt" in caught.value.message()
@@ -139,20 +130,18 @@ def test_many_images_of_one_request_lower_no_budget_by_themselves(serve: Serve) 
 
 
 @pytest.mark.parametrize("chunked", [False, True])
-def test_bodies_are_counted_as_they_arrive(serve: Serve, chunked: bool) -> None:
-    with serve(max_body_bytes=4096) as client:
-        pieces = [b" " * 1024] * 5
-        content = iter(pieces) if chunked else b"".join(pieces)
-        assert_error(client.post(INFER, content=content), 413, "4096")
+def test_bodies_are_counted_as_they_arrive(narrow: httpx.Client, chunked: bool) -> None:
+    pieces = [b" " * 5000] * 5
+    content = iter(pieces) if chunked else b"".join(pieces)
+    assert_error(narrow.post(INFER, content=content), 413, "20000")
 
 
-def test_a_body_that_does_not_come_is_given_up(serve: Serve) -> None:
-    with serve(body_timeout_seconds=0.2) as client:
-        connection = socket.create_connection((client.base_url.host, client.base_url.port))
-        connection.sendall(f"POST {INFER} HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n{{".encode())
-        answer = b""
-        while not answer.endswith(b"}"):
-            answer += connection.recv(65536)
-        connection.close()
+def test_a_body_that_does_not_come_is_given_up(impatient: httpx.Client) -> None:
+    connection = socket.create_connection((impatient.base_url.host, impatient.base_url.port))
+    connection.sendall(f"POST {INFER} HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n{{".encode())
+    answer = b""
+    while not answer.endswith(b"}"):
+        answer += connection.recv(65536)
+    connection.close()
     assert answer.startswith(b"HTTP/1.1 408")
     assert "did not arrive" in json.loads(answer.partition(b"\r\n\r\n")[2])["error"]
