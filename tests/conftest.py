@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
+import hypothesis
 import pytest
 
 from service.settings import Settings
@@ -17,6 +18,9 @@ from tests.support.tiny_model import write_model
 
 # Read once per process, by the first kernel; tests of bfloat16 start a process of their own.
 os.environ.setdefault("PERFORATED_CONV_PRECISION", "f32")
+# The machine may be busy with other work: time limits per example would say nothing.
+hypothesis.settings.register_profile("busy", deadline=None, max_examples=50)
+hypothesis.settings.load_profile("busy")
 
 ROOT = Path(__file__).parents[1]
 SHIPPED = "efficientnet_lite0-nyuv2"

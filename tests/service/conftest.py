@@ -1,19 +1,14 @@
-"""Clients of one service with default settings, and how many examples properties are tried with."""
+"""Clients of services with default settings."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 import httpx
-import hypothesis
 import pytest
 
 from tests.support.servers import PATIENT, Serve, Shared
 from tests.support.tiny_model import write_model
-
-# The machine may be busy with other work: time limits per example would say nothing.
-hypothesis.settings.register_profile("service", deadline=None, max_examples=50)
-hypothesis.settings.load_profile("service")
 
 
 @pytest.fixture(scope="session")
