@@ -31,8 +31,8 @@ make_root() {
 }
 
 clone() {
-  rm -rf --one-file-system "$root/root/clone"
-  git clone --quiet "$repository" "$root/root/clone"
+  rm -rf --one-file-system "$root/srv/clone"
+  git clone --quiet "$repository" "$root/srv/clone"
 }
 
 # In a mount and process namespace of its own: mounts and processes are gone when the command ends.
@@ -53,7 +53,7 @@ inside() {
     done
     shift
     exec chroot "$root" env -i HOME=/root LANG=C.UTF-8 PATH=/usr/sbin:/usr/bin:/sbin:/bin "$@"
-  ' bash "$root" "${paths[@]}" -- "${kept[@]}" sh -c 'cd /root/clone && exec "$@"' sh "$@"
+  ' bash "$root" "${paths[@]}" -- "${kept[@]}" sh -c 'cd /srv/clone && exec "$@"' sh "$@"
 }
 
 # What a newcomer does first, and how long until it answers.

@@ -20,7 +20,13 @@ BRINGING = GUIDE / "own_network.md"
 ASKING = [page for page in PAGES if page != BRINGING and blocks_of(page)]
 SAMPLE = REPOSITORY / "service" / "page" / "samples" / "room.jpg"
 LINK = re.compile(r"\]\((?!https?://|#)([^)#\s]+)")
-DOCUMENTS = [*PAGES, *(REPOSITORY / name for name in ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"))]
+PATTERNS = ("*.md", "docs/**/*.md", "weights/**/*.md", "benchmarks/*.md")
+DOCUMENTS = sorted(page for pattern in PATTERNS for page in REPOSITORY.glob(pattern))
+    [*REPOSITORY.glob("*.md"), *(page for name in FOLDERS for page in (REPOSITORY / name).rglob("*.md"))]
+)
+# The changelog names files of former days too.
+OF_TODAY = [page for page in DOCUMENTS if page.name != "CHANGELOG.md"]
+NAMED = re.compile(r"`((?:service|model_export|pag|native|tests|benchmarks|scripts|docker)/[\w/.]+)`")
 
 
 @pytest.fixture
@@ -68,11 +74,21 @@ def test_a_reader_brings_a_network_of_their_own(folder: Path) -> None:
         check_examples(BRINGING, folder, address(client))
 
 
-@pytest.mark.parametrize("page", DOCUMENTS, ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", DOCUMENTS, ids=lambda page: str(page.relative_to(REPOSITORY)))
 def test_links_lead_to_files(page: Path) -> None:
     targets = LINK.findall(page.read_text(encoding="utf-8"))
     missing = [target for target in targets if not (page.parent / target).exists()]
     assert not missing
+
+
+@pytest.mark.parametrize("page", OF_TODAY, ids=lambda page: str(page.relative_to(REPOSITORY)))
+def test_files_that_are_named_exist(page: Path) -> None:
+    names = NAMED.findall(page.read_text(encoding="utf-8"))
+    assert [name for name in names if not (REPOSITORY / name).exists()] == []
+
+
+def test_the_readme_is_read_in_one_go() -> None:
+    assert len((REPOSITORY / "README.md").read_text(encoding="utf-8").split()) <= 900
 
 
 def test_most_examples_are_run() -> None:
