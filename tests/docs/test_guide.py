@@ -22,8 +22,6 @@ SAMPLE = REPOSITORY / "service" / "page" / "samples" / "room.jpg"
 LINK = re.compile(r"\]\((?!https?://|#)([^)#\s]+)")
 PATTERNS = ("*.md", "docs/**/*.md", "weights/**/*.md", "benchmarks/*.md")
 DOCUMENTS = sorted(page for pattern in PATTERNS for page in REPOSITORY.glob(pattern))
-    [*REPOSITORY.glob("*.md"), *(page for name in FOLDERS for page in (REPOSITORY / name).rglob("*.md"))]
-)
 # The changelog names files of former days too.
 OF_TODAY = [page for page in DOCUMENTS if page.name != "CHANGELOG.md"]
 NAMED = re.compile(r"`((?:service|model_export|pag|native|tests|benchmarks|scripts|docker)/[\w/.]+)`")
