@@ -234,8 +234,7 @@ class Scheduler:
             task.add_done_callback(self._tasks.discard)
 
     async def _run(self, entry: Entry) -> None:
-        waited = time.perf_counter() - entry.job.arrived
-        entry.job.progress.seconds["queue"] = waited
+        waited = entry.job.progress.seconds["queue"] = time.perf_counter() - entry.job.arrived
         self._costs.learn_wait(entry.ahead / self._threads, waited)
         try:
             answer = await self._through_stages(entry)
