@@ -48,7 +48,10 @@ def _intensity(result: LayerResult) -> float:
 def _roof(axes: Axes, results: Sequence[LayerResult], roofline: Roofline) -> None:
     intensities = [_intensity(result) for result in results]
     x = np.geomspace(min(intensities) / 1.5, max(intensities) * 1.5, 100)
-    for precision, colour in COLOURS.items():
+    for precision, native in NATIVE.items():
+        if not any(result.has(native) for result in results):
+            continue
+        colour = COLOURS[precision]
         y = np.minimum(roofline.peak(precision), x * roofline.l3_read_gbytes)
         axes.plot(x, y, color=colour, linewidth=0.8, label=f"{precision} peak")
 
