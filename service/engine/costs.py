@@ -200,7 +200,8 @@ def _size_key(seconds: float, shared: bool) -> Hashable:
 
 
 def _finish_key(options: Options) -> Hashable:
-    return ("finish", options.session.manifest.name, options.representation, options.maps, options.size)
+    # Not by size: what is expected is in proportion to the answer's pixels.
+    return ("finish", options.session.manifest.name, options.representation, options.maps)
 
 
 def _decode_seconds(kind: str, pixels: int) -> float:

@@ -207,9 +207,8 @@ class Engine:
 
     async def _try_answers(self, session: ModelSession, answers: Mapping[str, Render]) -> None:
         photograph, maps = sample_photograph(), session.manifest.default_map_names()
-        sizes: tuple[Size, ...] = ("input", "model")
-        for (representation, render), size, _ in product(answers.items(), sizes, range(RUNS)):
-            options = Options(session, maps, 1.0, size, min_budget=1.0, representation=representation)
+        for (representation, render), _ in product(answers.items(), range(RUNS)):
+            options = Options(session, maps, 1.0, "input", min_budget=1.0, representation=representation)
             # Narrow limits may refuse it, which is no reason not to serve: costs are then learned later.
             with suppress(ServiceError):
                 await self._parse(photograph, options, render, Cancellation())

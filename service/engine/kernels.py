@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import perforated_conv
-from perforated_conv import KernelsInUse
+from perforated_conv import ISAS, KernelsInUse
 
 from service.settings import Settings, environment_name
 
@@ -27,11 +27,15 @@ def request_kernels(settings: Settings) -> None:
 def unmet_requests(settings: Settings, used: KernelsInUse) -> list[str]:
     """Sentences, one for each setting that the library does not follow; empty if it follows all.
 
-    The reason is a CPU without the requested kernels, or a choice that this process had settled before.
+    The reason is a choice that this process had settled before. A cap above what the CPU has is followed.
     """
-    wanted = {"max_isa": (settings.max_isa, used.isa), "precision": (settings.precision, used.precision)}
+    isa, precision = settings.max_isa, settings.precision
+    unmet = {}
+    if isa is not None and ISAS.index(used.isa) > ISAS.index(isa):
+        unmet["max_isa"] = (isa, used.isa)
+    if precision not in (None, used.precision):
+        unmet["precision"] = (precision, used.precision)
     return [
         f"{environment_name(name)}={requested}, but {chosen} is used"
-        for name, (requested, chosen) in wanted.items()
-        if requested not in (None, chosen)
+        for name, (requested, chosen) in unmet.items()
     ]

@@ -39,10 +39,9 @@ def find_models(settings: Settings) -> dict[Path, ModelManifest]:
 
 def load_models(settings: Settings, resources: Resources) -> dict[Path, ModelSession]:
     """All models below `settings.weights` by their folders, loaded but not warmed up."""
-    manifests = find_models(settings)
     _settle_kernels(settings)
-    sessions = {folder: _load(folder, settings, resources) for folder in manifests}
-    # The folders may have changed since they were checked.
+    sessions = {folder: _load(folder, settings, resources) for folder in _folders(settings.weights)}
+    # The folders may have changed since `find_models` checked them.
     _check_names([session.manifest.name for session in sessions.values()], settings)
     return sessions
 

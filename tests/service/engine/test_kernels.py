@@ -22,6 +22,7 @@ READINESS = """
 import asyncio, sys
 from pathlib import Path
 import httpx
+import perforated_conv
 from service.app import create_app
 from service.settings import Settings
 from service.telemetry.logs import configure_logging
@@ -32,19 +33,27 @@ async def main(settings):
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://host") as client:
             print((await client.get("/readyz")).text)
 
+if sys.argv[3] != "None":
+    perforated_conv.configure(precision=sys.argv[3])
+    perforated_conv.kernels_in_use()
 settings = Settings(weights=Path(sys.argv[1]), reload_seconds=0, log_level="warning", **eval(sys.argv[2]))
 configure_logging(settings)
 asyncio.run(main(settings))
 """
 
 
-def readiness(weights: Path, **settings: Any) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """What /readyz says of the model, and the log, in a process that requests `settings`."""
+def readiness(
+    weights: Path, settled: str | None = None, **settings: Any
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """What /readyz says of the model, and the log, in a process that requests `settings`.
+
+    The process has used the precision `settled` before, if one is given.
+    """
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith("PERFORATED_CONV_")
     }
     ended = subprocess.run(
-        [sys.executable, "-c", READINESS, str(weights), repr(settings)],
+        [sys.executable, "-c", READINESS, str(weights), repr(settings), str(settled)],
         env=environment,
         capture_output=True,
         text=True,
@@ -64,14 +73,20 @@ def test_requested_kernels_are_used_and_reported(weights: Path) -> None:
 
 @pytest.mark.process
 @built
-def test_a_request_beyond_the_cpu_is_warned_of_and_not_reported(weights: Path) -> None:
+def test_a_cap_beyond_the_cpu_is_followed_and_not_reported(weights: Path) -> None:
     best = readiness(weights)[0]["kernels"]
-    if best == "amx":
-        pytest.skip("this CPU has all that can be requested")
-    model, (warning,) = readiness(weights, max_isa="amx")
+    model, log = readiness(weights, max_isa="amx")
     assert model["kernels"] == best
+    assert log == []
+
+
+@pytest.mark.process
+@built
+def test_a_request_after_the_choice_was_settled_is_warned_of_and_not_reported(weights: Path) -> None:
+    model, (warning,) = readiness(weights, settled="f32", precision="bf16")
+    assert model["precision"] == "f32"
     assert warning["event"] == "kernels_not_as_requested"
-    assert warning["detail"] == f"PERFORATED_CONV_MAX_ISA=amx, but {best} is used"
+    assert warning["detail"] == "PERFORATED_CONV_PRECISION=bf16, but f32 is used"
 
 
 @pytest.mark.process
@@ -85,7 +100,8 @@ def test_function_bodies_use_no_kernels(weights: Path) -> None:
     [
         ({}, []),
         ({"max_isa": "avx2", "precision": "f32"}, []),
-        ({"max_isa": "amx"}, ["PERFORATED_CONV_MAX_ISA=amx, but avx2 is used"]),
+        ({"max_isa": "amx"}, []),
+        ({"max_isa": "portable"}, ["PERFORATED_CONV_MAX_ISA=portable, but avx2 is used"]),
         ({"precision": "bf16"}, ["PERFORATED_CONV_PRECISION=bf16, but f32 is used"]),
     ],
 )
