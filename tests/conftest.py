@@ -20,7 +20,9 @@ from tests.support.tiny_model import write_model
 os.environ.setdefault("PERFORATED_CONV_PRECISION", "f32")
 # The machine may be busy with other work: time limits per example would say nothing.
 hypothesis.settings.register_profile("busy", deadline=None, max_examples=50)
-hypothesis.settings.load_profile("busy")
+# For a second run of the same properties, at another level or precision.
+hypothesis.settings.register_profile("again", deadline=None, max_examples=15)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "busy"))
 
 ROOT = Path(__file__).parents[1]
 SHIPPED = "efficientnet_lite0-nyuv2"

@@ -40,7 +40,7 @@ def test_the_good_call_is_computed(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", GOOD)
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=2 * settings.default.max_examples)
 @given(data=st.data())
 def test_any_shapes_are_computed_or_refused(name: str, data: st.DataObject) -> None:
     good = GOOD[name]

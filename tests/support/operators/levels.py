@@ -12,7 +12,7 @@ def run_tests(files: list[Path], **environment: str) -> None:
     """Level and precision are read once per process, so other ones have a process that repeats the tests."""
     run = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *map(str, files)],
-        env=os.environ | environment,
+        env=os.environ | {"HYPOTHESIS_PROFILE": "again"} | environment,
         capture_output=True,
         text=True,
         timeout=1800,
