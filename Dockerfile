@@ -41,7 +41,7 @@ RUN find /opt/venv -type d -path '*/nvidia/*/lib' > /etc/ld.so.conf.d/nvidia.con
 COPY LICENSE /app/LICENSE
 COPY weights /app/weights
 WORKDIR /app
-ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 HOME=/tmp \
+ENV PATH=/opt/venv/bin:$PATH ORT_DISABLE_TELEMETRY=1 PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 HOME=/tmp \
     PAG_HOST=0.0.0.0 PAG_PORT=8000 PAG_WEIGHTS=/app/weights
 # A number needs no entry in /etc/passwd and lets Kubernetes see that it is not root.
 USER 10001:10001
