@@ -30,10 +30,10 @@ def unmet_requests(settings: Settings, used: KernelsInUse) -> list[str]:
     The reason is a choice that this process had settled before. A cap above what the CPU has is followed.
     """
     isa, precision = settings.max_isa, settings.precision
-    unmet = {}
+    unmet: dict[str, tuple[str, str]] = {}
     if isa is not None and ISAS.index(used.isa) > ISAS.index(isa):
         unmet["max_isa"] = (isa, used.isa)
-    if precision not in (None, used.precision):
+    if precision is not None and precision != used.precision:
         unmet["precision"] = (precision, used.precision)
     return [
         f"{environment_name(name)}={requested}, but {chosen} is used"
