@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 from bisect import insort
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from service.engine import stages
-from service.engine.choice import Choice, Chooser
+from service.engine.choice import Choice, Chooser, Estimate, Line
 from service.engine.costs import Costs
 from service.engine.job import Job
 from service.engine.resources import Resources
@@ -37,7 +37,8 @@ _Batch = list[tuple[_Waiting, Choice]]
 class Inference:
     """Runs decoded jobs through their networks; owned by the event loop, so without a lock.
 
-    `unanswered` tells how many jobs the scheduler has admitted and not answered, those here among them.
+    `waiting` tells the admitted jobs whose inference has not begun, those here among them; `alone` whether
+    only one admitted job is unanswered.
     """
 
     def __init__(
@@ -46,14 +47,15 @@ class Inference:
         chooser: Chooser,
         costs: Costs,
         metrics: Metrics,
-        unanswered: Callable[[], int],
+        waiting: Callable[[], Sequence[tuple[Job, Estimate]]],
+        alone: Callable[[], bool],
     ) -> None:
         self._workers = self._free = resources.workers
         self._max_batch = resources.batch
         self._chooser = chooser
         self._costs = costs
         self._metrics = metrics
-        self._unanswered = unanswered
+        self._waiting, self._alone = waiting, alone
         self._ready: list[_Waiting] = []
         # When each batch that computes is predicted to end, and the workers that it takes.
         self._ends: dict[asyncio.Future[list[stages.Maps]], tuple[float, int]] = {}
@@ -88,7 +90,7 @@ class Inference:
 
     def _start_what_fits(self) -> None:
         while self._ready and self._free:
-            lone = self._free == self._workers and len(self._ready) == 1 and self._unanswered() == 1
+            lone = self._free == self._workers and len(self._ready) == 1 and self._alone()
             shared = self._workers > 1 and not lone
             batch = self._next_batch(shared)
             if batch:
@@ -111,7 +113,8 @@ class Inference:
         for waiting in tuple(self._ready):
             if len(batch) == self._max_batch:
                 break
-            choice = self._chooser.choose(waiting.job, time.perf_counter(), shared)
+            now = time.perf_counter()
+            choice = self._chooser.choose(waiting.job, now, shared, self._line(waiting, batch, now))
             if choice is None:
                 waiting.job.cancellation.expire()
                 self._drop(waiting)
@@ -119,6 +122,12 @@ class Inference:
                 self._ready.remove(waiting)
                 batch.append((waiting, choice))
         return batch
+
+    def _line(self, starting: _Waiting, batch: _Batch, now: float) -> Line:
+        """The others that wait when `starting` starts beside `batch`."""
+        taken = {id(starting.job), *(id(waiting.job) for waiting, _ in batch)}
+        others = [(job, estimate) for job, estimate in self._waiting() if id(job) not in taken]
+        return Line(self.free_times(now)[1:], others)
 
     def _compute(self, batch: _Batch, shared: bool) -> list[stages.Maps]:
         feeds = [stages.Feed(waiting.job, waiting.photograph, choice.point) for waiting, choice in batch]
@@ -133,14 +142,17 @@ class Inference:
         # Threads that end leave work that they have not begun.
         error = NotReady("The server stopped.", retry_after=1) if work.cancelled() else work.exception()
         for place, (waiting, choice) in enumerate(batch):
+            seconds = waiting.job.progress.seconds["inference"] / len(batch)
+            whole = error is None and not waiting.job.cancellation.stopped
+            # One that was stopped would have taken longer still; else what is always missed is never learned.
+            if whole or seconds > choice.network_seconds:
+                self._costs.learn_inference(waiting.job.options, choice.point, shared, seconds)
             if waiting.result.done():
                 continue
             if error is not None:
                 _fail(waiting, error)
-                continue
-            options, seconds = waiting.job.options, waiting.job.progress.seconds["inference"]
-            self._costs.learn_inference(options, choice.point, shared, seconds / len(batch))
-            waiting.result.set_result((choice, work.result()[place]))
+            else:
+                waiting.result.set_result((choice, work.result()[place]))
         self._start_what_fits()
 
 

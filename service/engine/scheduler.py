@@ -7,7 +7,7 @@ import math
 import random
 import time
 from bisect import insort
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from service.engine import stages
 from service.engine.brownout import Brownout, Capacity, Load
-from service.engine.choice import Chooser, Estimate
+from service.engine.choice import Choice, Chooser, Estimate
 from service.engine.costs import Costs
 from service.engine.inference import Inference, observe_abandoned
 from service.engine.job import DEFAULT_PRIORITY, Job, Options, Parsed
@@ -31,6 +31,11 @@ Answer = tuple[Parsed, Any]
 REMAINING = 0.5
 TOO_LONG = "The wait would be about {:.2g} s, longer than this server lets anyone wait."
 
+MISSED = (
+    "The deadline is {:.0f} ms away. Beside others, with the least budgets for all, the answer would take "
+    "{:.0f} ms, {:.0f} ms of them a wait."
+)
+
 
 @dataclass(frozen=True, eq=False)
 class Entry:
@@ -40,6 +45,7 @@ class Entry:
         estimate: its predicted cost when it was admitted.
         ahead: predicted thread-seconds of all that was before it then.
         delay: predicted seconds from then until its inference can start; None if nothing was before it.
+        least_delay: the same if all before it get their least budgets.
         admitted: that instant of time.perf_counter().
         answer: the parsed image and what `job.render` made of it, or the error.
     """
@@ -48,6 +54,7 @@ class Entry:
     estimate: Estimate
     ahead: float
     delay: float | None
+    least_delay: float | None
     admitted: float
     answer: asyncio.Future[Answer]
 
@@ -111,7 +118,7 @@ class Scheduler:
         self._codecs = ThreadPoolExecutor(resources.codec_threads, "codec")
         # A codec thread waits for these, so they are not codec threads themselves.
         self._maps = ThreadPoolExecutor(resources.codec_threads, "maps")
-        self._inference = Inference(resources, self._chooser, costs, metrics, self._unanswered)
+        self._inference = Inference(resources, self._chooser, costs, metrics, self._waiting, self._alone)
         metrics.queue_depth.set_function(lambda: len(self._queue))
         metrics.backlog_seconds.set_function(self._backlog_seconds)
         metrics.brownout_level.set_function(lambda: 1 - self._brownout.ceiling)
@@ -166,14 +173,24 @@ class Scheduler:
         self._record_wait()
         before, behind = self._queue.around(job)
         ahead = self._begun() + sum(other.estimate.cost for other in before)
-        delay = self._delay([other.estimate for other in before], now) if self._running or before else None
-        entry = Entry(job, estimate, ahead, delay, now, asyncio.get_running_loop().create_future())
+        delay = least_delay = None
+        if self._running or before:
+            delay, least_delay = (self._delay(before, now, least=least) for least in (False, True))
+        answer = asyncio.get_running_loop().create_future()
+        entry = Entry(job, estimate, ahead, delay, least_delay, now, answer)
         self._refuse_if_hopeless(entry)
         self._refuse_if_harmful(entry, before, behind)
         return entry
 
-    def _unanswered(self) -> int:
-        return len(self._running) + len(self._queue)
+    def _alone(self) -> bool:
+        return len(self._running) + len(self._queue) == 1
+
+    def _waiting(self) -> list[tuple[Job, Estimate]]:
+        """All whose inference has not begun, in the order in which it will."""
+        begun = ("inference", "encode")
+        taken = [entry for entry in self._running if entry.job.progress.stage not in begun]
+        taken.sort(key=lambda entry: entry.job.order)
+        return [(entry.job, entry.estimate) for entry in (*taken, *self._queue)]
 
     def _begun(self) -> float:
         return REMAINING * sum(entry.estimate.cost for entry in self._running)
@@ -188,12 +205,18 @@ class Scheduler:
         self._load.longest_wait = max(self._load.longest_wait, wait)
         return wait
 
-    def _delay(self, before: list[Estimate], now: float) -> float:
-        """Seconds until a worker is free behind all that compute, are about to, or stand `before`."""
+    def _delay(self, before: Iterable[Entry], now: float, *, least: bool) -> float:
+        """Seconds until a worker is free behind all that compute, are about to, or stand `before`.
+
+        least: at the least budgets of all that do not compute yet.
+        """
         free = self._inference.free_times(now)
-        about_to = [entry.estimate for entry in self._running if entry.job.progress.stage == "decode"]
-        for estimate in (*about_to, *before):
-            heapreplace(free, free[0] + estimate.network_seconds)
+        about_to = [entry for entry in self._running if entry.job.progress.stage == "decode"]
+        for entry in (*about_to, *before):
+            estimate = entry.estimate
+            heapreplace(
+                free, free[0] + (estimate.least_network_seconds if least else estimate.network_seconds)
+            )
         return free[0] - now
 
     def _refuse_if_hopeless(self, entry: Entry) -> None:
@@ -206,17 +229,20 @@ class Scheduler:
         alone = self._chooser.least_seconds(job, None)
         if alone > left:
             raise DeadlineUnreachable(1000 * max(left, 0.0), 1000 * alone)
-        if self._chooser.least_seconds(job, entry.delay) > left:
-            raise self._overloaded("The wait of about {:.2g} s would miss the deadline.", wait)
+        need = self._chooser.least_seconds(job, entry.least_delay)
+        if need > left:
+            raise self._overloaded(
+                MISSED.format(*(1000 * s for s in (left, need, entry.least_delay or 0))), wait
+            )
 
     def _refuse_if_harmful(self, entry: Entry, before: list[Entry], behind: list[Entry]) -> None:
         """Refuse a job that would overtake others and make them miss their deadlines."""
-        now, ahead = entry.admitted, [each.estimate for each in (*before, entry)]
+        now, ahead = entry.admitted, [*before, entry]
         for other in behind:
-            deadline, delay = other.job.options.deadline, self._delay(ahead, now)
+            deadline, delay = other.job.options.deadline, self._delay(ahead, now, least=True)
             if deadline is not None and now + self._chooser.least_seconds(other.job, delay) > deadline:
                 raise self._overloaded("Requests accepted before would miss their deadlines.")
-            ahead.append(other.estimate)
+            ahead.append(other)
 
     def _overloaded(self, detail: str, wait: float | None = None) -> Overloaded:
         """The refusal of a request that would wait `wait` seconds, by default behind the whole backlog."""
@@ -262,11 +288,17 @@ class Scheduler:
         progress.stage = "encode"
         inferred = time.perf_counter()
         finish = partial(stages.finish, job, photograph, choice.point, outputs, self._maps)
-        answer = await self._in_codec(job, finish)
-        now = time.perf_counter()
-        self._costs.learn_finish(job.options, choice.point, now - inferred)
-        self._costs.learn_total(choice.seconds, now - choice.at, choice.shared)
+        try:
+            answer = await self._in_codec(job, finish)
+        except DeadlineExceeded:
+            self._learn_total(choice)
+            raise
+        self._costs.learn_finish(job.options, choice.point, time.perf_counter() - inferred)
+        self._learn_total(choice)
         return answer
+
+    def _learn_total(self, choice: Choice) -> None:
+        self._costs.learn_total(choice.seconds, time.perf_counter() - choice.at, choice.shared)
 
     async def _in_codec(self, job: Job, work: Callable[[], T]) -> T:
         def run() -> T:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.engine.brownout import Brownout
-from service.engine.choice import STEPS, Choice, Chooser, sending_seconds
+from service.engine.choice import STEPS, Choice, Chooser, Line, sending_seconds
 from service.engine.costs import FIRST_MARGIN, Costs
 from service.engine.engine import Engine
 from service.engine.loading import load_models
@@ -110,3 +110,44 @@ def test_min_budget_above_the_budget_is_refused(weights: Any) -> None:
         assert engine.resolve(budget=0.5, min_budget=0.5).floor == 0.5
     finally:
         engine.close()
+
+
+def line_of(subject: Chooser, deadlines: list[float | None], free: list[float]) -> Line:
+    jobs = [make_job(deadline=deadline) for deadline in deadlines]
+    return Line(free, [(job, subject.estimate(job)) for job in jobs])
+
+
+@given(st.lists(st.floats(0.05, 1.0), min_size=1, max_size=6), st.floats(0.15, 0.6))
+def test_who_starts_leaves_the_time_that_those_behind_need(behind: list[float], deadline: float) -> None:
+    subject, starting = chooser(), make_job(deadline=deadline)
+    line = line_of(subject, sorted(behind), free=[])
+    alone = subject.choose(starting, 0.0, shared=True)
+    choice = subject.choose(starting, 0.0, shared=True, line=line)
+    assert (choice is None) == (alone is None)
+    if choice is None or alone is None:
+        return
+    assert choice.point.used_budget <= alone.point.used_budget
+    least = chosen(subject.choose(make_job(FLOOR), 0.0, shared=True)).seconds
+    # One worker, one after another at the least budget, stretched by the margin: who can be met so is met.
+    start = choice.seconds
+    for own in sorted(behind):
+        reachable = least * (len(behind) + 1) * (1 + FIRST_MARGIN) + 0.2 < own
+        start += least
+        assert not reachable or start <= own
+
+
+def test_budgets_are_shared_among_those_that_wait() -> None:
+    subject, starting = chooser(), make_job(deadline=0.4)
+    assert chosen(subject.choose(starting, 0.0, shared=True)).point.used_budget == 1.0
+    crowded = line_of(subject, [0.4] * 4, free=[])
+    choice = chosen(subject.choose(starting, 0.0, shared=True, line=crowded))
+    assert FLOOR < choice.point.used_budget < 0.9
+    assert choice.point.reason == "deadline"
+
+
+@pytest.mark.parametrize("deadline", [None, 0.01])
+def test_who_has_no_deadline_or_cannot_meet_it_takes_no_budget_from_others(deadline: float | None) -> None:
+    subject = chooser()
+    line = line_of(subject, [deadline] * 4, free=[])
+    point = chosen(subject.choose(make_job(deadline=0.4), 0.0, shared=True, line=line)).point
+    assert (point.used_budget, point.reason) == (1.0, "client")

@@ -15,7 +15,15 @@ import pytest
 
 from service.engine.engine import Engine
 from service.engine.job import Cancellation
-from service.errors import Cancelled, DeadlineExceeded, ImageTooSmall, NotReady, Overloaded, UndecodableImage
+from service.errors import (
+    Cancelled,
+    DeadlineExceeded,
+    DeadlineUnreachable,
+    ImageTooSmall,
+    NotReady,
+    Overloaded,
+    UndecodableImage,
+)
 from service.telemetry.metrics import Metrics
 from tests.support.engines import running_engine, sample, start, until_inference
 from tests.support.photographs import PHOTO, picture
@@ -158,6 +166,25 @@ def test_what_misses_its_deadline_is_stopped_and_said(slow_weights: Path) -> Non
             # The threads are free again, and the compute's end is measured.
             await start(engine)
             assert sample(metrics, "pag_abandoned_compute_seconds_count") == 1
+
+    asyncio.run(scenario())
+
+
+def test_what_is_missed_again_and_again_is_refused_at_once(slow_weights: Path) -> None:
+    async def scenario() -> None:
+        async with running_engine(slow_weights) as (engine, _):
+            # As after a warm-up on a machine that has become much slower since.
+            for shared in (False, True):
+                engine._costs.seed(engine.resolve(), shared, [(1000.0, 0.02)])
+            for missed in range(40):
+                try:
+                    await start(engine, deadline=time.perf_counter() + 0.05)
+                except DeadlineExceeded:
+                    continue
+                except (DeadlineUnreachable, Overloaded):
+                    assert missed > 0
+                    return
+        raise AssertionError("nothing was learned from 40 missed deadlines")
 
     asyncio.run(scenario())
 
