@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -99,6 +99,8 @@ class Costs:
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
         self._factors: dict[Hashable, Factor] = {}
+        # Of each network, alone or shared, by half octaves of multiply-adds.
+        self._inferences: defaultdict[tuple[str, str, bool], dict[int, Factor]] = defaultdict(dict)
         self._curves: dict[tuple[str, str, bool], Curve] = {}
         self._margins: dict[Hashable, Margin] = {}
 
@@ -112,7 +114,7 @@ class Costs:
 
     def inference(self, options: Options, point: OperatingPoint, shared: bool) -> float:
         """Seconds of the network at `point`, alone or sharing the threads."""
-        factor = self._factor(_inference_key(options, point, shared))
+        factor = self._inference_factor(options, point, shared)
         return factor.value * self._inference_seconds(options, point, shared)
 
     def finish(self, options: Options, point: OperatingPoint) -> float:
@@ -125,21 +127,23 @@ class Costs:
 
     def learn_decode(self, kind: str, pixels: int, seconds: float) -> None:
         """Take in a measured decoding."""
-        self._learn("decode", ("decode", kind), _decode_seconds(kind, pixels), seconds)
+        self._learn("decode", self._factor(("decode", kind)), _decode_seconds(kind, pixels), seconds)
 
     def learn_inference(self, options: Options, point: OperatingPoint, shared: bool, seconds: float) -> None:
         """Take in a measured inference, per image."""
         expected = self._inference_seconds(options, point, shared)
-        self._learn("inference", _inference_key(options, point, shared), expected, seconds)
+        factor = self._inference_factor(options, point, shared)
+        self._inferences[_network(options, shared)][_half_octaves(point)] = factor
+        self._learn("inference", factor, expected, seconds)
 
     def learn_finish(self, options: Options, point: OperatingPoint, seconds: float) -> None:
         """Take in a measured end."""
-        self._learn("encode", _finish_key(options), _finish_seconds(options, point), seconds)
+        self._learn("encode", self._factor(_finish_key(options)), _finish_seconds(options, point), seconds)
 
     def learn_wait(self, work: float, seconds: float) -> None:
         """Learn from a measured wait behind `work`, if it is long enough to say anything."""
         if work > 0.02:
-            self._learn("queue", "wait", work, seconds)
+            self._learn("queue", self._factor("wait"), work, seconds)
 
     def careful(self, seconds: float, shared: bool) -> float:
         """Predicted `seconds` from the choice of a budget to the answer, stretched so that few exceed it."""
@@ -171,10 +175,17 @@ class Costs:
             factor = self._factors[key] = Factor()
         return factor
 
-    def _learn(self, stage: str, key: Hashable, expected: float, seconds: float) -> None:
+    def _inference_factor(self, options: Options, point: OperatingPoint, shared: bool) -> Factor:
+        """Of the size of `point`; of one not measured yet, a new one as the nearest measured size has it."""
+        measured, size = self._inferences[_network(options, shared)], _half_octaves(point)
+        if size in measured:
+            return measured[size]
+        nearest = min(measured, key=lambda other: abs(other - size), default=None)
+        return Factor() if nearest is None else Factor(measured[nearest].value)
+
+    def _learn(self, stage: str, factor: Factor, expected: float, seconds: float) -> None:
         if expected <= 0:
             return
-        factor = self._factor(key)
         predicted = factor.value * expected
         self._metrics.prediction_error.labels(stage).observe((seconds - predicted) / predicted)
         factor.learn(seconds / expected)
@@ -189,9 +200,9 @@ def _network(options: Options, shared: bool) -> tuple[str, str, bool]:
     return manifest.name, manifest.version, shared
 
 
-def _inference_key(options: Options, point: OperatingPoint, shared: bool) -> Hashable:
-    # Half octaves: contention stretches a short inference more than a long one.
-    return ("inference", *_network(options, shared), round(2 * math.log2(point.multiply_adds)))
+def _half_octaves(point: OperatingPoint) -> int:
+    """Class of sizes whose inferences contention stretches alike: a short one more than a long one."""
+    return round(2 * math.log2(point.multiply_adds))
 
 
 def _size_key(seconds: float, shared: bool) -> Hashable:

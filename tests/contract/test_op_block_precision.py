@@ -57,7 +57,7 @@ def test_maps_have_the_requested_precision() -> None:
     np.testing.assert_array_equal(got, np.full_like(X, 1 if HERE_BF16 else value))
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=settings.default.max_examples)
 @given(case=gate_cases(channels=70))
 def test_a_gate_is_the_reference_exactly(case: GateCase) -> None:
     """Scores that float32 holds exactly and bfloat16 does not."""

@@ -17,6 +17,7 @@ from service.engine.costs import (
 )
 from service.telemetry.metrics import Metrics
 from tests.support.jobs import FULL_SECONDS, SESSION, make_job
+from tests.support.tiny_model import FLOOR
 
 POINTS = [(100.0, 0.02), (400.0, 0.05), (1000.0, 0.1)]
 work = st.floats(1.0, 5000.0)
@@ -97,3 +98,17 @@ def test_pixels_sent_as_such_need_no_decoding() -> None:
     costs = seeded()
     assert costs.decode("RGB", 10**6) == 0.0
     assert costs.decode("PNG", 10**6) > costs.decode("JPEG", 10**6) > 0
+
+
+def test_contention_that_was_measured_at_one_budget_is_foreseen_at_others() -> None:
+    costs, job = Costs(Metrics()), make_job()
+    costs.seed(job.options, True, [(100, 0.01), (1000, 0.1)])
+    full, least = (job.options.session.point(budget, 480, 640) for budget in (1.0, FLOOR))
+    before = costs.inference(job.options, least, True)
+    for _ in range(50):
+        costs.learn_inference(job.options, full, True, 0.3)
+    assert costs.inference(job.options, full, True) == pytest.approx(0.3, rel=0.05)
+    assert costs.inference(job.options, least, True) == pytest.approx(3 * before, rel=0.05)
+    costs.learn_inference(job.options, least, True, before)
+    assert before < costs.inference(job.options, least, True) < 3 * before
+    assert costs.inference(job.options, full, True) == pytest.approx(0.3, rel=0.05)

@@ -33,7 +33,7 @@ from tests.support.tiny_model import write_model
 @pytest.fixture(scope="module")
 def slow_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("slow")
-    write_model(root, slow_nodes=600)
+    write_model(root, slow_nodes=300)
     return root
 
 
