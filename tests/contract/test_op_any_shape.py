@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.support.operators.good import GOOD, Good
 from tests.support.operators.nodes import Array, needs_library, refused, run_node, text
 
-pytestmark = needs_library
+pytestmark = [pytest.mark.slow, needs_library]
 
 SHAPES = st.lists(st.integers(0, 7), max_size=5).map(tuple)
 

@@ -18,7 +18,7 @@ from service.model_folder.geometry import plan_resize, plan_sampling
 from service.model_folder.labels import resample_labels
 from tests.support.operators.nodes import Array, model_of, needs_library, session_of
 
-pytestmark = needs_library
+pytestmark = [pytest.mark.slow, needs_library]
 
 KINDS = {"L": (np.float32, 4), "size": (np.int64, 1), "extent": (np.float32, 1)}
 # Logits within [-4, 4]; the body works with positions in float32, each kernel rounds its few products.

@@ -14,6 +14,7 @@ from tests.support.operators.models import MODELS, SAME, layer
 from tests.support.operators.nodes import needs_library, session_of
 
 pytestmark = [
+    pytest.mark.slow,
     needs_library,
     pytest.mark.skipif("LD_PRELOAD" in os.environ, reason="a preloaded allocator may keep freed memory"),
 ]

@@ -16,6 +16,8 @@ from tests.support.problems import assert_problem
 from tests.support.servers import Serve
 from tests.support.tiny_model import write_model
 
+pytestmark = pytest.mark.slow
+
 PHOTO = encoded(picture(64, 64))
 
 

@@ -18,6 +18,8 @@ from tests.support.problems import assert_problem
 from tests.support.servers import GUARD_SECONDS, Process, Serve, computing, metric, running_server, until
 from tests.support.tiny_model import write_model
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.process
 def test_it_starts_serves_logs_and_stops(weights: Path) -> None:

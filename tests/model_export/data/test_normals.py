@@ -13,6 +13,8 @@ from PIL import Image
 
 from model_export.data.normals import NYU_INTRINSICS, normals_from_depth, normals_from_depth8
 
+pytestmark = pytest.mark.slow
+
 SIZE = (480, 640)
 
 

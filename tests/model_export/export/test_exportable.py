@@ -19,6 +19,8 @@ from model_export.networks.parser import DenseParser
 from model_export.networks.tasks import Maps
 from tests.support.exported_networks import Exported, smooth_image
 
+pytestmark = pytest.mark.slow
+
 OPTIONS = {"resnet26": {"width": 0.125}, "efficientnet_lite0": {"pretrained": False}}
 IMAGE = (torch.from_numpy(smooth_image(64, 96)).float()[None].permute(0, 3, 1, 2) - 127) / 128
 

@@ -20,6 +20,8 @@ from model_export.training.saved import save_network
 from service.model_folder.files import load_manifest, read_files
 from service.model_folder.manifest import MODEL_NAME
 
+pytestmark = pytest.mark.slow
+
 OWN: dict[str, dict[str, Any]] = {
     "five classes": {"classes": 5},
     "semantics": {"classes": 2, "tasks": ["semantics"]},

@@ -13,6 +13,8 @@ from onnx import numpy_helper
 from model_export.export.verify import VerificationError, compare, verify
 from tests.support.exported_networks import NETWORKS
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.usefixtures("native")
 @pytest.mark.parametrize("name", NETWORKS)

@@ -11,6 +11,8 @@ from model_export.networks.build import build
 from model_export.networks.cost import LayerCost, NetworkCost, count
 from model_export.networks.parser import DenseParser
 
+pytestmark = pytest.mark.slow
+
 
 def on_meta(name: str, **options: object) -> DenseParser:
     """A network of the real size without its numbers."""

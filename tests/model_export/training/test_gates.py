@@ -22,6 +22,8 @@ from model_export.training.gates import agreement, configuration, learn_gates
 from model_export.training.log import read_log
 from model_export.training.saved import StoredNetwork, load_network, save_network
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def photographs(tmp_path: Path, rooms: type) -> Path:

@@ -22,6 +22,8 @@ from model_export.training.loop import (
 )
 from model_export.training.train import make_network, make_optimizer
 
+pytestmark = pytest.mark.slow
+
 Batch = dict[str, Tensor]
 TASKS = {"semantics", "depth", "normals"}
 DISTILLED = {"gated_distil_semantics", "gated_distil_depth", "gated_distil_normals"}

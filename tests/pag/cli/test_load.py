@@ -12,6 +12,8 @@ from tests.support.command_line import run_pag, write_photo
 from tests.support.servers import Serve
 from tests.support.tiny_model import write_model
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def strained(serve: Serve, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:

@@ -14,6 +14,8 @@ from pag import AsyncClient, Busy, Client, DeadlineMissed, PagError, Parsing, Re
 from tests.support.photographs import LANDSCAPE
 from tests.support.servers import GUARD_SECONDS, running_at
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize(
     ("options", "status", "slug", "words"),

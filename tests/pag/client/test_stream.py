@@ -29,7 +29,7 @@ from tests.support.photographs import LANDSCAPE, LANDSCAPE_PIXELS, encoded
 from tests.support.servers import GUARD_SECONDS
 from tests.support.slow_line import slow_line
 
-pytestmark = pytest.mark.usefixtures("no_threads_left")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_threads_left")]
 
 
 def test_answers_to_frames_are_those_to_photographs(collect: Collect, url: str, client: Client) -> None:

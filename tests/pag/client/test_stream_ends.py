@@ -23,7 +23,7 @@ from tests.support.client_streams import Collect, collect_async, collect_sync
 from tests.support.photographs import LANDSCAPE
 from tests.support.servers import GUARD_SECONDS, Process
 
-pytestmark = pytest.mark.usefixtures("no_threads_left")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_threads_left")]
 
 
 @pytest.mark.process

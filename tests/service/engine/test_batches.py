@@ -18,6 +18,8 @@ from tests.support.engines import running_engine, sample, start, until_inference
 from tests.support.photographs import PHOTO, encoded, picture
 from tests.support.tiny_model import write_model
 
+pytestmark = pytest.mark.slow
+
 BUDGETS = (1.0, 0.75, 0.5, 0.25)
 KNOBS: dict[str, Any] = {"max_batch": 4, "workers": 1, "codec_threads": 4, "brownout": False}
 

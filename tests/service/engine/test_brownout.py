@@ -24,6 +24,8 @@ from service.settings import Settings
 from tests.support.engines import running_engine, sample, start, until_inference
 from tests.support.tiny_model import write_model
 
+pytestmark = pytest.mark.slow
+
 STEP = 0.02
 STEPS_A_TICK = round(PERIOD_SECONDS / STEP)
 SETTINGS = Settings(brownout_wait_seconds=0.1, brownout_floor=0.2)

@@ -29,6 +29,8 @@ from tests.support.engines import running_engine, sample, start, until_inference
 from tests.support.photographs import PHOTO, picture
 from tests.support.tiny_model import write_model
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def slow_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -14,6 +14,8 @@ from service.transport.connections import MAX_HEAD_BYTES
 from tests.support.photographs import encoded, picture
 from tests.support.servers import GUARD_SECONDS, running_server, until
 
+pytestmark = pytest.mark.slow
+
 LARGE, MIDDLING = encoded(picture(1200, 1600), "JPEG"), encoded(picture(480, 640), "JPEG")
 
 

@@ -15,6 +15,8 @@ import pytest
 from tests.support.publishing import cut_off, publish, reloading_process, reloads, versions
 from tests.support.servers import running_server, until
 
+pytestmark = pytest.mark.slow
+
 LOOKS = 0.5
 """Time for several looks, after which what did not happen will not."""
 

@@ -18,6 +18,8 @@ from tests.support.photographs import encoded, picture
 from tests.support.publishing import cut_off, cut_off_manifest, publish, reloading_process, reloads, versions
 from tests.support.servers import GUARD_SECONDS, Serve, until
 
+pytestmark = pytest.mark.slow
+
 PHOTO = encoded(picture(64, 64))
 AS_JSON = {"Accept": "application/json"}
 VERSIONS = [f"1.0.{number}" for number in range(10)]

@@ -22,6 +22,8 @@ from tests.support.photographs import encoded, picture
 from tests.support.servers import metric, running_server, until
 from tests.support.streams import closed_with, handshake, open_stream, send_and_receive, send_until_computing
 
+pytestmark = pytest.mark.slow
+
 LARGE = encoded(picture(480, 640), "JPEG")
 BINARY, PING = 0x82, 0x89
 

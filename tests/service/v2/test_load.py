@@ -24,6 +24,8 @@ from tests.support.photographs import encoded, picture
 from tests.support.servers import Serve, computing, metric, running_server, until
 from tests.support.tiny_model import write_model
 
+pytestmark = pytest.mark.slow
+
 PIXELS = picture(64, 64)
 
 
