@@ -78,7 +78,7 @@ class Connection(HttpToolsProtocol):
 
     @property
     def waits_since(self) -> float | None:
-        """Since when it waits for a request, in seconds of the loop; None from its last byte to its answer."""
+        """Since when it waits for a request (seconds of the loop); None from its last byte to its answer."""
         return self._waits_since
 
     def give_way(self) -> None:

@@ -19,7 +19,7 @@ class Placed(Protocol):
 
     @property
     def waits_since(self) -> float | None:
-        """Since when it waits for a request, in seconds of the loop; None from its last byte to its answer."""
+        """Since when it waits for a request (seconds of the loop); None from its last byte to its answer."""
 
     def give_way(self) -> None:
         """Close: another connection takes the place."""
