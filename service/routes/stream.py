@@ -61,8 +61,8 @@ def build_router(
         counts from a frame's arrival.
 
         The server closes with 1001 when it stops, 1002 for a flood of tiny frames, 1003 or 1007 for text that
-        is no JSON object, 1008 for a message that does not end or a stream that is idle for too long, 1009 for
-        a message that is too large, 1011 when pings are not answered.
+        is no JSON object, 1008 for a message that does not end or a stream that is idle too long, 1009 for a
+        message that is too large, 1011 when pings are not answered.
         """
         origins.refuse_foreign(socket.headers, allowed)
         refuse_repeated(socket)
