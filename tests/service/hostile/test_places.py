@@ -48,9 +48,9 @@ def test_more_connections_than_files_shut_nobody_out(weights: Path, sent: bytes)
 
 @pytest.fixture(scope="module")
 def crowded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
-    """A process with few places, whose network takes about 2 s."""
+    """A process with few places, whose network takes about half a second."""
     root = tmp_path_factory.mktemp("crowded")
-    write_model(root, slow_nodes=1000)
+    write_model(root, slow_nodes=300)
     with Process(
         PAG_WEIGHTS=str(root),
         PAG_MAX_CONNECTIONS="6",
@@ -112,9 +112,9 @@ def opens(client: httpx.Client) -> bool:
 
 
 def test_a_stream_that_waits_for_an_answer_is_not_silent(tmp_path: Path, shared_server: Shared) -> None:
-    write_model(tmp_path, slow_nodes=1000)
+    write_model(tmp_path, slow_nodes=300)
     client = shared_server(
-        weights=tmp_path, stream_idle_seconds=0.2, max_wait_seconds=600, timeout_seconds=600, brownout=False
+        weights=tmp_path, stream_idle_seconds=0.1, max_wait_seconds=600, timeout_seconds=600, brownout=False
     )
     with open_stream(client) as stream:
         assert send_and_receive(stream).problem == ""
