@@ -69,6 +69,20 @@ class BodyTooLarge(ServiceError):
         )
 
 
+class AnswerTooLarge(ServiceError):
+    """An answer of more bytes than the server holds for all requests together; found before any work."""
+
+    slug = "answer-too-large"
+    title = "The answer would be too large"
+
+    def __init__(self, size: int, limit: int) -> None:
+        detail = (
+            f"The maps would take about {size} bytes; this server holds {limit} for all bodies and answers "
+            "(PAG_MEMORY_BYTES): request size=model, fewer maps, or send a smaller photograph."
+        )
+        super().__init__(detail, limit=limit)
+
+
 class ImageTooLarge(ServiceError):
     """More pixels than the limit; found in the header, before any pixel is decoded."""
 
@@ -253,6 +267,7 @@ STATUS: dict[type[ServiceError], int] = {
     UnknownModel: 404,
     NotAcceptable: 406,
     RequestTimeout: 408,
+    AnswerTooLarge: 413,
     BodyTooLarge: 413,
     ImageTooLarge: 413,
     UnsupportedImage: 415,

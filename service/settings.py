@@ -78,13 +78,37 @@ class Settings(BaseSettings):
     max_pending: int = Field(
         default=64,
         ge=1,
-        description="Requests held in memory at a time, arriving, waiting or running; one more is refused "
+        description="Requests that wait or run at a time, their bodies complete; one more is refused "
         "with 429.",
+    )
+    memory_bytes: int = Field(
+        default=0,
+        ge=0,
+        description="Bytes of bodies and answers held at a time, until their last byte is sent; an answer "
+        "beyond is refused with 429, one that fits in no case with 413. 0: a quarter of the memory that the "
+        "cgroup allows, or of the machine's.",
+    )
+    max_connections: int = Field(
+        default=1000,
+        ge=1,
+        description="Connections open at a time, fewer where the limit on open files is lower; one more "
+        "replaces the one that has been without a request for longest, or is refused with 503.",
+    )
+    max_connections_per_address: int = Field(
+        default=256,
+        ge=1,
+        description="Likewise of one address; raise it where all clients come through one proxy.",
     )
     max_streams: int = Field(
         default=16,
         ge=1,
         description="Streams (WebSocket /stream) open at a time; one more is refused with 429.",
+    )
+    stream_idle_seconds: float = Field(
+        default=60.0,
+        gt=0,
+        description="Seconds after which a stream without a message of its client, and without a frame "
+        "that is still to be answered, is closed.",
     )
     max_wait_seconds: float = Field(
         default=0.3,
@@ -137,7 +161,13 @@ class Settings(BaseSettings):
         description="otlp: spans go where OTEL_EXPORTER_OTLP_ENDPOINT says; needs the extra 'tracing'.",
     )
     send_timeout_seconds: float = Field(
-        default=30.0, gt=0, description="Seconds that a client may take to accept more of an answer."
+        default=30.0, gt=0, description="Seconds that a client may fall behind the least rate of reading."
+    )
+    send_bytes_per_second: int = Field(
+        default=32768,
+        ge=1,
+        description="Least rate at which a client must read its answers, on average; who falls behind for "
+        "PAG_SEND_TIMEOUT_SECONDS loses the connection.",
     )
     native_operator: Literal["auto", "off", "require"] = Field(
         default="auto",

@@ -10,7 +10,6 @@ import socket
 import sys
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 
 import onnxruntime
 import perforated_conv
@@ -18,11 +17,9 @@ import perforated_conv
 from service.doctor.finding import FAIL, OK, WARN, Finding
 from service.engine.kernels import request_kernels, unmet_requests, uses_native_operators
 from service.engine.loading import PROVIDERS
-from service.engine.resources import CGROUP, resolve_resources, usable_cpus
+from service.engine.resources import OTHER_FILES, memory_limit, resolve_resources, usable_cpus
 from service.settings import Settings
 
-# Sockets, models, logs and pools beside the connections that requests come by.
-OTHER_FILES = 128
 MEBIBYTE = 2**20
 NOT_USED = "not used: PAG_NATIVE_OPERATOR=off or a GPU"
 
@@ -103,15 +100,16 @@ def runtime(settings: Settings) -> Iterator[Finding]:
 
 
 def memory(settings: Settings) -> Iterator[Finding]:
-    """The bodies of all requests that are admitted fit in memory beside the decoded photographs."""
-    limit, held = memory_limit(), settings.max_pending * settings.max_body_bytes
-    pixels = 3 * settings.max_pixels * resolve_resources(settings).codec_threads
+    """Bodies and answers fit in memory beside the decoded photographs."""
+    resources = resolve_resources(settings)
+    limit, held = memory_limit(), resources.memory_bytes
+    pixels = 3 * settings.max_pixels * resources.codec_threads
     detail = (
-        f"limit {limit // MEBIBYTE} MiB; bodies take at most {held // MEBIBYTE} MiB (PAG_MAX_PENDING x "
-        f"PAG_MAX_BODY_BYTES), decoded photographs {pixels // MEBIBYTE} MiB at a time"
+        f"limit {limit // MEBIBYTE} MiB; bodies and answers take at most {held // MEBIBYTE} MiB "
+        f"(PAG_MEMORY_BYTES), decoded photographs {pixels // MEBIBYTE} MiB at a time"
     )
     if 2 * (held + pixels) > limit:
-        fix = "lower PAG_MAX_PENDING, PAG_MAX_BODY_BYTES or PAG_MAX_PIXELS, or grant twice that memory"
+        fix = "lower PAG_MEMORY_BYTES or PAG_MAX_PIXELS, or grant twice that memory"
         yield Finding("memory", WARN, detail, fix)
     else:
         yield Finding("memory", OK, detail)
@@ -120,10 +118,12 @@ def memory(settings: Settings) -> Iterator[Finding]:
 def open_files(settings: Settings) -> Iterator[Finding]:
     """Each connection is an open file."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    needed = 2 * settings.max_pending + OTHER_FILES
+    needed = settings.max_connections + OTHER_FILES
     if soft != resource.RLIM_INFINITY and soft < needed:
         fix = f"ulimit -n {needed} or more (LimitNOFILE= of systemd, --ulimit nofile= of docker)"
-        yield Finding("open files", WARN, f"{soft} allowed, {needed} may be needed", fix)
+        yield Finding(
+            "open files", WARN, f"{soft} allowed, {needed} may be needed: fewer connections are taken", fix
+        )
     else:
         yield Finding("open files", OK, f"{soft} allowed")
 
@@ -142,18 +142,6 @@ def port(settings: Settings) -> Iterator[Finding]:
         else:
             fix = "set PAG_PORT (and PAG_HOST) to one that is free here"
             yield Finding("port", FAIL, f"{name} cannot be listened on: {error.strerror}", fix)
-
-
-def memory_limit(cgroup: Path = CGROUP) -> int:
-    """Bytes that this process may use: the control group's limit, or what the machine has."""
-    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    for name in ("memory.max", "memory/memory.limit_in_bytes"):
-        try:
-            text = (cgroup / name).read_text().strip()
-        except OSError:
-            continue
-        return machine if text == "max" else min(machine, int(text))
-    return machine
 
 
 def _answers(settings: Settings) -> bool:

@@ -18,9 +18,11 @@ from service.engine.brownout import PERIOD_SECONDS
 from service.engine.clock import every
 from service.engine.costs import RAW, Costs
 from service.engine.job import DEFAULT_PRIORITY, Cancellation, Job, Options, Parsed, Render
+from service.engine.memory import Lease, Memory
 from service.engine.models import ModelRegistry, ModelSession
 from service.engine.resources import Resources
 from service.engine.scheduler import Scheduler
+from service.engine.stages import answer_bytes
 from service.engine.warm_up import RUNS, sample_photograph, warm_up
 from service.errors import (
     InvalidParameter,
@@ -38,6 +40,8 @@ from service.telemetry.metrics import Metrics
 T = TypeVar("T")
 # The header of so small a file takes some 30 microseconds, far less than a thread's turn.
 INLINE_BYTES = 2**18
+# Between attempts at a warm-up that fails.
+FIRST_PAUSE_SECONDS, MOST_PAUSE_SECONDS = 1.0, 30.0
 State = Literal["warming up", "ready", "failed", "stopping"]
 
 log = structlog.get_logger(__name__)
@@ -59,6 +63,8 @@ class Engine:
         # Headers are read in a moment, which must not wait behind whole images.
         self._headers = ThreadPoolExecutor(1, "header")
         self._pending = 0
+        self.memory = Memory(resources.memory_bytes)
+        metrics.held_bytes.set_function(lambda: self.memory.held_bytes)
         metrics.inflight.set_function(lambda: self._pending)
 
     def resolve(
@@ -106,25 +112,25 @@ class Engine:
             representation,
         )
 
-    def check_capacity(self) -> None:
-        """Raise NotReady or Overloaded if a request would be refused whatever its options are."""
+    def check_capacity(self, options: Options | None = None) -> None:
+        """Raise NotReady or Overloaded if a request would be refused; with `options` also for its wait.
+
+        To be called before a body is read: a place is taken only once it is there.
+        """
         self._check_ready()
         if self._pending >= self._settings.max_pending:
             raise Overloaded(f"{self._pending} requests are pending, the most this server holds.", 1)
+        if options is not None:
+            self._scheduler.refuse_if_full(options)
 
     def _check_ready(self) -> None:
         if self.state != "ready":
             raise NotReady(f"The server is {self.state}.", retry_after=1)
 
     @contextmanager
-    def admitted(self, options: Options | None = None) -> Iterator[None]:
-        """Count a request as pending, from before its body is read; NotReady or Overloaded where none fits.
-
-        With `options` a request that would wait too long is refused as well, before its body is read.
-        """
+    def admitted(self) -> Iterator[None]:
+        """Count a request as pending, once its body is read; NotReady or Overloaded where none fits."""
         self.check_capacity()
-        if options is not None:
-            self._scheduler.refuse_if_full(options)
         self._pending += 1
         try:
             yield
@@ -137,22 +143,31 @@ class Engine:
         options: Options,
         render: Callable[[Parsed, Executor], T],
         cancellation: Cancellation,
+        lease: Lease,
     ) -> tuple[Parsed, T]:
         """Parse an encoded image or pixels uint8 [H,W,3] and render the result in a codec thread.
 
+        `lease` grows by the size of the maps: the caller settles it to the size of the answer. Where that is
+        too much, AnswerTooLarge or Overloaded.
         `render` may spread its work over the executor it is given. Raises a ServiceError: at once if waiting
         is hopeless, Cancelled when `cancellation` is used, DeadlineExceeded when the time is over.
         """
         self._check_ready()
-        parsed, rendered = await self._parse(source, options, render, cancellation)
+        parsed, rendered = await self._parse(source, options, render, cancellation, lease)
         self._record(parsed)
         return parsed, cast(T, rendered)
 
     async def _parse(
-        self, source: bytes | NDArray[np.uint8], options: Options, render: Render, cancellation: Cancellation
+        self,
+        source: bytes | NDArray[np.uint8],
+        options: Options,
+        render: Render,
+        cancellation: Cancellation,
+        lease: Lease,
     ) -> tuple[Parsed, Any]:
         arrived = time.perf_counter()
         header = await self._header(source)
+        lease.grow_for_answer(answer_bytes(options, header.height, header.width))
         limit = arrived + self._settings.timeout_seconds
         job = Job(
             source,
@@ -184,19 +199,29 @@ class Engine:
         self._scheduler.tick(now)
 
     async def warm_up(self, answers: Mapping[str, Render] | None = None) -> None:
-        """Warm up every model, and the making of `answers` by their representations; ready afterwards."""
+        """Warm up every model, and the making of `answers` by their representations; ready afterwards.
+
+        A failure is tried again until it heals: it may come of a moment's want of files or memory.
+        """
+        pause = FIRST_PAUSE_SECONDS
+        while not await self._warmed_up(answers or {}):
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, MOST_PAUSE_SECONDS)
+
+    async def _warmed_up(self, answers: Mapping[str, Render]) -> bool:
         try:
             for session in self.registry:
                 await self.warm(session)
-                await self._try_answers(session, answers or {})
+                await self._try_answers(session, answers)
                 manifest = session.manifest
                 self._metrics.model_info.labels(manifest.name, manifest.version).set(1)
         except Exception:
             self.state = "failed"
             log.exception("warm_up_failed")
-        else:
-            self.state = "ready"
-            log.info("ready", models=self.registry.names())
+            return False
+        self.state = "ready"
+        log.info("ready", models=self.registry.names())
+        return True
 
     async def warm(self, session: ModelSession) -> None:
         """Run one model at several budgets and learn what they cost, whether it serves yet or not."""
@@ -211,7 +236,7 @@ class Engine:
             options = Options(session, maps, 1.0, "input", min_budget=1.0, representation=representation)
             # Narrow limits may refuse it, which is no reason not to serve: costs are then learned later.
             with suppress(ServiceError):
-                await self._parse(photograph, options, render, Cancellation())
+                await self._parse(photograph, options, render, Cancellation(), self.memory.lease())
 
     def close(self) -> None:
         """Refuse new work, stop what still runs, and end the threads."""

@@ -70,7 +70,8 @@ class Reloader:
                 log.exception("reload_failed", weights=str(self._settings.weights))
 
     async def _scan_as_requested(self) -> None:
-        if self._engine.state != "ready":
+        # A changed folder may heal a warm-up that failed.
+        if self._engine.state not in ("ready", "failed"):
             # A signal is kept until there is something to compare with.
             await asyncio.sleep(SETTLE_SECONDS)
             return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,10 @@ from service.settings import Settings
 CGROUP = Path("/sys/fs/cgroup")
 MOST_WORKERS = 4
 GPU_BATCH = 8
+# Models, logs and pools, beside the connections that requests come by.
+OTHER_FILES = 128
+# Of all memory, for bodies and answers: rendering holds the maps beside the answer made of them.
+MEMORY_SHARE = 4
 
 
 def usable_cpus(cgroup: Path = CGROUP) -> int:
@@ -30,6 +35,7 @@ class Resources:
         shared_threads: of one inference beside others.
         codec_threads: threads that decode and encode.
         batch: images of one inference at most.
+        memory_bytes: of bodies and answers held at a time.
     """
 
     threads: int
@@ -37,6 +43,24 @@ class Resources:
     shared_threads: int
     codec_threads: int
     batch: int
+    memory_bytes: int
+
+
+def most_connections(settings: Settings) -> int:
+    """Connections open at a time: those of the settings, or fewer where the limit on open files is lower."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY:
+        return settings.max_connections
+    return max(1, min(settings.max_connections, soft - OTHER_FILES))
+
+
+def memory_limit(cgroup: Path = CGROUP) -> int:
+    """Bytes that this process may use: the control group's limit, or what the machine has."""
+    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    for name in ("memory.max", "memory/memory.limit_in_bytes"):
+        if (words := _words(cgroup / name)) and words[0] != "max":
+            return min(machine, int(words[0]))
+    return machine
 
 
 def resolve_resources(settings: Settings) -> Resources:
@@ -45,7 +69,8 @@ def resolve_resources(settings: Settings) -> Resources:
     workers = min(settings.workers or MOST_WORKERS, threads)
     batch = settings.max_batch or (1 if settings.provider == "cpu" else GPU_BATCH)
     codec_threads = settings.codec_threads or usable_cpus()
-    return Resources(threads, workers, max(1, threads // workers), codec_threads, batch)
+    memory_bytes = settings.memory_bytes or memory_limit() // MEMORY_SHARE
+    return Resources(threads, workers, max(1, threads // workers), codec_threads, batch, memory_bytes)
 
 
 def _quota(cgroup: Path) -> float | None:

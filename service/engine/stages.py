@@ -76,6 +76,18 @@ def finish(
     return parsed, job.render(parsed, pool)
 
 
+def answer_bytes(options: Options, height: int, width: int) -> int:
+    """Bytes of the requested maps of a photograph [height,width], and so of its answer, seldom more."""
+    manifest = options.session.manifest
+    pixels = height * width
+    if options.size == "model":
+        pixels = min(pixels, manifest.input.working_pixels)
+    kinds = [kind_of(manifest.map(name)) for name in options.maps]
+    maps = sum(np.dtype(kind.array.dtype).itemsize * math.prod(kind.channels) for kind in kinds)
+    # An overlay is made of the photograph.
+    return pixels * (maps + 3 * options.photograph)
+
+
 def outputs_of(options: Options) -> list[str]:
     """Outputs of the graph that the requested maps need."""
     return options.session.manifest.outputs(options.maps)

@@ -14,6 +14,7 @@ from service.engine.engine import Engine
 from service.engine.job import Cancellation, Options
 from service.errors import NotAcceptable
 from service.problems import documented
+from service.routes.delivery import PieceResponse
 from service.routes.representations import JSON, REPRESENTATIONS, Representation, headers_of
 from service.routes.request import (
     FIELD,
@@ -62,13 +63,14 @@ def build_router(engine: Engine, settings: Settings) -> APIRouter:
         chosen = _chosen(request, options)
         options = replace(options, representation=chosen.name)
         render = chosen.renderer(request.scope["request_id"])
-        with engine.admitted(options):
-            data = await read_image(request, settings.max_body_bytes, settings.body_timeout_seconds)
-            cancellation = Cancellation()
+        engine.check_capacity(options)
+        lease, cancellation = engine.memory.lease(), Cancellation()
+        data = await read_image(request, settings.max_body_bytes, settings.body_timeout_seconds, lease)
+        with engine.admitted():
             async with cancelled_on_disconnect(request, cancellation):
-                parsed, body = await engine.parse(data, options, render, cancellation)
+                parsed, body = await engine.parse(data, options, render, cancellation, lease)
         headers = headers_of(parsed, chosen.canonical) | {"Vary": "Accept"}
-        return Response(body, headers=headers, media_type=chosen.media_type)
+        return PieceResponse((body,), headers, chosen.media_type, lease)
 
     return router
 

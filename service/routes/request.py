@@ -16,6 +16,7 @@ from starlette.types import Message, Receive
 
 from service.engine.engine import Engine
 from service.engine.job import Cancellation, Options
+from service.engine.memory import Lease
 from service.errors import (
     BodyTooLarge,
     EmptyBody,
@@ -84,21 +85,23 @@ def choose(accept: str, available: Sequence[str]) -> str | None:
     return available[qualities.index(best)] if best > 0 else None
 
 
-async def read_image(request: Request, limit: int, timeout: float) -> bytes:
-    """Bytes of the image: at most `limit` bytes of body within `timeout` seconds.
+async def read_image(request: Request, limit: int, timeout: float, lease: Lease) -> bytes:
+    """Bytes of the image: at most `limit` bytes of body within `timeout` seconds, which `lease` counts.
 
-    Raises EmptyBody, MalformedRequest, BodyTooLarge or RequestTimeout.
+    Raises EmptyBody, MalformedRequest, BodyTooLarge, Overloaded or RequestTimeout.
     """
     is_form = request.headers.get("content-type", "").lower().startswith(FORM)
-    data = await _read(request, partial(_form_file, limit=limit) if is_form else _whole, limit, timeout)
+    data = await _read(
+        request, partial(_form_file, limit=limit) if is_form else _whole, limit, timeout, lease
+    )
     if not data:
         raise EmptyBody(f"No image: send it as the body, or as the multipart field '{FIELD}'.")
     return data
 
 
-async def read_body(request: Request, limit: int, timeout: float) -> bytes:
-    """The whole body, within the same bounds; raises BodyTooLarge or RequestTimeout."""
-    return await _read(request, _whole, limit, timeout)
+async def read_body(request: Request, limit: int, timeout: float, lease: Lease) -> bytes:
+    """The whole body, within the same bounds; raises BodyTooLarge, Overloaded or RequestTimeout."""
+    return await _read(request, _whole, limit, timeout, lease)
 
 
 @asynccontextmanager
@@ -150,12 +153,12 @@ def _quality(kind: str, ranges: Sequence[tuple[str, float]]) -> float:
 
 
 async def _read(
-    request: Request, take: Callable[[Request], Awaitable[bytes]], limit: int, timeout: float
+    request: Request, take: Callable[[Request], Awaitable[bytes]], limit: int, timeout: float, lease: Lease
 ) -> bytes:
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > limit:
         raise BodyTooLarge(limit)
-    counted = Request(request.scope, _counting(request.receive, limit))
+    counted = Request(request.scope, _counting(request.receive, limit, lease))
     try:
         async with asyncio.timeout(timeout):
             return await take(counted)
@@ -185,15 +188,17 @@ async def _form_file(request: Request, limit: int) -> bytes:
         await form.close()
 
 
-def _counting(receive: Receive, limit: int) -> Receive:
+def _counting(receive: Receive, limit: int, lease: Lease) -> Receive:
     arrived = 0
 
     async def counted() -> Message:
         nonlocal arrived
         message = await receive()
-        arrived += len(message.get("body", b""))
+        size = len(message.get("body", b""))
+        arrived += size
         if arrived > limit:
             raise BodyTooLarge(limit)
+        lease.grow(size)
         return message
 
     return counted

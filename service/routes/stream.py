@@ -60,8 +60,9 @@ def build_router(
         before then hold on. Two frames are computed at a time, or one where it has a deadline: `deadline_ms`
         counts from a frame's arrival.
 
-        The server closes with 1001 when it stops, 1003 or 1007 for text that is no JSON object, 1008 for a
-        message that does not end, 1009 for one that is too large, 1011 when pings are not answered.
+        The server closes with 1001 when it stops, 1002 for a flood of tiny frames, 1003 or 1007 for text that
+        is no JSON object, 1008 for a message that does not end or a stream that is idle too long, 1009 for a
+        message that is too large, 1011 when pings are not answered.
         """
         origins.refuse_foreign(socket.headers, allowed)
         refuse_repeated(socket)
@@ -70,7 +71,7 @@ def build_router(
         frames.options(requested, time.perf_counter())
         with open_streams.one_more():
             await socket.accept(SUBPROTOCOL if SUBPROTOCOL in socket.scope["subprotocols"] else None)
-            await _run(Session(socket, frames, requested, metrics), listeners)
+            await _run(Session(socket, frames, requested, metrics, settings.stream_idle_seconds), listeners)
 
     @router.get("/stream", include_in_schema=False)
     async def upgrade(request: Request) -> Response:

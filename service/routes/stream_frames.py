@@ -14,6 +14,7 @@ from starlette.requests import HTTPConnection
 
 from service.engine.engine import Engine
 from service.engine.job import Cancellation, Options, Parsed
+from service.engine.memory import Lease
 from service.errors import DeadlineUnreachable, ServiceError, Unavailable
 from service.problems import internal_error, invalid_parameter, problem_body
 from service.routes.representations import describe, representation
@@ -29,11 +30,12 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class FrameAnswer:
-    """A frame's maps as they are sent."""
+    """A frame's maps as they are sent; `lease` counts them until then."""
 
     media_type: str
     meta: dict[str, Any]
     body: bytes
+    lease: Lease
 
 
 @dataclass(frozen=True)
@@ -100,19 +102,25 @@ class Frames:
         try:
             if self._given_up:
                 cancellation.cancel()
-            with self._engine.admitted(options):
-                render = self._renderer(frame.options)
-                _, answer = await self._engine.parse(frame.data, options, render, cancellation)
+            self._engine.check_capacity(options)
+            lease = self._engine.memory.lease()
+            lease.grow(len(frame.data))
+            with self._engine.admitted():
+                render = self._renderer(frame.options, lease)
+                _, answer = await self._engine.parse(frame.data, options, render, cancellation, lease)
+            lease.settle(len(answer.body))
             return answer
         finally:
             self._live.discard(cancellation)
 
-    def _renderer(self, requested: StreamQuery) -> Callable[[Parsed, Executor], FrameAnswer]:
+    def _renderer(self, requested: StreamQuery, lease: Lease) -> Callable[[Parsed, Executor], FrameAnswer]:
         chosen, request_id = representation(requested.answer), self._connection.scope["request_id"]
 
         def rendered(parsed: Parsed, pool: Executor) -> FrameAnswer:
             body = chosen.render(parsed, request_id, pool)
             meta = describe(parsed, request_id, chosen.canonical)
-            return FrameAnswer(chosen.media_type, meta.model_dump(mode="json", exclude_none=True), body)
+            return FrameAnswer(
+                chosen.media_type, meta.model_dump(mode="json", exclude_none=True), body, lease
+            )
 
         return rendered

@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from contextlib import suppress
 
+from starlette.types import Message
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from service.errors import ServiceError
@@ -20,19 +21,27 @@ from service.telemetry.metrics import Metrics
 
 # Two cores did 1.0 to 1.9 times as many frames per second as one by one.
 MAX_IN_FLIGHT = 2
-GOING_AWAY, UNSUPPORTED, TOO_LARGE = 1001, 1003, 1009
+GOING_AWAY, UNSUPPORTED, IDLE, TOO_LARGE = 1001, 1003, 1008, 1009
 
 
 class Session:
     """An open stream; `outcomes` counts what became of its frames, `code` says how it ended."""
 
-    def __init__(self, socket: WebSocket, frames: Frames, options: StreamQuery, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        socket: WebSocket,
+        frames: Frames,
+        options: StreamQuery,
+        metrics: Metrics,
+        idle_seconds: float,
+    ) -> None:
         self.outcomes: Counter[str] = Counter()
         self.code: int | None = None
         self._socket = socket
         self._frames = frames
         self._options = options
         self._metrics = metrics
+        self._idle_seconds = idle_seconds
         self._mailbox = Mailbox[StreamQuery]()
         self._rate = Rate()
         # A header message and its body go out together, whatever else is to be sent.
@@ -62,7 +71,7 @@ class Session:
         self._end(GOING_AWAY, "The server is stopping.")
 
     async def _read(self) -> None:
-        while (message := await self._socket.receive())["type"] != "websocket.disconnect":
+        while (message := await self._next_message())["type"] != "websocket.disconnect":
             if (data := message.get("bytes")) is not None:
                 # The engine distinguishes an encoded image from pixels by its type.
                 self._mailbox.put(bytes(data), time.perf_counter(), self._options)
@@ -73,6 +82,14 @@ class Session:
         if self.code is None:
             self.code = message.get("code")
         self._abandon()
+
+    async def _next_message(self) -> Message:
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._idle_seconds):
+                    return await self._socket.receive()
+            if self.received == self.outcomes.total():
+                self._end(IDLE, f"Nothing was sent for {self._idle_seconds:g} seconds.")
 
     async def _change(self, text: str) -> None:
         try:

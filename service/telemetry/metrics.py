@@ -57,6 +57,9 @@ class Metrics:
     def _declare_load(self) -> None:
         self.queue_depth = self._gauge("pag_queue_depth", "Requests that wait for the engine.")
         self.inflight = self._gauge("pag_inflight_requests", "Requests admitted and not answered.")
+        self.held_bytes = self._gauge(
+            "pag_held_bytes", "Bytes of bodies and answers that are held (PAG_MEMORY_BYTES limits them)."
+        )
         self.streams = self._gauge("pag_streams", "Streams that are open.")
         self.stream_frames = self._counter(
             "pag_stream_frames", "Frames that streams received, by outcome.", ("outcome",)

@@ -16,7 +16,9 @@ import uvicorn
 from fastapi import FastAPI
 from uvicorn.config import STARTUP_FAILURE
 
+from service.engine.resources import most_connections
 from service.settings import Settings
+from service.transport.places import Places
 from service.transport.versions import check_versions
 
 # uvicorn ticks ten times a second.
@@ -49,7 +51,13 @@ class Server(uvicorn.Server):
 
         self._stopping = app.state.stopping
         self._seconds = settings.shutdown_seconds
-        limits = Limits(settings.body_timeout_seconds, settings.send_timeout_seconds, app.state.metrics)
+        limits = Limits(
+            settings.body_timeout_seconds,
+            settings.send_timeout_seconds,
+            settings.send_bytes_per_second,
+            app.state.metrics,
+            Places(most_connections(settings), settings.max_connections_per_address),
+        )
         super().__init__(
             uvicorn.Config(
                 app,

@@ -1,4 +1,4 @@
-"""Delivery of answers: detects a client that stops accepting them, and resets its connection."""
+"""Delivery of answers: detects a client that reads them too slowly, and resets its connection."""
 
 from __future__ import annotations
 
@@ -20,35 +20,60 @@ RESET = struct.pack("ii", 1, 0)
 log = structlog.get_logger(__name__)
 
 
-class Delivery:
-    """Bytes of answers that one client has not accepted yet; times in seconds of the loop's clock.
+class CountingTransport:
+    """A transport that counts the bytes written to it."""
 
-    `unsent_bytes` is their number at the last check, `progressed_at` the last check that found fewer of them.
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self.written_bytes = 0
+
+    def write(self, data: bytes) -> None:
+        """Write and count."""
+        self.written_bytes += len(data)
+        self._transport.write(data)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+
+class Delivery:
+    """The answers on one connection; times in seconds of the loop's clock.
+
+    A client has `limit_seconds` of patience. It shrinks with time, and grows with each byte that the client
+    accepts, as if it were read at `least_rate` bytes a second. `progressed_at` is the last check at which
+    more had been accepted.
     """
 
-    def __init__(self, transport: asyncio.Transport, limit_seconds: float, metrics: Metrics) -> None:
+    def __init__(
+        self, transport: CountingTransport, limit_seconds: float, least_rate: float, metrics: Metrics
+    ) -> None:
         self._transport = transport
         self._limit_seconds = limit_seconds
+        self._least_rate = least_rate
         self._metrics = metrics
-        self._pending = False
-        self._stalled_since = 0.0
+        self._patience_seconds = limit_seconds
+        self._checked_at: float | None = None
+        self._accepted_bytes = 0
         self.unsent_bytes = 0
         self.progressed_at = 0.0
 
-    def written(self, now: float) -> None:
-        """Part of an answer was written: the client's time to accept it begins."""
-        self._pending, self._stalled_since = True, now
-
     def overdue(self, now: float) -> bool:
-        """Whether the client has accepted nothing for longer than the limit; called about twice a second."""
+        """Whether the client's patience is used up; called about twice a second."""
         # Most connections are idle: only those that were written to since are worth a system call.
-        unsent = self._count_unsent() if self._pending else 0
-        if unsent < self.unsent_bytes:
+        if self._accepted_bytes == self._transport.written_bytes:
+            self._checked_at, self.unsent_bytes = None, 0
+            return False
+        self.unsent_bytes = self._count_unsent()
+        accepted = self._transport.written_bytes - self.unsent_bytes
+        more, self._accepted_bytes = accepted - self._accepted_bytes, accepted
+        if more > 0:
             self.progressed_at = now
-        if unsent == 0 or unsent < self.unsent_bytes:
-            self._stalled_since = now
-        self._pending, self.unsent_bytes = unsent > 0, unsent
-        return unsent > 0 and now - self._stalled_since > self._limit_seconds
+        if self.unsent_bytes == 0 or self._checked_at is None:
+            self._patience_seconds, self._checked_at = self._limit_seconds, now
+            return False
+        patience = self._patience_seconds - (now - self._checked_at) + more / self._least_rate
+        self._patience_seconds, self._checked_at = min(patience, self._limit_seconds), now
+        return self._patience_seconds < 0
 
     def reset(self, scope: Any) -> None:
         """Reset the connection; `scope` is that of the request being answered, or None, for the log."""
@@ -65,9 +90,10 @@ class Delivery:
     def _count_unsent(self) -> int:
         """Bytes in the transport's buffer and in the system's."""
         # The transport's alone shrinks by megabytes at a time, for which a slow reader may need minutes.
+        buffered = int(self._transport.get_write_buffer_size())
         try:
             handle = self._transport.get_extra_info("socket").fileno()
             queued = fcntl.ioctl(handle, termios.TIOCOUTQ, b"\0" * 4)
-            return self._transport.get_write_buffer_size() + int(struct.unpack("i", queued)[0])
         except OSError:
-            return self._transport.get_write_buffer_size()
+            return buffered
+        return buffered + int(struct.unpack("i", queued)[0])

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Any
+from typing import Any, cast
 
+from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-from websockets.frames import CloseCode
+from websockets.exceptions import InvalidState, ProtocolError
+from websockets.frames import CloseCode, Frame
 
 from service.transport.connections import Limits
-from service.transport.slow_readers import Delivery
+from service.transport.slow_readers import CountingTransport
 
 # For the peer to read the close frame before what it still sends meets a closed socket.
 LINGER_SECONDS = 1.0
+# Each frame costs some ten microseconds, however small: so many at once, so many a second, and one more for
+# so many bytes.
+FRAMES_AT_ONCE, FRAMES_PER_SECOND, BYTES_PER_FRAME = 200, 100, 1024
+# Larger answers are sent in fragments, each when those before have been accepted.
+FRAGMENT_BYTES = 2**18
 
 # Our own log lines replace those of uvicorn and websockets about a connection.
 quiet = logging.getLogger(__name__)
@@ -29,11 +36,30 @@ class StreamConnection(WebSocketsSansIOProtocol):
         self._limits = limits
         self._message_begun: float | None = None
         self._heard_at = 0.0
+        self._frames_left = float(FRAMES_AT_ONCE)
+        self._frames_counted_at = self.loop.time()
+        # The parser calls it for each frame, before anything is answered.
+        self._receive_frame = self.conn.recv_frame
+        self.conn.recv_frame = self._counted_frame  # type: ignore[method-assign]
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """The transport of an HTTP connection is handed over."""
         super().connection_made(transport)
-        self._delivery = Delivery(transport, self._limits.send_seconds, self._limits.metrics)
+        self._delivery = self._limits.delivery(cast(CountingTransport, transport))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection is closed, by whomever."""
+        self._limits.places.leave(self)
+        super().connection_lost(exc)
+
+    @property
+    def waits_since(self) -> float | None:
+        """A stream never gives way to another connection."""
+        return None
+
+    def give_way(self) -> None:
+        """Close: another connection takes the place."""
+        self.transport.abort()
 
     def data_received(self, data: bytes) -> None:
         """Bytes arrive: first the whole head, then messages in pieces."""
@@ -53,15 +79,39 @@ class StreamConnection(WebSocketsSansIOProtocol):
         self._message_begun = None
         super().send_receive_event_to_app()
 
-    def pause_writing(self) -> None:
-        """Part of an answer waits in the transport's buffer."""
-        self._delivery.written(self.loop.time())
-        super().pause_writing()
+    async def send(self, message: Any) -> None:
+        """ASGI send; a large message goes out in fragments, and is not copied as a whole."""
+        data = message.get("bytes")
+        if message["type"] != "websocket.send" or data is None or len(data) <= FRAGMENT_BYTES:
+            await super().send(message)
+        else:
+            for start in range(0, len(data), FRAGMENT_BYTES):
+                await self.writable.wait()
+                self._send_fragment(data, start)
+        # Whoever waits for this may then free what was sent.
+        await self.writable.wait()
 
-    def resume_writing(self) -> None:
-        """The transport's buffer has drained."""
-        self._delivery.written(self.loop.time())
-        super().resume_writing()
+    def _send_fragment(self, data: bytes, start: int) -> None:
+        if self.disconnected or self.close_sent:
+            raise ClientDisconnected
+        part, final = data[start : start + FRAGMENT_BYTES], start + FRAGMENT_BYTES >= len(data)
+        try:
+            if start == 0:
+                self.conn.send_binary(part, fin=final)
+            else:
+                self.conn.send_continuation(part, fin=final)
+        except InvalidState as error:
+            raise ClientDisconnected from error
+        self.transport.write(b"".join(self.conn.data_to_send()))
+
+    def _counted_frame(self, frame: Frame) -> None:
+        now = self.loop.time()
+        earned = FRAMES_PER_SECOND * (now - self._frames_counted_at) + len(frame.data) / BYTES_PER_FRAME
+        self._frames_left = min(self._frames_left + earned, FRAMES_AT_ONCE) - 1
+        self._frames_counted_at = now
+        if self._frames_left < 0:
+            raise ProtocolError("too many small frames")
+        self._receive_frame(frame)
 
     def close_if_overdue(self, now: float) -> None:
         """Close if a message or the acceptance of an answer is overdue; `now` in seconds of the loop."""

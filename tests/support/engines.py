@@ -48,7 +48,11 @@ def start(
     async def parse() -> tuple[Parsed, dict[str, Any]]:
         with engine.admitted():
             return await engine.parse(
-                source, engine.resolve(**asked), maps_of, cancellation or Cancellation()
+                source,
+                engine.resolve(**asked),
+                maps_of,
+                cancellation or Cancellation(),
+                engine.memory.lease(),
             )
 
     return asyncio.create_task(parse())

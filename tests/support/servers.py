@@ -126,6 +126,10 @@ class Process:
         (line,) = [line for line in status.splitlines() if line.startswith(field + ":")]
         return int(line.split()[1]) * 1024
 
+    def forget_peak(self) -> None:
+        """Let VmHWM begin anew."""
+        Path(f"/proc/{self._process.pid}/clear_refs").write_text("5")
+
     def exchange(self, request: bytes) -> bytes:
         """All that comes back for the bytes `request` on a connection of their own."""
         with socket.create_connection(("127.0.0.1", self.port), timeout=GUARD_SECONDS) as connection:

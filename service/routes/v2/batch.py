@@ -13,6 +13,7 @@ from starlette.requests import Request
 
 from service.engine.engine import Engine
 from service.engine.job import Cancellation, Options, Parsed
+from service.engine.memory import Lease
 from service.errors import DeadlineExceeded, InvalidParameter, Overloaded
 from service.routes.request import cancelled_on_disconnect
 from service.routes.v2.outputs import ImageTensors
@@ -29,6 +30,7 @@ async def parse_all(
     options: Options,
     render: Callable[[Parsed], ImageTensors],
     settings: Settings,
+    lease: Lease,
 ) -> list[ImageAnswer]:
     """Every image's answer, in order; if one fails or the client leaves, the others are stopped."""
     # More at a time would only wait: for the engine that is load, on which it lowers budgets and refuses.
@@ -39,7 +41,7 @@ async def parse_all(
     async def one(source: Source, options: Options, cancellation: Cancellation) -> ImageAnswer:
         async with places:
             cancellation.check()
-            return await engine.parse(source, options, lambda parsed, _: render(parsed), cancellation)
+            return await engine.parse(source, options, lambda parsed, _: render(parsed), cancellation, lease)
 
     # The engine limits the time of each image; where some wait for others, all together are limited too.
     limit = settings.timeout_seconds if len(sources) > window else None

@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from service.engine.engine import Engine
 from service.engine.job import DEFAULT_PRIORITY, Options, Parsed
+from service.engine.memory import Lease
 from service.engine.models import ModelSession
 from service.errors import InvalidParameter
 from service.routes.representations import headers_of
@@ -28,26 +29,28 @@ from service.settings import Settings
 async def infer(request: Request, session: ModelSession, engine: Engine, settings: Settings) -> Response:
     """Answer a request for the model of `session`."""
     arrived = time.perf_counter()
+    engine.check_capacity()
+    lease = engine.memory.lease()
+    message = await _receive(request, settings, lease)
     with engine.admitted():
-        message = await _receive(request, settings)
         options = _options(engine, session, message.request, arrived)
         binary = _forms(message.request, options)
         sources = await asyncio.to_thread(_checked_sources, message, options, binary, settings)
         answers = await parse_all(
-            request, engine, sources, options, lambda done: render(done, binary), settings
+            request, engine, sources, options, lambda done: render(done, binary), settings, lease
         )
     parsed, images = zip(*answers, strict=True)
     least = min(parsed, key=lambda each: each.point.used_budget)
     headers = headers_of(least, canonical=True)
     response = _response(message.request, parsed, least)
-    return respond(response, least.manifest, images, binary, headers)
+    return respond(response, least.manifest, images, binary, headers, lease)
 
 
-async def _receive(request: Request, settings: Settings) -> InferMessage:
+async def _receive(request: Request, settings: Settings, lease: Lease) -> InferMessage:
     encoding = request.headers.get("content-encoding", "identity")
     if encoding != "identity":
         raise HTTPException(415, f"Content-Encoding {encoding[:60]} is not read: send the body as it is.")
-    body = await read_body(request, settings.max_body_bytes, settings.body_timeout_seconds)
+    body = await read_body(request, settings.max_body_bytes, settings.body_timeout_seconds, lease)
     # Parsing numbers takes a while, during which the event loop serves others.
     return await asyncio.to_thread(read_message, body, request.headers.get(HEADER_LENGTH))
 

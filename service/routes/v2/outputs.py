@@ -1,4 +1,4 @@
-"""Output tensors of maps, binary or JSON; the answer's body is sent in pieces that are never joined."""
+"""Output tensors of maps, binary or JSON, and the answer that they make."""
 
 from __future__ import annotations
 
@@ -12,22 +12,21 @@ import numpy as np
 import pydantic_core
 from numpy.typing import NDArray
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
 
 from service.engine.job import Parsed
+from service.engine.memory import Lease
 from service.errors import InvalidParameter
 from service.maps import Kind, kind_of
 from service.model_folder.manifest import ModelManifest
 from service.model_folder.maps import MapEntry
+from service.routes.delivery import Buffer, PieceResponse
 from service.routes.v2.message import HEADER_LENGTH
 from service.schemas.v2 import BinarySize, InferResponse, OutputTensor
 
-Buffer = bytes | memoryview
 DTYPES = {"UINT8": "u1", "FP32": "<f4"}
 # A number takes up to 20 bytes of text and some tens of nanoseconds in which no other thread runs.
 MAX_JSON_NUMBERS = 4_000_000
 PIECE_NUMBERS = 65536
-PIECE_BYTES = 2**20
 
 
 @dataclass(frozen=True)
@@ -76,6 +75,7 @@ def respond(
     images: Sequence[ImageTensors],
     binary: Mapping[str, bool],
     headers: dict[str, str],
+    lease: Lease,
 ) -> Response:
     """The answer to a request: JSON, and behind it the binary outputs in their order."""
     tensors = [_describe(manifest.map(name), images, is_binary) for name, is_binary in binary.items()]
@@ -86,9 +86,9 @@ def respond(
     head += [b"]}"]
     behind = [image.tensors[tensor.name] for tensor in tensors if tensor.parameters for image in images]
     if not behind:
-        return PieceResponse(head, headers, "application/json")
+        return PieceResponse(head, headers, "application/json", lease)
     length = {HEADER_LENGTH: str(sum(map(len, head)))}
-    return PieceResponse([*head, *behind], headers | length, "application/octet-stream")
+    return PieceResponse([*head, *behind], headers | length, "application/octet-stream", lease)
 
 
 def _describe(entry: MapEntry, images: Sequence[ImageTensors], binary: bool) -> OutputTensor:
@@ -110,22 +110,3 @@ def _text(tensor: OutputTensor, images: Sequence[ImageTensors]) -> list[Buffer]:
     rows = chain.from_iterable((b",", image.tensors[tensor.name]) for image in images)
     # The first comma is one too many.
     return [text[:-1], b',"data":[', *list(rows)[1:], b"]}"]
-
-
-class PieceResponse(Response):
-    """Sends pieces one after the other, large ones in parts, so that maps are not copied into one body."""
-
-    def __init__(self, pieces: Sequence[Buffer], headers: Mapping[str, str], media_type: str) -> None:
-        self._pieces = pieces
-        length = {"Content-Length": str(sum(map(len, pieces)))}
-        super().__init__(None, 200, {**headers, **length}, media_type)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """ASGI entry."""
-        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        for piece in self._pieces:
-            view = memoryview(piece)
-            for start in range(0, len(view), PIECE_BYTES):
-                part = bytes(view[start : start + PIECE_BYTES])
-                await send({"type": "http.response.body", "body": part, "more_body": True})
-        await send({"type": "http.response.body", "body": b""})

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from service.doctor.host import memory_limit
 from service.doctor.report import examine
 from service.doctor.report import main as doctor
+from service.engine.resources import memory_limit
 from service.settings import Settings
 from tests.support.servers import Serve, bare_environment
 from tests.support.tiny_model import write_model
@@ -75,8 +75,8 @@ def test_a_port_in_use(weights: Path, serve: Serve) -> None:
     ("name", "status", "knobs"),
     [
         ("runtime", "fail", {"provider": "cuda"}),
-        ("memory", "warn", {"max_pending": 10_000_000}),
-        ("open files", "warn", {"max_pending": 10_000_000}),
+        ("memory", "warn", {"memory_bytes": 2**50}),
+        ("open files", "warn", {"max_connections": 10_000_000}),
         ("cpus", "warn", {"threads": 10_000}),
         ("access", "warn", {"host": "0.0.0.0"}),
         ("access", "warn", {"api_keys": "short"}),
