@@ -23,6 +23,8 @@ from service.settings import Settings
 
 PROVIDERS = {"cpu": ["CPUExecutionProvider"], "cuda": ["CUDAExecutionProvider", "CPUExecutionProvider"]}
 ERRORS_ONLY = 3
+# Weights beside a graph are looked for here and nowhere else, so that none are read that were not verified.
+EXTERNAL_FOLDER, NOWHERE = "session.model_external_initializers_file_folder_path", "/dev/null"
 
 log = structlog.get_logger(__name__)
 
@@ -118,7 +120,7 @@ def load_session(
     _check_provider(settings.provider)
     library = _native_library(settings)
     runtime = Runtime(settings.provider, None, None, resources.threads, resources.shared_threads)
-    opening = partial(_open_network, folder, contents[MODEL_NAME], runtime)
+    opening = partial(_open_network, folder, contents, runtime)
     try:
         alone, shared = opening(library)
     except StartupError as error:
@@ -135,13 +137,16 @@ def load_session(
     return ModelSession(manifest, alone, shared, runtime, labels)
 
 
-def _open_network(folder: Path, model: bytes, runtime: Runtime, library: Path | None) -> tuple[Any, Any]:
+def _open_network(
+    folder: Path, contents: Mapping[str, bytes], runtime: Runtime, library: Path | None
+) -> tuple[Any, Any]:
     """Session for a lone inference and session for several at a time."""
-    alone = _open(folder / MODEL_NAME, model, runtime.provider, runtime.threads, library)
+    path = folder / MODEL_NAME
+    alone = _open(path, contents, runtime.provider, runtime.threads, library)
     # On a GPU the threads of the CPU are no matter, and the weights should lie there once.
     if runtime.shared_threads == runtime.threads or runtime.provider != "cpu":
         return alone, alone
-    return alone, _open(folder / MODEL_NAME, model, runtime.provider, runtime.shared_threads, library)
+    return alone, _open(path, contents, runtime.provider, runtime.shared_threads, library)
 
 
 def _open_labels(
@@ -162,9 +167,7 @@ def _open_labels(
     try:
         # Their threads have work once per image, for a moment: meanwhile the CPUs are for others.
         return {
-            name: _open(
-                folder / file, contents[file], runtime.provider, runtime.threads, library, spinning=False
-            )
+            name: _open(folder / file, contents, runtime.provider, runtime.threads, library, spinning=False)
             for name, file in files.items()
         }
     except StartupError as error:
@@ -189,9 +192,21 @@ def _native_library(settings: Settings) -> Path | None:
 
 
 def _open(
-    path: Path, model: bytes, provider: str, threads: int, library: Path | None, *, spinning: bool = True
+    path: Path,
+    contents: Mapping[str, bytes],
+    provider: str,
+    threads: int,
+    library: Path | None,
+    *,
+    spinning: bool = True,
 ) -> Any:
+    """Session of the graph that `contents` hold for `path`, with weights that lie in other ones of them."""
+    beside = {name: data for name, data in contents.items() if name != path.name}
     options = onnxruntime.SessionOptions()
+    options.add_session_config_entry(EXTERNAL_FOLDER, NOWHERE)
+    options.add_external_initializers_from_files_in_memory(
+        list(beside), list(beside.values()), [len(data) for data in beside.values()]
+    )
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = ERRORS_ONLY
@@ -201,9 +216,10 @@ def _open(
     try:
         if library is not None:
             options.register_custom_ops_library(str(library))
-        return onnxruntime.InferenceSession(model, options, providers=PROVIDERS[provider])
+        return onnxruntime.InferenceSession(contents[path.name], options, providers=PROVIDERS[provider])
     except Exception as error:
-        raise StartupError(f"ONNX Runtime cannot load {path}: {error}") from error
+        fix = f"; list the file with its weights in {MANIFEST_NAME}" if NOWHERE in str(error) else ""
+        raise StartupError(f"ONNX Runtime cannot load {path}: {error}{fix}") from error
 
 
 def _check_provider(provider: str) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import stat
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -12,6 +14,8 @@ from service.model_folder.manifest import MANIFEST_NAME, MODEL_NAME, FileEntry, 
 Fingerprint = tuple[object, ...]
 ATTEMPTS = 5
 EARLIER_VERSION = 1
+# A hundred times that of a network with a thousand classes.
+MANIFEST_BYTES = 4 * 2**20
 
 
 class ManifestError(ValueError):
@@ -56,10 +60,12 @@ def load_manifest(folder: Path) -> ModelManifest:
     """Manifest of the model in `folder`; ManifestError names the folder, the key and the fix."""
     path = folder / MANIFEST_NAME
     try:
-        text = path.read_bytes()
+        text = _read_plain(path, MANIFEST_BYTES)
     except OSError as error:
         fix = f"put the exported {MANIFEST_NAME} there"
         raise ManifestError(folder, [f"{MANIFEST_NAME}: {error.strerror}; {fix}"]) from error
+    if len(text) > MANIFEST_BYTES:
+        raise ManifestError(folder, [f"{MANIFEST_NAME}: larger than {MANIFEST_BYTES} bytes; export it again"])
     try:
         return ModelManifest.model_validate_json(text)
     except ValidationError as error:
@@ -75,16 +81,29 @@ def read_files(folder: Path, manifest: ModelManifest) -> dict[str, bytes]:
     problems: list[str] = []
     for name, entry in manifest.files.items():
         try:
-            data = contents[name] = (folder / name).read_bytes()
+            data = contents[name] = _read_plain(folder / name, entry.bytes)
         except OSError as error:
             problems.append(f"{name}: {error.strerror}; fetch or export it again")
             continue
         found = hashlib.sha256(data).hexdigest()
         if (found, len(data)) != (entry.sha256, entry.bytes):
-            problems.append(_changed(name, found, len(data), entry))
+            problems.append(_changed(name, found, (folder / name).stat().st_size, entry))
     if problems:
         raise ManifestError(folder, problems)
     return contents
+
+
+def _read_plain(path: Path, most: int) -> bytes:
+    """Contents of the file at `path`, cut off one byte after `most`; OSError if it is no plain file.
+
+    Others may never end, or never begin: a pipe without a writer is not waited for.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(0, "not a plain file")
+    with os.fdopen(descriptor, "rb") as stream:
+        return stream.read(most + 1)
 
 
 def file_entry(path: Path) -> FileEntry:
