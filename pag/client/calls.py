@@ -207,7 +207,7 @@ def _never_ready(address: str, seconds: float, outcome: Outcome | None) -> PagEr
 def _status(response: Response) -> str:
     try:
         return str(json.loads(response.body)["status"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return "it does not say why"
 
 
