@@ -187,7 +187,7 @@ def _row(row: Mapping[str, Any]) -> dict[str, float | None]:
 
 def _map_info(name: str, entry: Mapping[str, Any]) -> MapInfo:
     """A map as an answer's meta or GET /models describes it."""
-    kind = _typed(entry, "kind", str)
+    kind = _named(entry["kind"], MAP_NAME)
     # The two have different words for the id of pixels without a class.
     void = entry.get("void", entry.get("invalid")) if kind == "labels" else None
     classes = tuple(_class_entry(item) for item in entry.get("classes") or ())

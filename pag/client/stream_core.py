@@ -237,7 +237,9 @@ def options_message(options: FrameOptions) -> str:
 def _frame(head: dict[str, Any], **content: Any) -> Frame:
     try:
         rate = head.get("frames_per_second")
-        return Frame(int(head["frame"]), int(head["dropped"]), rate and float(rate), **content)
+        return Frame(
+            int(head["frame"]), int(head["dropped"]), None if rate is None else float(rate), **content
+        )
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise BadAnswer(f"The stream holds a description that cannot be read: {error!r}.") from error
 
