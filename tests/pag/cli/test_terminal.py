@@ -149,7 +149,8 @@ def test_a_file_s_name_is_text(pag: Pag, tmp_path: Path) -> None:
 def test_the_service_s_log_for_people_is_text(tmp_path: Path) -> None:
     write_model(tmp_path)
     with Process(PAG_WEIGHTS=str(tmp_path), PAG_LOG_FORMAT="console") as server:
-        server.client.get("/%1B%5B31m%E2%80%AE%0Aroot%23", timeout=GUARD_SECONDS)
+        for path in ("/%1B%5B31m", "/%E2%80%AEexe", "/%C2%9B2J", "/%0Aroot%23"):
+            server.client.get(path, timeout=GUARD_SECONDS)
         server.until(lambda: "root#" in server.log())
         log = server.log()
     assert all(character.isprintable() or character == "\n" for character in log), repr(log)
