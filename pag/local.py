@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 import threading
@@ -68,6 +69,7 @@ class LocalServer:
             self._server = Server(app, self.settings)
         except StartupError as error:
             raise CannotStart(str(error)) from error
+        self._process = os.getpid()
         self._failure: BaseException | None = None
         app.router.lifespan_context = self._watched(app.router.lifespan_context)
         self._thread = threading.Thread(target=self._run, name="pag-service", daemon=True)
@@ -101,7 +103,9 @@ class LocalServer:
             raise
 
     def close(self) -> None:
-        """End the service; running requests are not waited for."""
+        """End the service; running requests are not waited for. A forked process ends nothing."""
+        if self._process != os.getpid():
+            return
         self._server.should_exit = True
         if self._thread.is_alive():
             self._thread.join(END_SECONDS)

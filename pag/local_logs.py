@@ -9,6 +9,7 @@ from typing import Any
 
 import structlog
 
+from pag.printable import printable
 from service.telemetry.logs import StderrHandler
 
 
@@ -46,7 +47,7 @@ def _plain_line(_: Any, level: str, event: MutableMapping[str, Any]) -> str:
     if (cause := _cause(event.pop("exc_info", None))) is not None:
         event["cause"] = cause
     details = ", ".join(f"{name}={value}" for name, value in event.items())
-    return f"{level}: {words}" + (f" ({details})" if details else "")
+    return printable(f"{level}: {words}" + (f" ({details})" if details else ""))
 
 
 def _cause(exc_info: Any) -> BaseException | None:

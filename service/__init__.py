@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 TELEMETRY_OFF = "ORT_DISABLE_TELEMETRY"
 
 # ONNX Runtime reads it when it is loaded; without it, it reports every session to its maker.
-if "onnxruntime" in sys.modules and TELEMETRY_OFF not in os.environ:
+if sys.modules.get("onnxruntime") is not None and TELEMETRY_OFF not in os.environ:
     warnings.warn(
         f"onnxruntime was imported before service and reports to its maker: set {TELEMETRY_OFF}=1 in the "
         "environment, or import service first",

@@ -7,6 +7,7 @@ from typing import Any
 
 from service.app import checked_app
 from service.errors import StartupError
+from service.printable import printable
 from service.settings import read_settings
 from service.telemetry.logs import configure_logging
 from service.transport.server import serve
@@ -23,7 +24,7 @@ def main(**chosen: Any) -> None:
         app = checked_app(settings)
         serve(app, settings)
     except StartupError as error:
-        print(f"cannot start: {error}", file=sys.stderr)
+        print(f"cannot start: {printable(error)}", file=sys.stderr)
         raise SystemExit(2) from error
 
 

@@ -15,6 +15,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from service.errors import StartupError
 
 PREFIX = "PAG_"
+# Of the native operator's own variables.
+PREFIXES = (PREFIX, "PERFORATED_CONV_")
 # What other parts of the product read, and its compose file, tests and benchmarks.
 OTHERS = {
     "PAG_CACHE",
@@ -198,7 +200,7 @@ class Settings(BaseSettings):
 
 def read_settings(**chosen: Any) -> Settings:
     """Settings from the environment, those of `chosen` in its place; StartupError names what is wrong."""
-    _refuse_unknown(os.environ)
+    refuse_unknown(os.environ)
     try:
         return Settings(**chosen)
     except ValidationError as error:
@@ -206,13 +208,13 @@ def read_settings(**chosen: Any) -> Settings:
         raise StartupError("; ".join(problems)) from error
 
 
-def _refuse_unknown(environment: Mapping[str, str]) -> None:
+def refuse_unknown(environment: Mapping[str, str]) -> None:
     """StartupError for a variable that looks like a setting and is none, so that no slip goes unnoticed."""
     known = [environment_name(name) for name in Settings.model_fields]
     strange = [
         name
         for name, value in environment.items()
-        if name.startswith(PREFIX) and name not in {*known, *OTHERS} and not _is_service_link(name, value)
+        if name.startswith(PREFIXES) and name not in {*known, *OTHERS} and not _is_service_link(name, value)
     ]
     if strange:
         raise StartupError("; ".join(_unknown(name, known) for name in sorted(strange)))
@@ -225,10 +227,14 @@ def _is_service_link(name: str, value: str) -> bool:
 def _unknown(name: str, known: list[str]) -> str:
     longer = [each for each in known if each.startswith(f"{name}_")]
     # Without the prefix, by which all names are a little alike.
-    endings = {each.removeprefix(PREFIX): each for each in known}
-    nearest = longer or [endings[each] for each in get_close_matches(name.removeprefix(PREFIX), endings, n=1)]
+    endings = {_ending(each): each for each in [*known, *sorted(OTHERS)]}
+    nearest = longer or [endings[each] for each in get_close_matches(_ending(name), endings, n=1)]
     hint = f"did you mean {nearest[0]}?" if nearest else "pag serve --settings lists them"
     return f"{name} is not a setting: {hint}"
+
+
+def _ending(name: str) -> str:
+    return next((name.removeprefix(prefix) for prefix in PREFIXES if name.startswith(prefix)), name)
 
 
 def environment_name(field: str) -> str:

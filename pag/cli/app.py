@@ -17,6 +17,7 @@ from typer.core import TyperGroup
 from pag.cli import bench, extras, models, parse
 from pag.cli.exit_codes import DONE, HELP, INTERRUPTED, PIPE_CLOSED, SOME_FAILED, TERMINATED, Stop
 from pag.cli.files import remove_unfinished
+from pag.printable import printable
 
 # The other verbs hand over to programs that handle signals themselves.
 INTERRUPTIBLE = {"parse", "models", "bench"}
@@ -102,11 +103,11 @@ def run(arguments: Sequence[str] | None = None) -> int:
         app(arguments, prog_name="pag")
     except Stop as stop:
         if str(stop):
-            print(f"pag: {stop}", file=sys.stderr)
+            print(f"pag: {printable(stop)}", file=sys.stderr)
         return stop.code
     except SystemExit as end:
         if isinstance(end.code, str):
-            print(end.code, file=sys.stderr)
+            print(printable(end.code), file=sys.stderr)
         return end.code if isinstance(end.code, int) else DONE if end.code is None else SOME_FAILED
     except KeyboardInterrupt:
         return INTERRUPTED

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,6 +23,9 @@ RETRIES = 20
 READY_SECONDS = 3.0
 # How many threads a server of somebody else has is not known.
 REMOTE_JOBS = 4
+PREFIXES = ("PAG_", "PERFORATED_CONV_")
+# What the command line itself reads of the environment.
+VARIABLES = ("PAG_SERVER", "PAG_KEY")
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -85,6 +90,7 @@ def in_order(
 
 
 def _remote(stack: ExitStack, server: str, key: str | None) -> Connection:
+    _refuse_unknown_variables()
     server = server.strip()
     url = server if "://" in server or server.startswith("unix:") else f"http://{server}"
     try:
@@ -93,6 +99,26 @@ def _remote(stack: ExitStack, server: str, key: str | None) -> Connection:
         raise Stop(USAGE, str(error)) from error
     client.wait_until_ready(READY_SECONDS)
     return Connection(client, REMOTE_JOBS, url)
+
+
+def _refuse_unknown_variables() -> None:
+    """Stop for a variable that looks like one of ours and is none, as the service does when it starts."""
+    strange = [name for name in os.environ if name.startswith(PREFIXES) and name not in VARIABLES]
+    if not strange:
+        return
+    try:
+        from service.errors import StartupError  # noqa: PLC0415 - needs an extra
+        from service.settings import refuse_unknown  # noqa: PLC0415
+    except ModuleNotFoundError:
+        # Which settings a service has is not known here.
+        for name in strange:
+            if near := get_close_matches(name, VARIABLES, n=1, cutoff=0.75):
+                raise Stop(USAGE, f"{name} is not a setting: did you mean {near[0]}?") from None
+        return
+    try:
+        refuse_unknown(os.environ)
+    except StartupError as error:
+        raise Stop(USAGE, str(error)) from error
 
 
 def _local(stack: ExitStack, weights: Path | None, settings: dict[str, Any]) -> Connection:

@@ -22,6 +22,7 @@ from pag.cli.connection import connected, in_order
 from pag.cli.report import figure, table
 from pag.client import Budget, Client, Parsing
 from pag.client.calls import ParseOptions
+from pag.printable import printable
 
 HEIGHT, WIDTH = 480, 640
 # At each budget, before anything counts: the first answers warm memory and connections.
@@ -196,7 +197,7 @@ def _row(budget: float, runs: Sequence[Answer]) -> Row:
 
 def _text(document: dict[str, Any], rows: Sequence[Row]) -> str:
     stages = list(rows[0].stages)
-    head = ["budget", "used", "share", "p50", "p95", "images/s", *stages]
+    head = ["budget", "used", "share", "p50", "p95", "images/s", *map(printable, stages)]
     cells = [
         [
             f"{row.budget:g}",
@@ -210,7 +211,8 @@ def _text(document: dict[str, Any], rows: Sequence[Row]) -> str:
     here = LOCAL if document["server"] == LOCAL else f"{document['server']}, requests from this machine"
     counts = f"{rows[0].runs} answers to one client at each budget, then {document['jobs']} clients at a time"
     client = "" if document["server"] == LOCAL else "client: "
-    about = f"{document['model']} on {document['picture']}, {here}\n{client}{document['machine']}\n{counts}"
+    subject = printable(f"{document['model']} on {document['picture']}")
+    about = f"{subject}, {here}\n{client}{document['machine']}\n{counts}"
     return f"{about}\n\n{table(head, cells)}"
 
 

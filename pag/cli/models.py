@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from pag.cli import options
 from pag.cli.exit_codes import HELP
 from pag.cli.report import figure, table
+from pag.printable import printable
 
 if TYPE_CHECKING:
     from pag.client import MapInfo, Model
@@ -54,7 +55,7 @@ def _text(model: Model) -> str:
     maps = ", ".join(_map_text(info, model) for info in model.maps.values())
     lines = [
         f"{model.name} {model.version}{default}",
-        *_wrapped(model.description, "  "),
+        *_wrapped(printable(model.description), "  "),
         *_wrapped(f"maps: {maps}", "    "),
         f"  least budget {model.budget_floor:.3g}, default {model.budget_default:g}",
     ]
@@ -67,7 +68,7 @@ def _text(model: Model) -> str:
 
 def _map_text(info: MapInfo, model: Model) -> str:
     classes = f" of {len(info.classes)} classes" if info.classes else ""
-    return f"{info.name}{'' if info.name in model.default_maps else '*'} ({info.kind}{classes})"
+    return printable(f"{info.name}{'' if info.name in model.default_maps else '*'} ({info.kind}{classes})")
 
 
 def _wrapped(text: str, indent: str) -> list[str]:
@@ -83,7 +84,7 @@ def _curve(model: Model, split: str) -> str:
         [f"    {row['budget']:g}", *(figure(row.get(key), digits) for key, (_, digits) in figures.items())]
         for row in reversed(rows)
     ]
-    return table(["    budget", *(title for title, _ in figures.values())], cells)
+    return table(["    budget", *(printable(title) for title, _ in figures.values())], cells)
 
 
 def _figures(model: Model, split: str) -> dict[str, tuple[str, int]]:

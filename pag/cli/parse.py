@@ -30,6 +30,7 @@ from pag.cli.outputs import (
     plan,
 )
 from pag.cli.report import Report
+from pag.printable import printable
 
 if TYPE_CHECKING:
     from pag.cli.connection import Connection
@@ -281,12 +282,9 @@ def _check_streams(sources: Sequence[Source], out: str, chosen: Format, *, as_js
 
 def _print_plan(wanted: Sequence[Job], finished: Sequence[Job], *, as_json: bool) -> None:
     for job in finished:
-        print(
-            json.dumps({"input": job.source.text, "status": "skipped"})
-            if as_json
-            else f"{job.source.text}  skipped"
-        )
+        line = {"input": job.source.text, "status": "skipped"}
+        print(json.dumps(line) if as_json else printable(f"{job.source.text}  skipped"))
     for job in wanted:
         files = [str(path) for path in job.files] or [STDOUT]
-        line = {"input": job.source.text, "status": "planned", "outputs": files}
-        print(json.dumps(line) if as_json else f"{job.source.text} -> {' '.join(files)}")
+        planned = {"input": job.source.text, "status": "planned", "outputs": files}
+        print(json.dumps(planned) if as_json else printable(f"{job.source.text} -> {' '.join(files)}"))

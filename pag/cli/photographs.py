@@ -65,7 +65,10 @@ class PhotographParser:
 
     def _only(self, files: Mapping[str, bytes]) -> bytes:
         if self._format == "png":
-            return files[f"{self._options['maps']}.png"]
+            name = f"{self._options['maps']}.png"
+            if name not in files:
+                raise BadAnswer(f"The answer has no {name}, but {', '.join(files)}.")
+            return files[name]
         return next(iter(files.values()))
 
 
@@ -111,12 +114,12 @@ def _parsed_files(response: Response, output: Format) -> ParsedFiles:
             "reason": headers["pag-budget-reason"],
             "share": float(headers["pag-share"]),
         }
-        model = headers["pag-model"]
+        model, timing = headers["pag-model"], read_timing(headers)
     except (KeyError, ValueError) as error:
         raise BadAnswer(
             f"The answer is none of this service's: header {error} is missing or wrong."
         ) from error
-    return ParsedFiles(_files(response.body, output), budget, read_timing(headers), model)
+    return ParsedFiles(_files(response.body, output), budget, timing, model)
 
 
 def _files(body: bytes, output: Format) -> dict[str, bytes]:

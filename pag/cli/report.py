@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from pag.printable import printable
+
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
@@ -144,6 +146,7 @@ class Report:
         return f"{count} {self._unit if count != 1 else self._unit.removesuffix('s')}"
 
     def _print(self, text: str) -> None:
+        text = printable(text)
         if self._bar is not None:
             self._bar[0].console.print(text, markup=False, highlight=False, soft_wrap=True)
         else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import os
 import ssl
 from collections.abc import AsyncIterable, Iterable
 from typing import Self, TypeVar, Unpack
@@ -13,6 +14,7 @@ import httpx
 from pag.client import calls
 from pag.client.async_stream import AsyncStream
 from pag.client.calls import Call, FrameOptions, ParseOptions, Representation
+from pag.client.connections import OwnConnections
 from pag.client.errors import PagError
 from pag.client.exchange import Attempt, Exchange, Failure, Outcome, Response, run_async
 from pag.client.images import Image, image_bytes
@@ -52,8 +54,12 @@ class AsyncClient:
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._settings = make_settings(url, key, timeout, retries, transfer_seconds, verify, trust_env)
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._http = httpx.AsyncClient(**self._settings.http_options(transport, httpx.AsyncHTTPTransport))
+        # The event loop that the connections belong to, in which process.
+        self._loop: tuple[int, asyncio.AbstractEventLoop] | None = None
+        self._connections = OwnConnections(
+            lambda: httpx.AsyncClient(**self._settings.http_options(transport, httpx.AsyncHTTPTransport)),
+            can_repeat=transport is None,
+        )
 
     async def parse(self, image: Image, **options: Unpack[ParseOptions]) -> Parsing:
         """The maps of a photograph, as numpy arrays.
@@ -127,9 +133,9 @@ class AsyncClient:
     async def aclose(self) -> None:
         """Close all connections."""
         # Those of a loop that has ended went with it.
-        if self._loop is not None and self._loop.is_closed():
+        if self._loop is not None and self._loop[1].is_closed() and self._loop[0] == os.getpid():
             return
-        await self._http.aclose()
+        await self._connections.http.aclose()
 
     async def __aenter__(self) -> Self:
         return self
@@ -158,19 +164,23 @@ class AsyncClient:
             return Failure(error)
 
     def _check_usable(self) -> None:
-        if self._http.is_closed:
+        if self._connections.http.is_closed:
             raise PagError(CLOSED)
-        loop = asyncio.get_running_loop()
-        self._loop = self._loop or loop
-        if self._loop is not loop:
+        here = (os.getpid(), asyncio.get_running_loop())
+        if self._loop is None or self._loop[0] != here[0]:
+            self._loop = here
+        if self._loop[1] is not here[1]:
             raise PagError(OTHER_LOOP)
 
     async def _receive(self, attempt: Attempt) -> Response:
         # Joining the parts of a large answer at its end would block the event loop.
         body = io.BytesIO()
-        async with self._http.stream(**self._settings.http_arguments(attempt)) as response:
+        async with self._connections.http.stream(**self._settings.http_arguments(attempt)) as response:
+            # What is left unread closes the connection.
+            attempt.check_headers(response.headers)
             async for part in response.aiter_bytes():
                 body.write(part)
+                attempt.check_size(body.tell())
         return Response(response.status_code, dict(response.headers), body.getvalue())
 
 

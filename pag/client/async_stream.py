@@ -58,6 +58,7 @@ class AsyncStream(BaseStream[Frames, ClientConnection]):
 
     async def change(self, **options: Unpack[FrameOptions]) -> None:
         """Change options from the next frame on; the loop raises Refused for what the server refuses."""
+        self._check_process()
         if self._connection is None:
             self._options = {**self._options, **checked(options, FrameOptions)}
         else:
@@ -65,7 +66,9 @@ class AsyncStream(BaseStream[Frames, ClientConnection]):
                 await self._connection.send(options_message(options))
 
     async def aclose(self) -> None:
-        """End the stream; frames under way are given up."""
+        """End the stream; frames under way are given up. In a forked process: nothing, it is its parent's."""
+        if self._is_inherited:
+            return
         self._closing = True
         for task in self._tasks:
             task.cancel()
@@ -81,6 +84,7 @@ class AsyncStream(BaseStream[Frames, ClientConnection]):
         await self.aclose()
 
     async def _next(self) -> Frame | None:
+        self._check_process()
         connection = self._connection or await self._open()
         while not self._progress.finished:
             message = await self._receive(connection)
@@ -119,9 +123,11 @@ class AsyncStream(BaseStream[Frames, ClientConnection]):
         path = self._settings.address.socket
         try:
             opening = connect(url, **options) if path is None else unix_connect(path, url, **options)
-            self._connection = await opening
+            connection = await opening
         except (OSError, WebSocketException) as error:
             return not_opened(error)
+        assert connection.response is not None
+        self._established(connection, connection.response.headers)
         return OPENED
 
     async def _send_all(self, connection: ClientConnection) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from numbers import Real
@@ -27,6 +28,7 @@ Representation = Literal["npz", "zip", "overlay"]
 NUMBERS = ("budget", "min_budget", "deadline_ms")
 RENAMED = {"tasks": "maps"}
 READINESS = Request("GET", "/readyz", headers={"Accept": JSON})
+REQUEST_ID_TEXT = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 READINESS_SECONDS = 5.0
 POLL_SECONDS = 0.1
 
@@ -155,6 +157,9 @@ def _query(options: FrameOptions) -> dict[str, str]:
 def _checked(name: str, value: object) -> float | str:
     if name == "maps":
         return _joined(value)
+    if name == "request_id" and not (isinstance(value, str) and REQUEST_ID_TEXT.fullmatch(value)):
+        # The server would give the request another.
+        raise ValueError(f"request_id is up to 128 letters, digits and . _ : -, not {value!r:.140}")
     return _number(name, value) if name in NUMBERS else _text(name, value)
 
 
@@ -207,7 +212,7 @@ def _never_ready(address: str, seconds: float, outcome: Outcome | None) -> PagEr
 def _status(response: Response) -> str:
     try:
         return str(json.loads(response.body)["status"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return "it does not say why"
 
 

@@ -12,6 +12,7 @@ import httpx
 
 from pag.client import calls
 from pag.client.calls import Call, FrameOptions, ParseOptions, Representation
+from pag.client.connections import OwnConnections
 from pag.client.errors import PagError
 from pag.client.exchange import Attempt, Exchange, Failure, Outcome, Response, run
 from pag.client.images import Image, image_bytes
@@ -49,7 +50,10 @@ class Client:
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         self._settings = make_settings(url, key, timeout, retries, transfer_seconds, verify, trust_env)
-        self._http = httpx.Client(**self._settings.http_options(transport, httpx.HTTPTransport))
+        self._connections = OwnConnections(
+            lambda: httpx.Client(**self._settings.http_options(transport, httpx.HTTPTransport)),
+            can_repeat=transport is None,
+        )
 
     def parse(self, image: Image, **options: Unpack[ParseOptions]) -> Parsing:
         """The maps of a photograph, as numpy arrays.
@@ -121,7 +125,7 @@ class Client:
 
     def close(self) -> None:
         """Close all connections."""
-        self._http.close()
+        self._connections.http.close()
 
     def __enter__(self) -> Self:
         return self
@@ -139,7 +143,7 @@ class Client:
         return run(steps, self._send)
 
     def _send(self, attempt: Attempt) -> Outcome:
-        if self._http.is_closed:
+        if self._connections.http.is_closed:
             raise PagError(CLOSED)
         try:
             return self._receive(attempt)
@@ -152,9 +156,12 @@ class Client:
         # The library's limits hold for each piece of an answer: the sum of many is checked here.
         end = None if attempt.seconds is None else time.monotonic() + attempt.seconds
         body = io.BytesIO()
-        with self._http.stream(**self._settings.http_arguments(attempt)) as response:
+        with self._connections.http.stream(**self._settings.http_arguments(attempt)) as response:
+            # What is left unread closes the connection.
+            attempt.check_headers(response.headers)
             for part in response.iter_bytes():
                 body.write(part)
+                attempt.check_size(body.tell())
                 if end is not None and time.monotonic() > end:
                     raise httpx.ReadTimeout("the answer took too long to arrive")
         return Response(response.status_code, dict(response.headers), body.getvalue())

@@ -10,14 +10,24 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any
 
+from pag.printable import printable
+
 SLUG_OF_HOPELESS_DEADLINE = "deadline-unreachable"
 MAX_QUOTED_BYTES = 200
+# More than clocks can wait.
+MAX_PAUSE_SECONDS = 1e9
 # The connection broke during the TLS handshake: the next attempt may succeed.
 BROKEN_HANDSHAKES = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)
 
 
 class PagError(Exception):
-    """Base of all errors that a client raises; wrong arguments are ValueError, TypeError or OSError."""
+    """Base of all errors that a client raises; wrong arguments are ValueError, TypeError or OSError.
+
+    As text each is one printable line, whatever the server sent.
+    """
+
+    def __str__(self) -> str:
+        return printable(super().__str__())
 
 
 class Unreachable(PagError):
@@ -40,7 +50,7 @@ class StreamClosed(Unreachable):
         self.code = code
 
     def __str__(self) -> str:
-        return str(self.args[0])
+        return printable(self.args[0])
 
 
 class BadAnswer(PagError):
@@ -85,7 +95,9 @@ class Refused(PagError):
     def __str__(self) -> str:
         words = ": ".join(part for part in (self.title, self.detail) if part)
         request = f" (request {self.request_id})" if self.request_id else ""
-        return f"{words or 'The server refused the request'} [{self.status or 'no answer'}]{request}"
+        return printable(
+            f"{words or 'The server refused the request'} [{self.status or 'no answer'}]{request}"
+        )
 
 
 class Busy(Refused):
@@ -106,9 +118,8 @@ def refusal(status: int, headers: Mapping[str, str], body: bytes) -> Refused:
 
 def refusal_of_problem(status: int, problem: dict[str, Any], retry_after: float | None = None) -> Refused:
     """The error for a problem of the service; `retry_after` in seconds, else the problem's own."""
-    in_problem = problem.get("retry_after")
-    if retry_after is None and isinstance(in_problem, int | float):
-        retry_after = float(in_problem)
+    if retry_after is None:
+        retry_after = _seconds(problem.get("retry_after"))
     error = Refused(status, problem, retry_after)
     if status == HTTPStatus.GATEWAY_TIMEOUT or error.slug == SLUG_OF_HOPELESS_DEADLINE:
         return DeadlineMissed(status, problem, retry_after)
@@ -122,10 +133,10 @@ def read_retry_after(text: str | None, now: datetime) -> float | None:
     if text is None:
         return None
     if text.strip().isdecimal():
-        return float(text)
+        return min(float(text), MAX_PAUSE_SECONDS)
     try:
         return max(0.0, (parsedate_to_datetime(text) - now).total_seconds())
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, LookupError, OverflowError):
         return None
 
 
@@ -141,10 +152,16 @@ def connection_error(address: str, cause: Exception) -> Unreachable:
     return error
 
 
+def _seconds(value: object) -> float | None:
+    """A pause that can be made; None for any other value."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return float(value) if number and 0 <= value < MAX_PAUSE_SECONDS else None  # type: ignore[arg-type, operator]
+
+
 def _read_problem(body: bytes) -> dict[str, Any] | None:
     try:
         document = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return document if isinstance(document, dict) and "title" in document else None
 

@@ -9,11 +9,13 @@ from __future__ import annotations
 import asyncio
 import math
 import time
+import uuid
 from collections.abc import Awaitable, Callable, Generator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 
 from pag.client.errors import (
+    BadAnswer,
     DeadlineMissed,
     PagError,
     Refused,
@@ -26,6 +28,9 @@ from pag.client.errors import (
 
 # 502 is how a proxy says that it could not connect.
 STATUSES_TO_RETRY = {429, 502, 503}
+REQUEST_ID = "X-Request-ID"
+# Twice the maps of the largest photograph that servers take by default.
+MAX_ANSWER_BYTES = 2**30
 
 
 @dataclass(frozen=True)
@@ -64,6 +69,26 @@ class Attempt:
 
     request: Request
     seconds: float | None
+
+    def check_headers(self, headers: Mapping[str, str]) -> None:
+        """BadAnswer if the answer with these headers, of names in lower case, belongs to another request."""
+        sent, received = self.request.headers.get(REQUEST_ID), headers.get(REQUEST_ID.lower())
+        if sent is None or received is None:
+            return
+        # A proxy may add an id of its own behind the server's.
+        if sent not in (each.strip() for each in received.split(",")):
+            raise BadAnswer(
+                f"The answer belongs to the request {received}, not to {sent}: either two programs share a "
+                f"connection, or a proxy gives requests other ids; let it pass {REQUEST_ID} on."
+            )
+
+    def check_size(self, received_bytes: int) -> None:
+        """BadAnswer if the body is larger than any answer may be."""
+        if received_bytes > MAX_ANSWER_BYTES:
+            raise BadAnswer(
+                f"The answer exceeds {MAX_ANSWER_BYTES} bytes: request fewer maps, or size='model'; "
+                "or is there another program at this address?"
+            )
 
 
 @dataclass(frozen=True)
@@ -134,6 +159,7 @@ def exchange(request: Request, policy: Policy, begun: float) -> Exchange[Respons
 
     Raises the last attempt's error (Refused, Unreachable and their kinds) once further attempts are hopeless.
     """
+    request = _with_id(request)
     failures = 0
     while True:
         outcome = yield _next_attempt(request, policy, policy.clock() - begun)
@@ -146,6 +172,13 @@ def exchange(request: Request, policy: Policy, begun: float) -> Exchange[Respons
         if seconds is None:
             raise error
         yield Pause(seconds)
+
+
+def _with_id(request: Request) -> Request:
+    """The request with an id, by which its answer is told from those of others."""
+    if REQUEST_ID in request.headers:
+        return request
+    return replace(request, headers={**request.headers, REQUEST_ID: uuid.uuid4().hex})
 
 
 def run(steps: Exchange[T], send: Callable[[Attempt], Outcome]) -> T:

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pag.client.errors import Refused
+from pag.printable import printable
 
 
 @dataclass(frozen=True)
@@ -167,7 +168,7 @@ class Parsing:
 
     def __repr__(self) -> str:
         height, width = self.size
-        return (
+        return printable(
             f"<Parsing {height}x{width} {'+'.join(self.maps)}, {self.model} {self.model_version}, "
             f"budget {self.budget.used:g} ({self.budget.reason})>"
         )

@@ -55,6 +55,7 @@ class Stream(BaseStream[Iterable[Image], ClientConnection]):
 
     def change(self, **options: Unpack[FrameOptions]) -> None:
         """Change options from the next frame on; the loop raises Refused for what the server refuses."""
+        self._check_process()
         if self._connection is None:
             self._options = {**self._options, **checked(options, FrameOptions)}
         else:
@@ -62,7 +63,9 @@ class Stream(BaseStream[Iterable[Image], ClientConnection]):
                 self._connection.send(options_message(options))
 
     def close(self) -> None:
-        """End the stream; frames under way are given up."""
+        """End the stream; frames under way are given up. In a forked process: nothing, it is its parent's."""
+        if self._is_inherited:
+            return
         self._closing = True
         self._turns.release()
         self._queue.abort()
@@ -80,6 +83,7 @@ class Stream(BaseStream[Iterable[Image], ClientConnection]):
         self.close()
 
     def _next(self) -> Frame | None:
+        self._check_process()
         connection = self._connection or self._open()
         while not self._progress.finished:
             message = self._receive(connection)
@@ -114,9 +118,11 @@ class Stream(BaseStream[Iterable[Image], ClientConnection]):
         path = self._settings.address.socket
         try:
             connection = connect(url, **options) if path is None else unix_connect(path, url, **options)
-            self._connection = self._opened.enter_context(connection)
+            self._opened.enter_context(connection)
         except (OSError, WebSocketException) as error:
             return not_opened(error)
+        assert connection.response is not None
+        self._established(connection, connection.response.headers)
         return OPENED
 
     def _send_all(self, connection: ClientConnection) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sized
+import os
+from collections.abc import Mapping, Sized
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -12,9 +13,28 @@ from urllib.parse import urlencode
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from pag.client.calls import FrameOptions, Representation, checked, stream_request
-from pag.client.decode import NPZ, PNG, ZIP, read_files, read_json, read_npz, read_png
+from pag.client.decode import (
+    NPZ,
+    PNG,
+    ZIP,
+    read_files,
+    read_json,
+    read_milliseconds,
+    read_npz,
+    read_png,
+    read_request_id,
+)
 from pag.client.errors import BadAnswer, PagError, StreamClosed, refusal_of_problem
-from pag.client.exchange import Attempt, Exchange, Failure, Outcome, Response, exchange
+from pag.client.exchange import (
+    MAX_ANSWER_BYTES,
+    REQUEST_ID,
+    Attempt,
+    Exchange,
+    Failure,
+    Outcome,
+    Response,
+    exchange,
+)
 from pag.client.frame_queue import Progress
 from pag.client.results import Frame
 from pag.client.settings import USER_AGENT, Settings
@@ -25,11 +45,13 @@ MAX_UNANSWERED = 2
 MAX_IN_FLIGHT = 2
 # Answers that wait for the caller; more of them would only be older.
 MAX_UNREAD = 2
-MAX_ANSWER_BYTES = 2**30
 # No camera is so fast; what gives more makes its frames on demand.
 SECONDS_PER_FRAME = 0.01
 CLOSE_SECONDS = 2.0
 CLOSED_HERE = "The stream is closed: open another with client.stream(...)."
+OTHER_PROCESS = (
+    "The stream was opened by the process that forked this one: open another with client.stream(...)."
+)
 OPENED = Response(101, {}, b"")
 BROKEN = 1006
 REASONS = {
@@ -58,6 +80,8 @@ class MessageReader:
 
     def __init__(self) -> None:
         self._head: dict[str, Any] | None = None
+        #: Id of the request that opened the stream, as the server names it; None while it did not say.
+        self.request_id: str | None = None
 
     def read(self, message: str | bytes) -> Frame | None:
         """The frame that this message completes; Refused if it says that options were wrong."""
@@ -66,7 +90,16 @@ class MessageReader:
         head, self._head = self._head, None
         if head is None:
             raise BadAnswer("The stream holds an answer without its description.")
-        return _frame(head, **_content(head, message))
+        frame = _frame(head, **_content(head, message))
+        self._check_request(None if frame.parsing is None else frame.parsing.request_id)
+        self._check_request(read_request_id(head.get("meta")))
+        return frame
+
+    def _check_request(self, answered: str | None) -> None:
+        if answered is not None and self.request_id is not None and answered != self.request_id:
+            raise BadAnswer(
+                f"The stream holds an answer to the request {answered}; its own is {self.request_id}."
+            )
 
     def _text(self, head: dict[str, Any]) -> Frame | None:
         if self._head is not None:
@@ -77,7 +110,9 @@ class MessageReader:
             return None
         if not isinstance(problem, dict):
             raise BadAnswer("The stream holds a problem that cannot be read.")
-        error = refusal_of_problem(problem.get("status", 0), problem)
+        status = problem.get("status")
+        self._check_request(read_request_id(problem))
+        error = refusal_of_problem(status if isinstance(status, int) else 0, problem)
         if head.get("frame") is None:
             raise error
         return _frame(head, problem=error)
@@ -97,6 +132,7 @@ class BaseStream(Generic[F, C]):
         self._progress = Progress()
         self._reader = MessageReader()
         self._connection: C | None = None
+        self._opened_by: int | None = None
         self._failure: BaseException | None = None
         self._closing = False
 
@@ -105,8 +141,23 @@ class BaseStream(Generic[F, C]):
         return f"<{type(self).__name__} {self._settings.address} {state}>"
 
     def _check_open(self) -> None:
+        self._check_process()
         if self._closing:
             raise PagError(CLOSED_HERE)
+
+    def _check_process(self) -> None:
+        if self._is_inherited:
+            raise PagError(OTHER_PROCESS)
+
+    @property
+    def _is_inherited(self) -> bool:
+        """Whether another process opened the stream, which forked this one: the connection is its own."""
+        return self._opened_by not in (None, os.getpid())
+
+    def _established(self, connection: C, headers: Mapping[str, str]) -> None:
+        """The stream is open on `connection`; `headers` are those of the server's answer."""
+        self._connection, self._opened_by = connection, os.getpid()
+        self._reader.request_id = headers.get(REQUEST_ID)
 
     def _opening(self) -> Exchange[Response]:
         request = stream_request(self._options, self._representation)
@@ -140,7 +191,8 @@ class BaseStream(Generic[F, C]):
 def connect_arguments(settings: Settings, attempt: Attempt) -> tuple[str, dict[str, Any]]:
     """The WebSocket's URL and the other arguments of connecting."""
     address, request = settings.address, attempt.request
-    headers = {name: value for name, value in settings.headers.items() if name != "User-Agent"}
+    headers = {**settings.headers, **request.headers}
+    headers.pop("User-Agent", None)
     options: dict[str, Any] = {
         "additional_headers": headers,
         "user_agent_header": USER_AGENT,
@@ -184,8 +236,11 @@ def options_message(options: FrameOptions) -> str:
 
 def _frame(head: dict[str, Any], **content: Any) -> Frame:
     try:
-        return Frame(int(head["frame"]), int(head["dropped"]), head.get("frames_per_second"), **content)
-    except (KeyError, TypeError, ValueError) as error:
+        rate = head.get("frames_per_second")
+        return Frame(
+            int(head["frame"]), int(head["dropped"]), None if rate is None else float(rate), **content
+        )
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise BadAnswer(f"The stream holds a description that cannot be read: {error!r}.") from error
 
 
@@ -194,7 +249,7 @@ def _content(head: dict[str, Any], body: bytes) -> dict[str, Any]:
     if media_type == NPZ:
         parsing = read_npz(body)
         # The description is made after the body, so it knows the time of all stages.
-        later = head.get("meta", {}).get("milliseconds", {})
+        later = read_milliseconds(head.get("meta", {}))
         return {"parsing": replace(parsing, milliseconds={**parsing.milliseconds, **later})}
     if media_type == ZIP:
         return {"files": read_files(body)}

@@ -8,6 +8,7 @@ from dataclasses import asdict
 
 from service.doctor import configuration, host
 from service.doctor.finding import FAIL, OK, Finding
+from service.printable import printable
 from service.settings import Settings
 
 CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
@@ -34,9 +35,9 @@ def main(settings: Settings, *, as_json: bool) -> int:
         print(json.dumps({"ok": not failed, "findings": [asdict(finding) for finding in findings]}, indent=2))
     else:
         for finding in findings:
-            print(f"{finding.status:4}  {finding.name:16} {finding.detail}")
+            print(f"{finding.status:4}  {finding.name:16} {printable(finding.detail)}")
             if finding.status != OK:
-                print(f"{'':6}{'':16} -> {finding.fix}")
+                print(f"{'':6}{'':16} -> {printable(finding.fix)}")
     return int(failed)
 
 

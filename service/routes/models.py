@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 
 from service.engine.models import ModelRegistry, ModelSession
 from service.problems import documented
+from service.routes.request import refuse_query
 from service.schemas.models import ModelEntry, ModelList
 
 
 def build_router(registry: ModelRegistry) -> APIRouter:
     """The routes, bound to the registry."""
-    router = APIRouter(tags=["models"])
+    router = APIRouter(tags=["models"], dependencies=[Depends(refuse_query)])
 
-    @router.get("/models", responses=documented(401))
+    @router.get("/models", responses=documented(401, 422))
     async def models() -> ModelList:
         """Every loaded model with its maps, budget floor, scales, and accuracy at each budget."""
         registry.check_loaded()

@@ -15,10 +15,9 @@ from service.engine.job import Cancellation, Options
 from service.errors import NotAcceptable
 from service.problems import documented
 from service.routes.delivery import PieceResponse
+from service.routes.forms import FIELD, FORM, is_form, with_fields
 from service.routes.representations import JSON, REPRESENTATIONS, Representation, headers_of
 from service.routes.request import (
-    FIELD,
-    FORM,
     cancelled_on_disconnect,
     choose,
     options_of,
@@ -32,11 +31,17 @@ BINARY = {"schema": {"type": "string", "format": "binary"}}
 IMAGE_TYPES = ("image/jpeg", "image/png", "image/webp", "image/bmp", "image/tiff", "image/gif")
 REQUEST_BODY = {
     "required": True,
-    "description": "The photograph. Its format is known by its first bytes, not by the Content-Type.",
+    "description": "The photograph. Its format is known by its first bytes, not by the Content-Type. "
+    "In a form it is the field file, or image, and further fields are parameters as in the query.",
     "content": {
         **dict.fromkeys((*IMAGE_TYPES, "application/octet-stream"), BINARY),
         FORM: {
-            "schema": {"type": "object", "required": [FIELD], "properties": {FIELD: BINARY["schema"]}},
+            "schema": {
+                "type": "object",
+                "required": [FIELD],
+                "additionalProperties": False,
+                "properties": {FIELD: BINARY["schema"], **ParseQuery.model_json_schema()["properties"]},
+            },
         },
     },
 }
@@ -54,21 +59,26 @@ def build_router(engine: Engine, settings: Settings) -> APIRouter:
     """The route, bound to its engine."""
     router = APIRouter(tags=["parse"])
 
+    def prepared(request: Request, query: ParseQuery, arrived: float) -> tuple[Options, Representation]:
+        options = options_of(engine, query, arrived, overlay=query.output == "overlay")
+        chosen = _chosen(request, options)
+        return replace(options, representation=chosen.name), chosen
+
     @router.post("/parse", responses=ANSWERS, openapi_extra={"requestBody": REQUEST_BODY})
     async def parse(request: Request, query: Annotated[ParseQuery, Query()]) -> Response:
         """The dense maps of a photograph: those of the model, or those that `maps` names."""
         arrived = time.perf_counter()
         refuse_repeated(request)
-        options = options_of(engine, query, arrived, overlay=query.output == "overlay")
-        chosen = _chosen(request, options)
-        options = replace(options, representation=chosen.name)
-        render = chosen.renderer(request.scope["request_id"])
-        engine.check_capacity(options)
+        # The options of a form may stand beside its file.
+        known = None if is_form(request) else prepared(request, query, arrived)
+        engine.check_capacity(known and known[0])
         lease, cancellation = engine.memory.lease(), Cancellation()
-        data = await read_image(request, settings.max_body_bytes, settings.body_timeout_seconds, lease)
+        upload = await read_image(request, settings.max_body_bytes, settings.body_timeout_seconds, lease)
+        options, chosen = known or prepared(request, with_fields(query, upload.fields), arrived)
+        render = chosen.renderer(request.scope["request_id"])
         with engine.admitted():
             async with cancelled_on_disconnect(request, cancellation):
-                parsed, body = await engine.parse(data, options, render, cancellation, lease)
+                parsed, body = await engine.parse(upload.data, options, render, cancellation, lease)
         headers = headers_of(parsed, chosen.canonical) | {"Vary": "Accept"}
         return PieceResponse((body,), headers, chosen.media_type, lease)
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
+from typing import TypeVar
 
-from starlette.datastructures import UploadFile
-from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import HTTPConnection, Request
 from starlette.types import Message, Receive
 
@@ -21,20 +19,18 @@ from service.errors import (
     BodyTooLarge,
     EmptyBody,
     InvalidParameter,
-    MalformedRequest,
     NothingToPaint,
     RequestTimeout,
 )
 from service.model_folder.manifest import ModelManifest
+from service.routes.forms import FIELD, Upload, is_form, read_form
 from service.schemas.parse import RequestOptions
 
-FIELD = "file"
-FORM = "multipart/form-data"
-MAX_FIELDS = 8
-FIX = f"Send one file, in the field '{FIELD}', or the image itself as the body."
-
-# The answer describes what is wrong with a form; the parser's own warnings would only repeat it.
-logging.getLogger("python_multipart").setLevel(logging.ERROR)
+T = TypeVar("T")
+_PLACES = (
+    "options of a photograph stand in the query of POST /parse and GET /stream, below /v2 in the member "
+    "parameters of the body. Leave it out here."
+)
 
 
 def refuse_repeated(request: HTTPConnection) -> None:
@@ -43,6 +39,14 @@ def refuse_repeated(request: HTTPConnection) -> None:
     for name, count in counts.items():
         if count > 1:
             raise InvalidParameter(f"The parameter {name!r} is given {count} times; give it once.")
+
+
+def refuse_query(request: HTTPConnection) -> None:
+    """InvalidParameter if there is a query at a route that has no parameters: it would be ignored."""
+    for name in request.query_params:
+        raise InvalidParameter(
+            f"{name!r} is no parameter of this route, which has none in its query: {_PLACES}"
+        )
 
 
 def options_of(engine: Engine, requested: RequestOptions, arrived: float, *, overlay: bool) -> Options:
@@ -85,18 +89,19 @@ def choose(accept: str, available: Sequence[str]) -> str | None:
     return available[qualities.index(best)] if best > 0 else None
 
 
-async def read_image(request: Request, limit: int, timeout: float, lease: Lease) -> bytes:
-    """Bytes of the image: at most `limit` bytes of body within `timeout` seconds, which `lease` counts.
+async def read_image(request: Request, limit: int, timeout: float, lease: Lease) -> Upload:
+    """The image, alone or in a form with options beside it.
 
-    Raises EmptyBody, MalformedRequest, BodyTooLarge, Overloaded or RequestTimeout.
+    The body has at most `limit` bytes, which `lease` counts, and arrives within `timeout` seconds. Raises
+    EmptyBody, MalformedRequest, InvalidParameter, BodyTooLarge, Overloaded or RequestTimeout.
     """
-    is_form = request.headers.get("content-type", "").lower().startswith(FORM)
-    data = await _read(
-        request, partial(_form_file, limit=limit) if is_form else _whole, limit, timeout, lease
-    )
-    if not data:
+    if is_form(request):
+        upload = await _read(request, partial(read_form, limit=limit), limit, timeout, lease)
+    else:
+        upload = Upload(await _read(request, _whole, limit, timeout, lease))
+    if not upload.data:
         raise EmptyBody(f"No image: send it as the body, or as the multipart field '{FIELD}'.")
-    return data
+    return upload
 
 
 async def read_body(request: Request, limit: int, timeout: float, lease: Lease) -> bytes:
@@ -153,8 +158,8 @@ def _quality(kind: str, ranges: Sequence[tuple[str, float]]) -> float:
 
 
 async def _read(
-    request: Request, take: Callable[[Request], Awaitable[bytes]], limit: int, timeout: float, lease: Lease
-) -> bytes:
+    request: Request, take: Callable[[Request], Awaitable[T]], limit: int, timeout: float, lease: Lease
+) -> T:
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > limit:
         raise BodyTooLarge(limit)
@@ -169,23 +174,6 @@ async def _read(
 async def _whole(request: Request) -> bytes:
     # Request.body() would keep a copy for as long as the collector of cycles lets the request live.
     return b"".join([piece async for piece in request.stream()])
-
-
-async def _form_file(request: Request, limit: int) -> bytes:
-    parser = MultiPartParser(request.headers, request.stream(), max_files=1, max_fields=MAX_FIELDS)
-    # Larger files would go to the disk, which may be slow, full or read-only.
-    parser.spool_max_size = limit
-    try:
-        form = await parser.parse()
-    except MultiPartException as error:
-        raise MalformedRequest(f"The form cannot be read: {error.message} {FIX}") from error
-    try:
-        uploads = [part for part in form.getlist(FIELD) if isinstance(part, UploadFile)]
-        if not uploads:
-            raise MalformedRequest(f"The form has no file in the field '{FIELD}'. {FIX}")
-        return await uploads[0].read()
-    finally:
-        await form.close()
 
 
 def _counting(receive: Receive, limit: int, lease: Lease) -> Receive:

@@ -23,4 +23,11 @@ class StreamQuery(RequestOptions):
     def changed(self, changes: dict[str, Any]) -> StreamQuery:
         """The options with `changes`, where None means back to the default; pydantic's ValidationError."""
         given = self.model_dump(exclude_unset=True) | changes
-        return StreamQuery.model_validate({name: value for name, value in given.items() if value is not None})
+        return StreamQuery.model_validate(
+            # An unknown name is refused with any value.
+            {
+                name: value
+                for name, value in given.items()
+                if value is not None or name not in StreamQuery.model_fields
+            }
+        )

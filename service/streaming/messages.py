@@ -24,12 +24,22 @@ def options_in(text: str) -> dict[str, Any]:
     if len(text) > MAX_CHARACTERS:
         raise InvalidMessage(f"Options take {MAX_CHARACTERS} characters at most.", too_long=True)
     try:
-        options = json.loads(text)
+        options = json.loads(text, object_pairs_hook=_members)
+    except InvalidMessage:
+        raise
     except (ValueError, RecursionError) as error:
         raise InvalidMessage(NO_OBJECT) from error
     if not isinstance(options, dict):
         raise InvalidMessage(NO_OBJECT)
     return options
+
+
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The object of these members; InvalidMessage for a name that stands twice: which one counts?"""
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        raise InvalidMessage(f"{NO_OBJECT[:-1]}, each named once.")
+    return members
 
 
 def answered(

@@ -5,12 +5,18 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from typing import TextIO
+from typing import Any, TextIO
 
 import structlog
-from structlog.typing import Processor
+from structlog.typing import EventDict, Processor
 
+from service.printable import printable
 from service.settings import Settings
+
+
+def _printable(_: Any, __: str, event: EventDict) -> EventDict:
+    """The event's texts as a terminal may show them: paths, for one, are words of clients."""
+    return {name: printable(value) if isinstance(value, str) else value for name, value in event.items()}
 
 
 class StderrHandler(logging.StreamHandler[TextIO]):
@@ -44,7 +50,7 @@ def configure_logging(settings: Settings) -> None:
         colors=sys.stderr.isatty() and "NO_COLOR" not in os.environ,
         exception_formatter=structlog.dev.plain_traceback,
     )
-    rendered = as_json if settings.log_format == "json" else [for_people]
+    rendered = as_json if settings.log_format == "json" else [_printable, for_people]
     formatter = structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=shared,
         processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *rendered],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import stat
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from tests.support.tiny_model import write_model
 PHOTO = encoded(picture(64, 64))
 
 
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_it_parses_and_leaves_nothing_behind(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root = logging.getLogger().handlers[:]
     monkeypatch.setenv("PAG_API_KEYS", "not-for-this-process")
@@ -29,8 +31,22 @@ def test_it_parses_and_leaves_nothing_behind(weights: Path, monkeypatch: pytest.
         with server.client(timeout=GUARD_SECONDS) as client:
             assert client.ready()
             assert client.parse(PHOTO, budget=0.5).budget.used == 0.5
+            assert _ended_in_a_fork(server)
+            assert client.parse(PHOTO, budget=0.5).budget.used == 0.5
+        assert folder.exists()
     assert not folder.exists()
     assert logging.getLogger().handlers == root
+
+
+def _ended_in_a_fork(server: LocalServer) -> bool:
+    """Close the server in a forked process, whose server it is not."""
+    process = os.fork()
+    if process == 0:
+        try:
+            server.close()
+        finally:
+            os._exit(0)
+    return os.waitpid(process, 0)[1] == 0
 
 
 @pytest.mark.parametrize(

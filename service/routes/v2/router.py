@@ -11,6 +11,7 @@ from starlette.responses import Response
 from service.engine.engine import Engine
 from service.engine.models import ModelSession
 from service.errors import UnknownModel
+from service.routes.request import refuse_query
 from service.routes.v2.infer import infer
 from service.routes.v2.metadata import describe_model, index_entry
 from service.routes.v2.openapi import INFER, INFER_ANSWERS, failing
@@ -42,7 +43,7 @@ def build_router(engine: Engine, settings: Settings) -> APIRouter:
             raise UnknownModel(f"{model} version {version}", known)
         return session
 
-    router = APIRouter(prefix=ROOT, tags=["open inference protocol v2"])
+    router = APIRouter(prefix=ROOT, tags=["open inference protocol v2"], dependencies=[Depends(refuse_query)])
     _add_server(router, engine)
     _add_model(router, "/models/{model}", newest, engine, settings)
     _add_model(router, "/models/{model}/versions/{version}", versioned, engine, settings)
@@ -50,25 +51,25 @@ def build_router(engine: Engine, settings: Settings) -> APIRouter:
 
 
 def _add_server(router: APIRouter, engine: Engine) -> None:
-    @router.get("", responses=failing(401))
+    @router.get("", responses=failing(401, 422))
     async def server(request: Request) -> ServerMetadata:
         """Name, version and extensions of the server."""
         return ServerMetadata(name=SERVER, version=request.app.version, extensions=EXTENSIONS)
 
-    @router.get("/health/live", responses={503: {"model": ServerLive}})
+    @router.get("/health/live", responses=failing(422) | {503: {"model": ServerLive}})
     async def live(response: Response) -> ServerLive:
         """200 unless only a restart can help."""
         alive = engine.state != "failed"
         response.status_code = 200 if alive else 503
         return ServerLive(live=alive)
 
-    @router.get("/health/ready", responses={503: {"model": ServerReady}})
+    @router.get("/health/ready", responses=failing(422) | {503: {"model": ServerReady}})
     async def ready(response: Response) -> ServerReady:
         """200 once every model is loaded and warmed up, 503 before and while stopping."""
         response.status_code = 200 if engine.state == "ready" else 503
         return ServerReady(ready=engine.state == "ready")
 
-    @router.post("/repository/index", responses=failing(401))
+    @router.post("/repository/index", responses=failing(401, 422))
     async def index() -> list[RepositoryEntry]:
         """All models; the body is not read."""
         return [index_entry(session, engine) for session in engine.registry]

@@ -125,8 +125,9 @@ def check(step: Attempt, passed: float, deadline_ms: float | None) -> None:
 
 def test_a_response_ends_the_exchange() -> None:
     policy = Policy("x", None, 0, Retries(), lambda: 0.0, lambda: 0.0)
-    steps = exchange(Request("GET", "/models"), policy, 0.0)
-    assert steps.send(None) == Attempt(Request("GET", "/models"), None)
+    request = Request("GET", "/models", headers={"X-Request-ID": "mine"})
+    steps = exchange(request, policy, 0.0)
+    assert steps.send(None) == Attempt(request, None)
     with pytest.raises(StopIteration) as end:
         steps.send(Response(200, {}, b"yes"))
     assert end.value.value.body == b"yes"

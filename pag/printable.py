@@ -1,0 +1,16 @@
+"""Text of other machines and of file names, made fit for a terminal."""
+
+from __future__ import annotations
+
+
+def printable(text: object) -> str:
+    r"""`str(text)` on one line, with each character that is not printable as an escape such as \x1b.
+
+    Those are control characters, line ends, marks that turn the direction of text, and bytes of file names
+    that are no UTF-8.
+    """
+    return "".join(each if each.isprintable() else _escaped(each) for each in str(text))
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")

@@ -1,0 +1,132 @@
+"""Nothing that a request says is ignored: it is honoured, or refused by its name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.support.open_inference import INFER, assert_error, document, message
+from tests.support.photographs import LANDSCAPE
+from tests.support.problems import assert_problem
+from tests.support.streams import open_stream, receive
+
+Fields = list[tuple[str, Any]]
+
+
+def post_form(client: httpx.Client, fields: Fields, **more: Any) -> httpx.Response:
+    """A form of these fields, in their order."""
+    return client.post("/parse", files=fields, **more)
+
+
+def text(name: str, value: str) -> tuple[str, Any]:
+    return name, (None, value)
+
+
+@pytest.mark.parametrize("name", ["file", "image"])
+@pytest.mark.parametrize("first", [True, False], ids=["before the file", "after the file"])
+def test_fields_beside_the_file_are_parameters(client: httpx.Client, name: str, first: bool) -> None:
+    options = [text("budget", "0.3"), text("maps", "depth"), text("size", "model")]
+    file = [(name, ("x.jpg", LANDSCAPE))]
+    answer = post_form(client, [*options, *file] if first else [*file, *options])
+    assert answer.status_code == 200, answer.text
+    meta = answer.json()
+    assert meta["budget"]["requested"] == 0.3
+    assert (list(meta["maps"]), meta["size"]["mode"]) == (["depth"], "model")
+
+
+def test_a_field_may_choose_what_the_accept_header_asks_for(client: httpx.Client) -> None:
+    fields = [("file", LANDSCAPE), text("output", "overlay")]
+    answer = post_form(client, fields, headers={"Accept": "image/png"})
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "image/png")
+
+
+def test_a_parameter_may_stand_in_query_and_form_if_it_is_the_same(client: httpx.Client) -> None:
+    fields = [("file", LANDSCAPE), text("budget", "0.50")]
+    answer = post_form(client, fields, params={"budget": "0.5", "size": "model"})
+    assert answer.json()["budget"]["requested"] == 0.5
+    refused = post_form(client, fields, params={"budget": "0.6"})
+    assert_problem(refused, 422, "invalid-parameter", "budget is 0.6 in the query and 0.5 in the form")
+
+
+@pytest.mark.parametrize(
+    ("fields", "status", "slug", "words"),
+    [
+        ([text("budjet", "0.3")], 422, "invalid-parameter", "form.budjet"),
+        ([text("budget", "7")], 422, "invalid-parameter", "form.budget"),
+        ([text("budget", "")], 422, "invalid-parameter", "form.budget"),
+        ([text("tasks", "depth")], 422, "invalid-parameter", "tasks is called maps now"),
+        ([text("maps", "nothing")], 422, "unknown-map", "nothing"),
+        ([text("model", "other")], 404, "unknown-model", "other"),
+        ([text("budget", "0.3"), text("budget", "0.3")], 422, "invalid-parameter", "given 2 times"),
+        ([text("file", "photo.jpg")], 400, "malformed-request", "'file' is text and no file"),
+        ([("mask", ("m.png", LANDSCAPE))], 400, "malformed-request", "Too many files"),
+    ],
+)
+def test_any_other_field_is_refused_by_name(
+    client: httpx.Client, fields: Fields, status: int, slug: str, words: str
+) -> None:
+    assert_problem(post_form(client, [("file", ("x.jpg", LANDSCAPE)), *fields]), status, slug, words)
+
+
+@pytest.mark.parametrize(
+    ("disposition", "status"),
+    [
+        ("name=\"file\"; filename*=utf-8''%D1%84.jpg", 200),
+        ('name="file"; filename*=utf-8\'\'x; filename="x"', 200),
+        ("name=\"file\"; FileName*0*=utf-8''x; filename*1=y", 200),
+        ('name="; filename*=x"', 400),
+        ('name="file"', 400),
+    ],
+)
+def test_a_file_name_in_the_extended_form_is_one(client: httpx.Client, disposition: str, status: int) -> None:
+    head = f"--B\r\nContent-Disposition: form-data; {disposition}\r\nContent-Type: image/jpeg\r\n\r\n"
+    body = head.encode() + LANDSCAPE + b"\r\n--B--\r\n"
+    answer = client.post("/parse", content=body, headers={"Content-Type": "multipart/form-data; boundary=B"})
+    assert answer.status_code == status, answer.text
+    if status == 200:
+        assert answer.json()["image"]["width"] == 128
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/v2"),
+        ("GET", "/v2/health/live"),
+        ("GET", "/v2/health/ready"),
+        ("GET", "/v2/models/tiny"),
+        ("GET", "/v2/models/tiny/ready"),
+        ("POST", "/v2/repository/index"),
+        ("POST", INFER),
+        ("POST", INFER.replace("/infer", "/versions/1.0.0/infer")),
+    ],
+)
+def test_a_query_below_v2_is_refused_by_name(client: httpx.Client, method: str, path: str) -> None:
+    body, headers = message(document(), bytes(768))
+    answer = client.request(method, path, params={"budget": "0.3"}, content=body, headers=headers)
+    assert_error(answer, 422, "'budget' is no parameter of this route")
+
+
+@pytest.mark.parametrize("path", ["/models", "/models/tiny", "/livez", "/readyz", "/healthz", "/metrics"])
+def test_a_query_is_refused_where_there_are_no_parameters(client: httpx.Client, path: str) -> None:
+    assert client.get(path).status_code == 200
+    assert_problem(client.get(path, params={"verbose": ""}), 422, "invalid-parameter", "'verbose'")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ('{"budjet": null}', "options.budjet"),
+        ('{"budjet": 0.3}', "options.budjet"),
+        ('{"tasks": null}', "maps"),
+    ],
+)
+def test_an_unknown_option_of_a_stream_is_refused_whatever_its_value(
+    client: httpx.Client, options: str, words: str
+) -> None:
+    with open_stream(client) as stream:
+        stream.send(options)
+        refused = receive(stream)
+    assert refused.problem == "invalid-parameter"
+    assert words in refused.header["problem"]["detail"]
