@@ -31,6 +31,7 @@ DESCRIPTION = "Dense maps of photographs at a compute budget chosen per request.
 def create_app(settings: Settings) -> FastAPI:
     """Application whose lifespan loads all models and warms them up meanwhile; StartupError if it cannot."""
     accepted_keys, allowed_origins = keys.keys_of(settings), origins.origins_of(settings)
+    own_hosts = origins.hosts_of(settings)
     resources, registry = resolve_resources(settings), ModelRegistry()
     counters, stopping = Metrics(), Stopping()
     engine = Engine(settings, resources, registry, counters)
@@ -64,6 +65,7 @@ def create_app(settings: Settings) -> FastAPI:
     if accepted_keys:
         app.add_middleware(keys.ApiKeys, keys=accepted_keys)
     app.add_middleware(RefusedWhenStopping, stopping=stopping, metrics=counters)
+    app.add_middleware(origins.OwnCallers, hosts=own_hosts, origins=allowed_origins)
     if allowed_origins:
         origins.install(app, allowed_origins)
     app.add_middleware(ObservedRequests, metrics=counters, spans=spans, stopping=stopping)
@@ -74,7 +76,7 @@ def create_app(settings: Settings) -> FastAPI:
         models.build_router(registry),
         health.build_router(engine),
         v2.build_router(engine, settings),
-        stream.build_router(engine, settings, allowed_origins, counters, stopping.listeners),
+        stream.build_router(engine, settings, counters, stopping.listeners),
     ):
         app.include_router(router)
     if settings.page:

@@ -215,8 +215,18 @@ class Unauthorized(ServiceError):
         self.headers = {"WWW-Authenticate": "Bearer"}
 
 
+class ForeignHost(ServiceError):
+    """A request for a host that is not this server: a page's own name may have been made to point here."""
+
+    slug = "foreign-host"
+    title = "This server has another name"
+
+    def __init__(self, host: str) -> None:
+        super().__init__(f"The Host {host!r} is not this server: let it name that host in PAG_HOSTS.")
+
+
 class ForeignOrigin(ServiceError):
-    """A page of another host: browsers leave it to the server whether such a page may open a stream."""
+    """A page of another host: browsers leave it to the server whether such a page may send to it."""
 
     slug = "foreign-origin"
     title = "Pages of this origin may not use this server"
@@ -263,6 +273,7 @@ STATUS: dict[type[ServiceError], int] = {
     EmptyBody: 400,
     MalformedRequest: 400,
     Unauthorized: 401,
+    ForeignHost: 421,
     ForeignOrigin: 403,
     UnknownModel: 404,
     NotAcceptable: 406,

@@ -151,6 +151,11 @@ class Settings(BaseSettings):
         description="Comma-separated keys, one of which each request must carry (Authorization: Bearer, or "
         "X-API-Key); unset: none is asked for. Health and /metrics stay open.",
     )
+    hosts: str = Field(
+        default="",
+        description="Comma-separated names of this server, as requests have them in Host, without ports; "
+        "* for any. Unset: those of the loopback where it listens there, else any.",
+    )
     cors_origins: str = Field(
         default="",
         description="Comma-separated origins whose pages may call this server; unset: none.",

@@ -67,6 +67,7 @@ def access(settings: Settings) -> Iterator[Finding]:
     """Who may call: keys and origins."""
     try:
         accepted, allowed = keys.keys_of(settings), origins.origins_of(settings)
+        origins.hosts_of(settings)
     except StartupError as error:
         yield Finding("access", FAIL, str(error), "correct that variable")
         return

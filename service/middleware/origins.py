@@ -1,19 +1,26 @@
-"""Pages of other origins: none may call this server unless the settings name their origin."""
+"""Who may call: requests for the server's names, and pages of its own origin or of those in the settings."""
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Mapping
-from urllib.parse import urlsplit
 
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import HTTPConnection
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from service.errors import ForeignOrigin, StartupError
+from service.errors import ForeignHost, ForeignOrigin, ServiceError, StartupError
+from service.problems import service_problem
 from service.settings import Settings
 
-ORIGIN = re.compile(r"\*|[a-z][a-z0-9+.-]*://[^\s/?#]+")
-PORTS = {"http": 80, "https": 443}
+ORIGIN = re.compile(r"\*|[a-z][a-z0-9+.-]*://[^\s/?#@]+")
+AUTHORITY = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^\s/?#@:\[\]]+)(?::(\d{1,5}))?")
+PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
+ANY = "*"
+# What a browser says of its own accord, and no page can make it say otherwise.
+OWN = "same-origin"
 EXPOSED = (
     "Inference-Header-Content-Length",
     "PAG-Budget-Reason",
@@ -34,7 +41,7 @@ EXPOSED = (
 
 def origins_of(settings: Settings) -> tuple[str, ...]:
     """The origins of the settings; StartupError for what no browser would send as one."""
-    origins = tuple(origin for part in settings.cors_origins.split(",") if (origin := part.strip()))
+    origins = _parts(settings.cors_origins)
     for origin in origins:
         if not ORIGIN.fullmatch(origin):
             raise StartupError(
@@ -44,28 +51,56 @@ def origins_of(settings: Settings) -> tuple[str, ...]:
     return origins
 
 
-def refuse_foreign(headers: Mapping[str, str], origins: tuple[str, ...]) -> None:
-    """ForeignOrigin for a page that is neither of this host nor of `origins`.
+def hosts_of(settings: Settings) -> tuple[str, ...]:
+    """The names of this server in the settings, in lower case; StartupError for what is no host.
 
-    Browsers open WebSockets to any host and leave the question to it.
+    Where none are set, a server that listens to this machine alone has the loopback's names: a page whose
+    name was made to point here would else be of the server's own origin.
     """
-    origin = headers.get("origin")
-    if origin is None or origin in origins or "*" in origins:
-        return
-    scheme, _, authority = origin.partition("://")
-    page, host = _place(authority, scheme), _place(headers.get("host", ""), scheme)
-    if page is None or page != host:
-        raise ForeignOrigin(origin)
+    hosts = tuple(host.lower() for host in _parts(settings.hosts))
+    for host in hosts:
+        if host != ANY and (AUTHORITY.fullmatch(host) is None or host.rpartition(":")[2].isdecimal()):
+            raise StartupError(f"PAG_HOSTS: {host!r} is no host; write it as example.org, without a port")
+    return hosts or (("localhost",) if _is_loopback(settings.host) else (ANY,))
 
 
-def _place(authority: str, scheme: str) -> tuple[str, int | None] | None:
-    """Host and port, None for what is neither."""
-    try:
-        parts = urlsplit(f"//{authority}")
-        port = parts.port or PORTS.get(scheme)
-    except ValueError:
-        return None
-    return (parts.hostname, port) if parts.hostname else None
+class OwnCallers:
+    """Refuses requests for a foreign Host, and those of a foreign Origin, before their bodies are read.
+
+    Browsers let every page send simple requests, and open WebSockets, to any host; only the answer is kept
+    from it. Programs send no Origin.
+    """
+
+    def __init__(self, app: ASGIApp, hosts: tuple[str, ...], origins: tuple[str, ...]) -> None:
+        self._app = app
+        self._hosts = hosts
+        self._origins = origins
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI entry."""
+        if scope["type"] != "lifespan":
+            connection = HTTPConnection(scope)
+            try:
+                self._check(connection.headers, over_socket=(scope.get("server") or ("", 0))[1] is None)
+            except ServiceError as error:
+                await service_problem(connection, error)(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+    def _check(self, headers: Mapping[str, str], *, over_socket: bool) -> None:
+        host = headers.get("host", "")
+        # Only programs reach a Unix socket, and they name any host.
+        if ANY not in self._hosts and not over_socket:
+            place = _place(host, "http")
+            if place is None or not (
+                place[0] in self._hosts or ("localhost" in self._hosts and _is_loopback(place[0]))
+            ):
+                raise ForeignHost(host)
+        origin = headers.get("origin")
+        if origin is None or origin in self._origins or ANY in self._origins:
+            return
+        if not _is_own(origin, host, headers):
+            raise ForeignOrigin(origin)
 
 
 def install(app: FastAPI, origins: tuple[str, ...]) -> None:
@@ -78,3 +113,38 @@ def install(app: FastAPI, origins: tuple[str, ...]) -> None:
         allow_headers=("*",),
         expose_headers=EXPOSED,
     )
+
+
+def _is_own(origin: str, host: str, headers: Mapping[str, str]) -> bool:
+    scheme, _, authority = origin.partition("://")
+    if scheme not in ("http", "https"):
+        return False
+    # A proxy in front may say by which scheme it was asked, and may drop the port of Host.
+    if headers.get("x-forwarded-proto", scheme).partition(",")[0].strip() != scheme:
+        return False
+    if headers.get("sec-fetch-site") == OWN:
+        return True
+    page, here = _place(authority, scheme), _place(host, scheme)
+    return page is not None and page == here
+
+
+def _place(authority: str, scheme: str) -> tuple[str, int] | None:
+    """Host in lower case, without brackets, and port; None for what is neither, or has user info."""
+    found = AUTHORITY.fullmatch(authority)
+    if found is None:
+        return None
+    return found[1].strip("[]").lower(), int(found[2] or PORTS[scheme])
+
+
+def _is_loopback(host: str) -> bool:
+    name = host.strip("[]").lower()
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+def _parts(text: str) -> tuple[str, ...]:
+    return tuple(part for item in text.split(",") if (part := item.strip()))

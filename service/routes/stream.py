@@ -15,7 +15,6 @@ from starlette.websockets import WebSocket
 
 from service.engine.engine import Engine
 from service.errors import Overloaded, UpgradeRequired
-from service.middleware import origins
 from service.problems import invalid_parameter
 from service.routes.request import refuse_repeated
 from service.routes.stream_frames import Frames
@@ -34,11 +33,10 @@ log = structlog.get_logger(__name__)
 def build_router(
     engine: Engine,
     settings: Settings,
-    allowed: tuple[str, ...],
     metrics: Metrics,
     listeners: set[Callable[[], None]],
 ) -> APIRouter:
-    """The route, for pages of `allowed` origins; `listeners` are called when the server stops."""
+    """The route; `listeners` are called when the server stops."""
     router = APIRouter(tags=["stream"])
     open_streams = _OpenStreams(settings.max_streams, metrics)
 
@@ -64,7 +62,6 @@ def build_router(
         is no JSON object, 1008 for a message that does not end or a stream that is idle too long, 1009 for a
         message that is too large, 1011 when pings are not answered.
         """
-        origins.refuse_foreign(socket.headers, allowed)
         refuse_repeated(socket)
         engine.check_capacity()
         frames, requested = Frames(socket, engine, metrics), _requested(socket)

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from tests.support.problems import assert_problem
-from tests.support.servers import Serve, metric, running_server, until
+from tests.support.servers import Serve, Shared, metric, running_server, until
 from tests.support.streams import handshake, open_stream, refused_opening, send_and_receive
 from tests.support.tiny_model import write_model
 
@@ -120,7 +120,8 @@ def test_pages_of_other_hosts_may_not(guarded: httpx.Client, origin: str) -> Non
         ("[::1]:8000", "http://[::1]:8000"),
     ],
 )
-def test_the_host_asked_may_be_written_in_several_ways(client: httpx.Client, host: str, origin: str) -> None:
+def test_the_host_asked_may_be_written_in_several_ways(shared_server: Shared, host: str, origin: str) -> None:
+    client = shared_server(hosts="pag.example, localhost")
     with socket.create_connection((client.base_url.host, client.base_url.port)) as connection:
         headers = "".join(f"{name}: {value}\r\n" for name, value in handshake().items())
         head = f"GET /stream HTTP/1.1\r\nHost: {host}\r\nOrigin: {origin}\r\n{headers}\r\n"
