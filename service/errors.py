@@ -105,8 +105,8 @@ class UnsupportedImage(ServiceError):
     slug = "unsupported-image"
     title = "The body is not an image of a supported format"
 
-    def __init__(self, formats: Sequence[str]) -> None:
-        detail = f"The body's first bytes are not those of {', '.join(formats)}."
+    def __init__(self, formats: Sequence[str], reason: str = "") -> None:
+        detail = reason or f"The body's first bytes are not those of {', '.join(formats)}."
         super().__init__(detail, supported=list(formats))
 
 

@@ -36,7 +36,8 @@ from service.errors import (
     UnsupportedImage,
 )
 from service.imaging.formats import bmp, gif, jpeg, png, tiff, webp
-from service.imaging.formats.still import Malformed, Still, Unread
+from service.imaging.formats.still import Foreign, Malformed, Still, Unread
+from service.imaging.jpeg_pixels import jpeg_pixels
 
 MIN_SIDE = 16
 # What JPEG and GIF can hold; PNG encoders of the answer give up at a million.
@@ -71,6 +72,8 @@ TURNS = {
     7: (True, True, True),
     8: (True, True, False),
 }
+# What Pillow says of whole files whose arrangement of bits or channels it does not know.
+UNREAD_BY_PILLOW = ("unknown pixel mode", "Unsupported BMP")
 HINT = "Write it again with another program, or send it as PNG or JPEG."
 
 # Pillow raises what matters; its warnings for people at a terminal are noise in a server's log.
@@ -79,13 +82,6 @@ warnings.filterwarnings("ignore", module=r"PIL\.")
 # Our own limit, kept before any decoder, stands in for Pillow's, which only warns up to 179 megapixels.
 Image.MAX_IMAGE_PIXELS = None
 
-# The factors by which libjpeg decodes smaller, as OpenCV's flags; the order of channels is a flag of its own.
-REDUCED = {
-    1: 0,
-    2: cv2.IMREAD_REDUCED_GRAYSCALE_2,
-    4: cv2.IMREAD_REDUCED_GRAYSCALE_4,
-    8: cv2.IMREAD_REDUCED_GRAYSCALE_8,
-}
 BAND_PIXELS = 1 << 18
 BITS_TAG, PHOTOMETRIC_TAG, WHITE_IS_ZERO = 258, 262, 0
 
@@ -142,13 +138,16 @@ def decode(data: bytes, max_pixels: int, enough_pixels: int | None = None) -> Ph
     """Decode `data`, turn it upright by its EXIF orientation and convert it to 8-bit RGB.
 
     A JPEG of more than `enough_pixels` may be decoded at 1/2, 1/4 or 1/8 of its size, never to fewer than
-    those. Of animations the first frame is taken; alpha is laid over white; ICC profiles are not applied.
+    those. Of animations the first frame is taken; alpha is laid over white; ICC profiles are not applied, nor
+    is an orientation that only XMP has. A file that has lost a part of its pixels is refused.
     Raises as `open_header` does.
     """
     header, still = _open(data, max_pixels)
     with _refusing(header.format):
-        pixels = _jpeg_pixels(still, enough_pixels) if header.format == "JPEG" else None
-        if pixels is None:
+        if header.format == "JPEG":
+            found = jpeg_pixels(still, enough_pixels)
+            pixels = _to_rgb(found) if isinstance(found, Image.Image) else found
+        else:
             pixels = _pillow_pixels(still, header.format)
     return Photograph(_upright(pixels, still.orientation), header.height, header.width, header.format)
 
@@ -176,9 +175,13 @@ def _refusing(name: str) -> Iterator[None]:
         yield
     except (ServiceError, MemoryError):
         raise
+    except Foreign as error:
+        raise UnsupportedImage(tuple(FORMATS), str(error)) from error
     except Unread as error:
         raise UndecodableImage(f"This kind of {name} is not read: {error}. {HINT}") from error
     except Exception as error:
+        if str(error).startswith(UNREAD_BY_PILLOW):
+            raise UndecodableImage(f"This kind of {name} is not read: {error}. {HINT}") from error
         reason = str(error) if isinstance(error, (Malformed, OSError, SyntaxError)) else ""
         reason = reason or "its parts do not fit together"
         raise UndecodableImage(f"The {name} image is truncated or corrupt: {reason}. {HINT}") from error
@@ -195,27 +198,6 @@ def _upright(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
     return pixels
 
 
-def _jpeg_pixels(still: Still, enough_pixels: int | None) -> NDArray[np.uint8] | None:
-    """Stored pixels uint8 [h,w,3] of a grey or YCbCr JPEG, maybe reduced; None for what OpenCV leaves out.
-
-    OpenCV and Pillow share libjpeg-turbo and give the same pixels, OpenCV without a detour over four
-    bytes a pixel.
-    """
-    data = still.file()
-    jpeg.check_scans(data, still.height, still.width)
-    if not jpeg.is_plain(data):
-        return None
-    factor = _reduction(still, enough_pixels)
-    flags = REDUCED[factor] | cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
-    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
-    if pixels is None:
-        raise Malformed("its pixels end early or make no sense")
-    expected = (-(-still.height // factor), -(-still.width // factor), 3)
-    if pixels.shape != expected:
-        raise Malformed("its pixels are not of the size that its header says")
-    return np.asarray(pixels, np.uint8)
-
-
 def _pillow_pixels(still: Still, name: str) -> NDArray[np.uint8]:
     """Stored pixels uint8 [h,w,3] of an image of the format `name`."""
     data = still.file()
@@ -224,13 +206,19 @@ def _pillow_pixels(still: Still, name: str) -> NDArray[np.uint8]:
     with FORMATS[name].decoder(io.BytesIO(data)) as image:
         if image.size != (still.width, still.height):
             raise Malformed("its pixels are not of the size that its header says")
+        if name == "PNG":
+            png.scale_transparency(image.info, data)
         image.load()
-        return _to_rgb(image)
+        pixels = _to_rgb(image)
+    if still.frame is not None:
+        _whiten_around(pixels, still.frame)
+    return pixels
 
 
-def _reduction(still: Still, enough_pixels: int | None) -> int:
-    factors = [factor for factor in REDUCED if still.height * still.width >= factor**2 * (enough_pixels or 0)]
-    return max(factors, default=1) if enough_pixels else 1
+def _whiten_around(pixels: NDArray[np.uint8], frame: tuple[int, int, int, int]) -> None:
+    """Make white what the frame (top, left, bottom, right) leaves of its canvas: nothing was drawn there."""
+    top, left, bottom, right = frame
+    pixels[:top] = pixels[bottom:] = pixels[:, :left] = pixels[:, right:] = 255
 
 
 def _to_rgb(image: Image.Image) -> NDArray[np.uint8]:

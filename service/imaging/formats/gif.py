@@ -20,7 +20,8 @@ def read(data: bytes) -> Still:
         if kind == FRAME:
             left, top, columns, rows = unpack("<HHHH", data, place + 1)
             pieces = slices(data, [*spans, *control, (place, len(data))])
-            return Still(max(height, top + rows), max(width, left + columns), 1, pieces)
+            frame = (top, left, top + rows, left + columns)
+            return Still(max(height, frame[2]), max(width, frame[3]), 1, pieces, frame)
         if kind != EXTENSION:
             raise Malformed("it has no frame" if kind == TRAILER else "a block of unknown kind")
         stop, blocks = _skip(data, place + 2, blocks)

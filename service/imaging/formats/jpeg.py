@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from service.imaging.formats.still import Malformed, Still, Unread, exif_orientation, slices, unpack
 
 SOF = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
-ARITHMETIC = 0xC9
-SEQUENTIAL = (0xC0, 0xC1, ARITHMETIC)
-SOS, EOI, EXIF, JFIF, ADOBE = 0xDA, 0xD9, 0xE1, 0xE0, 0xEE
-TABLES = {0xC4, 0xCC, 0xDB, 0xDD}
+SEQUENTIAL, PROGRESSIVE = (0xC0, 0xC1), 0xC2
+LOSSLESS = (0xC3, 0xC7, 0xCB, 0xCF)
+SOS, EOI, EXIF, JFIF, ADOBE, DRI = 0xDA, 0xD9, 0xE1, 0xE0, 0xEE, 0xDD
+TABLES = {0xC4, 0xCC, 0xDB, DRI}
 ALONE = {0x01, *range(0xD0, 0xD9)}
 MAX_SEGMENTS = 1024
+END = "its pixels end early"
 # Progressive encoders write about ten; each costs a pass over the whole picture, however short it is.
 MAX_SCANS = 64
 # A Huffman code of a block of 8x8 pixels has a bit at least: what is shorter would be padded with grey.
@@ -29,6 +31,7 @@ def read(data: bytes) -> Still:
     for _ in range(MAX_SEGMENTS):
         start, marker, stop = _segment(data, place)
         if marker in SOF:
+            _check_kind(data, marker, start)
             size = _size(data, start)
         if marker == SOS:
             if size is None:
@@ -47,28 +50,41 @@ def check_scans(still: bytes, height: int, width: int) -> None:
 
     Counting costs a search through the file, so it is done only where there can be several.
     """
-    marker, components, scanned = _first_scan(still)
-    if marker not in SEQUENTIAL or scanned < components:
+    first = first_scan(still)
+    if first.marker == PROGRESSIVE or first.scanned < first.components:
         _count_scans(still)
-    elif marker != ARITHMETIC and height * width > MAX_PIXELS_PER_BYTE * len(still):
-        raise Malformed("its pixels end early")
+    elif height * width > MAX_PIXELS_PER_BYTE * len(still):
+        raise Malformed(END)
 
 
-def is_plain(still: bytes) -> bool:
-    """Whether the picture has one component or three, of eight bits: grey, YCbCr or RGB."""
-    start = next(start for start, marker, _ in _segments(still) if marker in SOF)
-    return still[start + 4] == 8 and still[start + 9] in (1, 3)
+@dataclass(frozen=True)
+class FirstScan:
+    """The frame's marker and number of components, how many the first scan has, and where its data begin."""
+
+    marker: int
+    components: int
+    scanned: int
+    restarts: int
+    place: int
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether one scan without restarts holds the whole picture, of one component or three."""
+        whole = self.marker in SEQUENTIAL and self.scanned == self.components
+        return whole and self.components in (1, 3) and not self.restarts
 
 
-def _first_scan(still: bytes) -> tuple[int, int, int]:
-    """The frame's marker, its number of components, and how many of them the first scan has."""
-    frame, components = 0, 0
-    for start, marker, _ in _segments(still):
-        if marker in SOF:
-            frame, components = marker, unpack("B", still, start + 9)[0]
-        if marker == SOS:
-            break
-    return frame, components, unpack("B", still, start + 4)[0]
+def first_scan(still: bytes) -> FirstScan:
+    """What the segments before the first compressed data say."""
+    marker, components, restarts = 0, 0, 0
+    for start, kind, stop in _segments(still):
+        if kind in SOF:
+            marker, components = kind, unpack("B", still, start + 9)[0]
+        elif kind == DRI:
+            (restarts,) = unpack(">H", still, start + 4)
+        elif kind == SOS:
+            return FirstScan(marker, components, unpack("B", still, start + 4)[0], restarts, stop)
+    raise Malformed("it ends before its pixels")
 
 
 def _count_scans(still: bytes) -> None:
@@ -82,6 +98,16 @@ def _count_scans(still: bytes) -> None:
         if scans > MAX_SCANS:
             raise Unread(f"it has more than {MAX_SCANS} scans")
     raise Malformed(f"it has more than {MAX_SEGMENTS} segments")
+
+
+def _check_kind(data: bytes, marker: int, start: int) -> None:
+    if marker in LOSSLESS:
+        raise Unread("it is a lossless JPEG; save it as a baseline JPEG, or as PNG")
+    if marker not in (*SEQUENTIAL, PROGRESSIVE):
+        raise Unread("it is arithmetic-coded or hierarchical; save it as a baseline JPEG")
+    (bits,) = unpack("B", data, start + 4)
+    if bits != 8:
+        raise Unread(f"it has {bits} bits a sample; save it with 8, or as PNG of 16")
 
 
 def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from service.imaging.formats.still import Malformed, Still, exif_orientation, slices, unpack
 
 KEPT = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"}
+GREY = 0
 SIGNATURE_BYTES = 8
 CHUNK_FRAME = 12  # length, name and checksum
 # Encoders write 8 KiB of pixels per chunk or more; a file may not make work of empty chunks.
@@ -38,3 +41,10 @@ def check_length(still: bytes, height: int, width: int) -> None:
     depth, colour = unpack("BB", still, 24)
     if height * width * depth * SAMPLES.get(colour, 1) > 8 * MOST_INFLATED * len(still):
         raise Malformed("its pixels end early")
+
+
+def scale_transparency(info: dict[str | tuple[int, int], Any], still: bytes) -> None:
+    """Give the see-through grey of Pillow's `info` the scale of its pixels, which Pillow widens to 8 bits."""
+    depth, colour = unpack("BB", still, 24)
+    if colour == GREY and depth in (2, 4) and "transparency" in info:
+        info["transparency"] = (info["transparency"] & (1 << depth) - 1) * (255 // ((1 << depth) - 1))

@@ -20,14 +20,22 @@ class Unread(Malformed):
     """A sound file of a kind that is not read; the message completes "This kind of TIFF is not read: ..."."""
 
 
+class Foreign(Malformed):
+    """A file of another format in the guise of one that is read; the message says of which, and what to do."""
+
+
 @dataclass(frozen=True)
 class Still:
-    """Size as stored in the file, EXIF orientation 1..8, and the slices of the file that decoding needs."""
+    """Size as stored in the file, EXIF orientation 1..8, and the slices of the file that decoding needs.
+
+    `frame` is the part (top, left, bottom, right) that has pixels, where that may be less than everything.
+    """
 
     height: int
     width: int
     orientation: int
     pieces: tuple[bytes | memoryview, ...]
+    frame: tuple[int, int, int, int] | None = None
 
     def file(self) -> bytes:
         """The pieces as one file; no copy where that is the whole file."""

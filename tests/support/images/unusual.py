@@ -145,7 +145,7 @@ def _gif_on_canvas() -> tuple[bytes, NDArray[np.uint8]]:
     image.putpalette(COLOURS.tobytes())
     data = encoded(image, "GIF")
     canvas = data[:6] + struct.pack("<HH", 40, 48) + data[10:]
-    pixels = np.full((48, 40, 3), COLOURS[0], np.uint8)
+    pixels = np.full((48, 40, 3), 255, np.uint8)
     pixels[:32, :32] = COLOURS[INDEX]
     return canvas, pixels
 

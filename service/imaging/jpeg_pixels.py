@@ -1,0 +1,91 @@
+"""Pixels of JPEG files, complete ones only: libjpeg would fill with grey what a file has lost, and not say so.
+
+libjpeg asks for more input where a file ends in the middle of a scan, but not where a marker follows: it then
+invents the rest. So each stretch of compressed data is given to it without the marker behind, and with just as
+many bits more as it reads ahead. Those are ones, which no code may consist of: they cannot pass for data.
+A decoder that still asks for more has met an incomplete stretch.
+"""
+
+from __future__ import annotations
+
+import io
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from PIL.JpegImagePlugin import JpegImageFile
+
+from service.imaging.formats import jpeg
+from service.imaging.formats.jpeg_scans import intervals, scan_end
+from service.imaging.formats.still import Malformed, Still
+
+# The factors by which libjpeg decodes smaller, as OpenCV's flags; the order of channels is a flag of its own.
+REDUCED = {
+    1: 0,
+    2: cv2.IMREAD_REDUCED_GRAYSCALE_2,
+    4: cv2.IMREAD_REDUCED_GRAYSCALE_4,
+    8: cv2.IMREAD_REDUCED_GRAYSCALE_8,
+}
+# libjpeg reads 64 bits ahead; a byte of ones is stuffed with a zero.
+ONES = b"\xff\0" * 8
+# A decoder between stretches skips single bytes of ones; one within a stretch soon holds on to one.
+PROBES = 4
+EOI = b"\xff\xd9"
+
+
+def jpeg_pixels(still: Still, enough_pixels: int | None) -> NDArray[np.uint8] | Image.Image:
+    """Stored pixels, maybe reduced: uint8 [h,w,3] RGB, or Pillow's image where OpenCV would not do.
+
+    OpenCV and Pillow share libjpeg-turbo and give the same pixels, OpenCV without a detour over four bytes
+    a pixel. Pillow takes a file in pieces, as several scans, restarts and the inks of printing need.
+    """
+    data = still.file()
+    jpeg.check_scans(data, still.height, still.width)
+    factor = _reduction(still, enough_pixels)
+    first = jpeg.first_scan(data)
+    if not first.is_plain:
+        return _in_pieces(data, factor)
+    complete = data[: scan_end(data, first.place)] + ONES
+    flags = REDUCED[factor] | cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
+    pixels = cv2.imdecode(np.frombuffer(complete, np.uint8), flags)
+    if pixels is None:
+        raise Malformed(f"{jpeg.END} or make no sense")
+    if pixels.shape != (-(-still.height // factor), -(-still.width // factor), 3):
+        raise Malformed("its pixels are not of the size that its header says")
+    return np.asarray(pixels, np.uint8)
+
+
+def _reduction(still: Still, enough_pixels: int | None) -> int:
+    factors = [factor for factor in REDUCED if still.height * still.width >= factor**2 * (enough_pixels or 0)]
+    return max(factors, default=1) if enough_pixels else 1
+
+
+def _in_pieces(data: bytes, factor: int) -> Image.Image:
+    image = JpegImageFile(io.BytesIO(data))
+    if factor > 1:
+        image.draft(None, (-(-image.width // factor), -(-image.height // factor)))
+    image.load_prepare()
+    name, extents, _, options = image.tile[0]
+    decoder = Image._getdecoder(image.mode, name, options, image.decoderconfig)
+    try:
+        decoder.setimage(image.im, extents)
+        if not any(_is_finished(decoder, data[start:stop]) for start, stop in intervals(data)):
+            consumed, code = decoder.decode(EOI)
+            if consumed >= 0 or code < 0:
+                raise Malformed(jpeg.END)
+    finally:
+        decoder.cleanup()
+    image.tile = []
+    return image
+
+
+def _is_finished(decoder: Image.core.ImagingDecoder, piece: bytes) -> bool:
+    """Decode one stretch; True if the picture ends with it, Malformed if it is incomplete."""
+    for given in (piece + ONES, *[ONES[:2]] * PROBES):
+        consumed, code = decoder.decode(given)
+        if consumed < 0 and code >= 0:
+            return True
+        if consumed != len(given):
+            raise Malformed(jpeg.END)
+    return False
