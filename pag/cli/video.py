@@ -55,6 +55,8 @@ class Recording:
         self.interruption: KeyboardInterrupt | None = None
         #: Number of frames that the file declares, where that is to be checked.
         self.expected: int | None = None
+        #: What the video shows otherwise than its source; empty if nothing.
+        self.note = ""
 
     def add(self, timed: TimedFrame, result: Parsing | PagError) -> None:
         """Write the next frame; one that missed its deadline shows the picture before it."""
@@ -94,7 +96,8 @@ class Recording:
 
     def document(self) -> dict[str, Any]:
         """The counts, as a JSON line tells them."""
-        return {"frames": self.frames, "frames_without_answer": self.unanswered}
+        document = {"frames": self.frames, "frames_without_answer": self.unanswered}
+        return {**document, "note": self.note} if self.note else document
 
     def _black(self, frame: Pixels) -> Pixels:
         return np.zeros((*self._view.size(*frame.shape[:2]), 3), np.uint8)
@@ -111,7 +114,7 @@ def parse_video(client: Client, job: Job, options: VideoOptions, report: Report)
     if shortfall and code != DONE:
         report.partial(job.source.text, f"{shortfall}; the others are in {job.files[0]}", document)
     else:
-        summary = f"{recording.frames} frames" + (f", {shortfall}" if shortfall else "")
+        summary = ", ".join(filter(None, [f"{recording.frames} frames", shortfall, recording.note]))
         report.done(job.source.text, summary, document)
     if recording.interruption is not None:
         raise recording.interruption
@@ -139,9 +142,22 @@ def _record(client: Client, job: Job, options: VideoOptions, report: Report) -> 
                 raise
             recording.interruption = error
         recording.check(job.source.text)
+        if not live:
+            recording.note = _note(reader)
         recording.expected = None if live or options.seconds is not None else reader.count
         _finish(writer, path)
     return recording
+
+
+def _note(reader: Reader) -> str:
+    """A word on a source of variable frame rate, whose frames are written at its mean rate."""
+    rate = reader.frames_per_second
+    if reader.unevenness_seconds <= 1 / rate:
+        return ""
+    return (
+        f"of variable frame rate: written evenly at {rate:.4g} a second, "
+        f"so up to {reader.unevenness_seconds:.2g} s off (ffmpeg -i INPUT -r {max(rate, 1):.0f} OUTPUT evens it first)"
+    )
 
 
 def _finish(writer: Writer, path: Path) -> None:

@@ -36,6 +36,8 @@ class Reader:
             raise OSError(0, f"it cannot be opened as a video: {why}", text)
         rate = self._capture.get(cv2.CAP_PROP_FPS)
         self.frames_per_second = rate if 0 < rate <= 1000 else DEFAULT_FRAMES_PER_SECOND
+        #: By how much the time of a frame read so far differs at most from that of an even rate.
+        self.unevenness_seconds = 0.0
         count = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
         #: Number of frames that the file declares; None if it declares none.
         self.count = int(count) if count > 0 else None
@@ -44,6 +46,10 @@ class Reader:
         """All frames in order, uint8 [H,W,3] RGB, each with its time in seconds from the first."""
         number = 0
         while (frame := self._read()) is not None:
+            shown = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+            self.unevenness_seconds = max(
+                self.unevenness_seconds, abs(shown - number / self.frames_per_second)
+            )
             yield number / self.frames_per_second, frame
             number += 1
 
@@ -147,6 +153,7 @@ class Writer:
         """Write one picture uint8 [H,W,3] RGB; OSError if the file cannot be written."""
         if self._file is None:
             self._file = self._open(picture)
+        picture = _even(picture)
         self._file.write(cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
         self.written += 1
 
@@ -173,8 +180,19 @@ class Writer:
 
     def _open(self, picture: Pixels) -> cv2.VideoWriter:
         code = cv2.VideoWriter.fourcc(*CODECS.get(self._path.suffix.lower(), DEFAULT_CODEC))
-        height, width = picture.shape[:2]
+        height, width = _even(picture).shape[:2]
         file = cv2.VideoWriter(str(self._path), code, self._rate, (width, height))
         if not file.isOpened():
             raise OSError(0, "it cannot be written as a video: take .mp4, .mkv or .avi", str(self._path))
         return file
+
+
+def _even(picture: Pixels) -> Pixels:
+    """The picture with its last row and column doubled where their number is odd.
+
+    Codecs halve the resolution of colour, and OpenCV would cut an odd row or column off.
+    """
+    height, width = picture.shape[:2]
+    if height % 2 == width % 2 == 0:
+        return picture
+    return np.pad(picture, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")

@@ -1,8 +1,8 @@
-"""Pixels of JPEG files, complete ones only: libjpeg would fill with grey what a file has lost, and not say so.
+"""Pixels of JPEG files, of complete ones only: libjpeg would silently fill with grey what a file has lost.
 
-libjpeg asks for more input where a file ends in the middle of a scan, but not where a marker follows: it then
-invents the rest. So each stretch of compressed data is given to it without the marker behind, and with just as
-many bits more as it reads ahead. Those are ones, which no code may consist of: they cannot pass for data.
+libjpeg asks for more input where a file ends in the middle of a scan, but not where a marker follows: then it
+invents the rest. So each stretch of compressed data reaches it without the marker behind, and with just as
+many further bits as it reads ahead. They are ones, which no code may consist of, and cannot pass for data.
 A decoder that still asks for more has met an incomplete stretch.
 """
 
