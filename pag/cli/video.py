@@ -154,10 +154,9 @@ def _note(reader: Reader) -> str:
     rate = reader.frames_per_second
     if reader.unevenness_seconds <= 1 / rate:
         return ""
-    return (
-        f"of variable frame rate: written evenly at {rate:.4g} a second, "
-        f"so up to {reader.unevenness_seconds:.2g} s off (ffmpeg -i INPUT -r {max(rate, 1):.0f} OUTPUT evens it first)"
-    )
+    off = f"{reader.unevenness_seconds:.2g} s off"
+    even = f"ffmpeg -i INPUT -r {max(rate, 1):.0f} EVEN.mp4"
+    return f"of variable frame rate: written evenly at {rate:.4g} a second, up to {off} (before it: {even})"
 
 
 def _finish(writer: Writer, path: Path) -> None:

@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import repeat
 
 import cv2
 import numpy as np
@@ -37,7 +38,7 @@ from service.errors import (
 )
 from service.imaging.formats import bmp, gif, jpeg, png, tiff, webp
 from service.imaging.formats.still import Foreign, Malformed, Still, Unread
-from service.imaging.jpeg_pixels import jpeg_pixels
+from service.imaging.jpeg_pixels import check_jpegs, jpeg_pixels
 
 MIN_SIDE = 16
 # What JPEG and GIF can hold; PNG encoders of the answer give up at a million.
@@ -83,6 +84,7 @@ warnings.filterwarnings("ignore", module=r"PIL\.")
 Image.MAX_IMAGE_PIXELS = None
 
 BAND_PIXELS = 1 << 18
+COMPRESSION_TAG, JPEG_IN_TIFF = 259, 7
 BITS_TAG, PHOTOMETRIC_TAG, WHITE_IS_ZERO = 258, 262, 0
 
 
@@ -203,16 +205,40 @@ def _pillow_pixels(still: Still, name: str) -> NDArray[np.uint8]:
     data = still.file()
     if name == "PNG":
         png.check_length(data, still.height, still.width)
+        if png.is_deep_colour(data):
+            png.check_inflated(data, still.height, still.width)
+            return _deep_colour(data)
     with FORMATS[name].decoder(io.BytesIO(data)) as image:
         if image.size != (still.width, still.height):
             raise Malformed("its pixels are not of the size that its header says")
         if name == "PNG":
             png.scale_transparency(image.info, data)
+        if isinstance(image, TiffImageFile) and image.tag_v2.get(COMPRESSION_TAG) == JPEG_IN_TIFF:
+            check_jpegs(image.tag_v2, data)
         image.load()
         pixels = _to_rgb(image)
+        if name == "PNG" and not all(map(_has_value, (image.height - 2, image.height - 1), repeat(image))):
+            png.check_inflated(data, still.height, still.width)
     if still.frame is not None:
         _whiten_around(pixels, still.frame)
     return pixels
+
+
+def _has_value(row: int, image: Image.Image) -> bool:
+    """Whether a row differs from zeros, as which Pillow leaves what a file does not fill."""
+    return image.crop((0, row, image.width, row + 1)).tobytes().strip(b"\0") != b""
+
+
+def _deep_colour(data: bytes) -> NDArray[np.uint8]:
+    """Pixels of a PNG of 16 bits a channel whose one see-through colour is white."""
+    flags = cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION
+    found = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    if found is None or found.dtype != np.uint16 or found.shape[2:] != (4,):
+        raise Malformed("its pixels end early or make no sense")
+    values = np.asarray(found, np.uint16)
+    pixels = (values[..., 2::-1] >> 8).astype(np.uint8)
+    pixels[values[..., 3] == 0] = 255
+    return np.asarray(pixels, np.uint8)
 
 
 def _whiten_around(pixels: NDArray[np.uint8], frame: tuple[int, int, int, int]) -> None:
@@ -249,7 +275,8 @@ def _deep_grey(image: Image.Image, band: Image.Image, transparent: bool) -> NDAr
     values = np.asarray(band).astype(np.uint16)
     bits, inverted = 16, False
     if isinstance(image, TiffImageFile):
-        bits = image.tag_v2.get(BITS_TAG, (16,))[0]
+        bits = image.tag_v2.get(COMPRESSION_TAG, JPEG_IN_TIFF = 259, 7
+BITS_TAG, (16,))[0]
         inverted = image.tag_v2.get(PHOTOMETRIC_TAG) == WHITE_IS_ZERO
     grey = (values >> (bits - 8)).astype(np.uint8)
     if inverted:

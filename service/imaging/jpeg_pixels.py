@@ -9,6 +9,8 @@ A decoder that still asks for more has met an incomplete stretch.
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
@@ -32,6 +34,15 @@ ONES = b"\xff\0" * 8
 # A decoder between stretches skips single bytes of ones; one within a stretch soon holds on to one.
 PROBES = 4
 EOI = b"\xff\xd9"
+TABLES_TAG = 347
+STRIPS_AND_TILES = ((273, 279), (324, 325))
+
+
+class Decoder(Protocol):
+    """What is used of Pillow's decoder."""
+
+    def decode(self, data: bytes) -> tuple[int, int]:
+        """Number of bytes consumed, negative at the end, and an error's code, negative if there is one."""
 
 
 def jpeg_pixels(still: Still, enough_pixels: int | None) -> NDArray[np.uint8] | Image.Image:
@@ -54,6 +65,18 @@ def jpeg_pixels(still: Still, enough_pixels: int | None) -> NDArray[np.uint8] | 
     if pixels.shape != (-(-still.height // factor), -(-still.width // factor), 3):
         raise Malformed("its pixels are not of the size that its header says")
     return np.asarray(pixels, np.uint8)
+
+
+def check_jpegs(tags: Mapping[int, Any], data: bytes) -> None:
+    """Refuse a TIFF one of whose strips or tiles is an incomplete JPEG: libtiff only warns, as libjpeg does.
+
+    The pixels of this pass are thrown away: libtiff knows how the strips' colours are meant.
+    """
+    tables = bytes(tags.get(TABLES_TAG, EOI))[:-2]
+    for places, lengths in STRIPS_AND_TILES:
+        for place, length in zip(tags.get(places, ()), tags.get(lengths, ()), strict=True):
+            stream = data[place : place + length]
+            _in_pieces(tables + stream[2:] if tables else stream, 1)
 
 
 def _reduction(still: Still, enough_pixels: int | None) -> int:
@@ -80,7 +103,7 @@ def _in_pieces(data: bytes, factor: int) -> Image.Image:
     return image
 
 
-def _is_finished(decoder: Image.core.ImagingDecoder, piece: bytes) -> bool:
+def _is_finished(decoder: Decoder, piece: bytes) -> bool:
     """Decode one stretch; True if the picture ends with it, Malformed if it is incomplete."""
     for given in (piece + ONES, *[ONES[:2]] * PROBES):
         consumed, code = decoder.decode(given)

@@ -26,6 +26,11 @@ def scan_end(data: bytes, place: int) -> int:
     return place + int(markers[0]) - 1 if markers.size else len(data)
 
 
+def ceil_div(number: int, divisor: int) -> int:
+    """The quotient, rounded up."""
+    return -(-number // divisor)
+
+
 @dataclass
 class _Frame:
     """The picture's components, and the precision to which the scans so far hold each coefficient."""
@@ -41,9 +46,10 @@ class _Frame:
         across = max(h for h, _ in self.sampling.values())
         down = max(v for _, v in self.sampling.values())
         if len(components) > 1:
-            return -(-self.width // (8 * across)) * -(-self.height // (8 * down))
+            return ceil_div(self.width, 8 * across) * ceil_div(self.height, 8 * down)
         h, v = self.sampling[components[0]]
-        return -(-(-(-self.width * h // across)) // 8) * -(-(-(-self.height * v // down)) // 8)
+        columns, rows = ceil_div(self.width * h, across), ceil_div(self.height * v, down)
+        return ceil_div(columns, 8) * ceil_div(rows, 8)
 
     def check(self) -> None:
         """Refuse a picture of which scans are missing: decoders would show it blurred or without colour."""
@@ -70,7 +76,7 @@ def intervals(still: bytes) -> Iterator[tuple[int, int]]:
             frame = _frame(still, start)
         elif marker == SOS and frame is not None:
             units = _scan(frame, still, start)
-            for stop in _stops(still, place, -(-units // restarts) if restarts else 1):
+            for stop in _stops(still, place, ceil_div(units, restarts) if restarts else 1):
                 yield begun, stop
                 begun = place = stop
     if frame is not None:

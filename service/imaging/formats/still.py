@@ -21,7 +21,7 @@ class Unread(Malformed):
 
 
 class Foreign(Malformed):
-    """A file of another format in the guise of one that is read; the message says of which, and what to do."""
+    """A file of another format in the guise of one that is read; the message says all to the sender."""
 
 
 @dataclass(frozen=True)

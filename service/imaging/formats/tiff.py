@@ -42,6 +42,8 @@ RAW = (
     "Develop it in a raw converter and send it as JPEG, PNG or TIFF."
 )
 PLANAR = 2
+# Bits of the type of a directory: a reduced copy, a transparency mask.
+COPY_OR_MASK = 1 | 4
 UNSIGNED, UNDEFINED = 1, 4
 
 
@@ -117,7 +119,8 @@ def _first(data: bytes, order: str, tags: list[Tag], number: int) -> int | None:
 
 def _is_reduced(data: bytes, order: str, tags: list[Tag]) -> bool:
     return (
-        bool((_first(data, order, tags, NEW_SUBFILE) or 0) & 1) or _first(data, order, tags, OLD_SUBFILE) == 2
+        bool((_first(data, order, tags, NEW_SUBFILE) or 0) & COPY_OR_MASK)
+        or _first(data, order, tags, OLD_SUBFILE) == 2
     )
 
 

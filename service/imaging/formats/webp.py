@@ -24,7 +24,17 @@ def read(data: bytes) -> Still:
     pieces: list[bytes | memoryview] = [_extended(data, chunks)] if b"VP8X" in chunks else []
     pieces += [piece for chunk in kept for piece in (chunk, b"\0" * (len(chunk) % 2))]
     riff = b"RIFF" + struct.pack("<I", 4 + sum(map(len, pieces))) + b"WEBP"
-    return Still(height, width, orientation, (riff, *pieces))
+    frame = _frame(data, chunks) if b"ANMF" in chunks else None
+    return Still(height, width, orientation, (riff, *pieces), frame)
+
+
+def _frame(data: bytes, chunks: Chunks) -> tuple[int, int, int, int]:
+    """Top, left, bottom and right of the first frame of an animation."""
+    start = chunks[b"ANMF"][0] + 8
+    low_left, high_left, low_top, high_top = unpack("<HBHB", data, start)
+    low_width, high_width, low_height, high_height = unpack("<HBHB", data, start + 6)
+    left, top = 2 * (high_left << 16 | low_left), 2 * (high_top << 16 | low_top)
+    return top, left, top + (high_height << 16 | low_height) + 1, left + (high_width << 16 | low_width) + 1
 
 
 def _first_chunks(data: bytes) -> Chunks:
