@@ -275,8 +275,7 @@ def _deep_grey(image: Image.Image, band: Image.Image, transparent: bool) -> NDAr
     values = np.asarray(band).astype(np.uint16)
     bits, inverted = 16, False
     if isinstance(image, TiffImageFile):
-        bits = image.tag_v2.get(COMPRESSION_TAG, JPEG_IN_TIFF = 259, 7
-BITS_TAG, (16,))[0]
+        bits = image.tag_v2.get(BITS_TAG, (16,))[0]
         inverted = image.tag_v2.get(PHOTOMETRIC_TAG) == WHITE_IS_ZERO
     grey = (values >> (bits - 8)).astype(np.uint8)
     if inverted:
