@@ -52,12 +52,11 @@ def jpeg_pixels(still: Still, enough_pixels: int | None) -> NDArray[np.uint8] | 
     a pixel. Pillow takes a file in pieces, as several scans, restarts and the inks of printing need.
     """
     data = still.file()
-    jpeg.check_scans(data, still.height, still.width)
+    first = jpeg.checked_scan(data, still.height, still.width)
     factor = _reduction(still, enough_pixels)
-    first = jpeg.first_scan(data)
     if not first.is_plain:
         return _in_pieces(data, factor)
-    complete = data[: scan_end(data, first.place)] + ONES
+    complete = b"".join((memoryview(data)[: scan_end(data, first.place)], ONES))
     flags = REDUCED[factor] | cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
     pixels = cv2.imdecode(np.frombuffer(complete, np.uint8), flags)
     if pixels is None:

@@ -45,16 +45,18 @@ def read(data: bytes) -> Still:
     raise Malformed(f"it has more than {MAX_SEGMENTS} segments before its pixels")
 
 
-def check_scans(still: bytes, height: int, width: int) -> None:
-    """Refuse a file (as `read` leaves it) of more than MAX_SCANS scans, or too short for its one scan.
+def checked_scan(still: bytes, height: int, width: int) -> FirstScan:
+    """What stands before the first compressed data of a file as `read` leaves it.
 
-    Counting costs a search through the file, so it is done only where there can be several.
+    Malformed for more than MAX_SCANS scans, or for a file too short for its one scan. Counting costs a
+    search through the file, so it is done only where there can be several.
     """
-    first = first_scan(still)
+    first = _first_scan(still)
     if first.marker == PROGRESSIVE or first.scanned < first.components:
         _count_scans(still)
     elif height * width > MAX_PIXELS_PER_BYTE * len(still):
         raise Malformed(END)
+    return first
 
 
 @dataclass(frozen=True)
@@ -74,8 +76,7 @@ class FirstScan:
         return whole and self.components in (1, 3) and not self.restarts
 
 
-def first_scan(still: bytes) -> FirstScan:
-    """What the segments before the first compressed data say."""
+def _first_scan(still: bytes) -> FirstScan:
     marker, components, restarts = 0, 0, 0
     for start, kind, stop in _segments(still):
         if kind in SOF:

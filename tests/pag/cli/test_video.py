@@ -11,11 +11,12 @@ import cv2
 import numpy as np
 import pytest
 
-from pag.cli.video_files import Reader
+from pag.cli.video_files import Reader, Writer
 from tests.support.command_line import Pag, files_below, run_pag, start_pag, write_photo
 from tests.support.photographs import picture
 
 FRAMES, RATE = 24, 12.0
+FAULTS = Path(__file__).parent / "faults"
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +55,28 @@ def test_every_frame_in_order_at_the_same_rate(pag: Pag, clip: Path, tmp_path: P
     distance = [np.abs(frames[i].astype(int) - originals[i]).mean() for i in (0, FRAMES - 1)]
     crossed = np.abs(frames[0].astype(int) - originals[FRAMES // 2]).mean()
     assert max(distance) < crossed
+
+
+@pytest.mark.parametrize("ending", [".mp4", ".avi", ".webm"])
+def test_an_odd_row_and_column_are_kept(tmp_path: Path, ending: str) -> None:
+    writer = Writer(tmp_path / f"odd{ending}", RATE)
+    pixels = picture(75, 101)
+    writer.write(pixels)
+    writer.finish()
+    frames, _ = read(tmp_path / f"odd{ending}")
+    assert frames[0].shape == (76, 102, 3)
+    assert np.abs(frames[0][:75, :101, ::-1].astype(int) - pixels).mean() < 12
+
+
+def test_uneven_frames_are_said_and_even_ones_are_not(pag: Pag, clip: Path, tmp_path: Path) -> None:
+    ended = pag("parse", FAULTS / "vfr.mp4", "-o", tmp_path / "maps.mp4", "--json")
+    assert ended.returncode == 0, ended.stderr
+    assert "variable frame rate" in json.loads(ended.stdout)["note"]
+    for even in (clip, FAULTS / "odd.mp4"):
+        ended = pag("parse", even, "-o", tmp_path / f"{even.stem}.mp4", "--json")
+        assert "note" not in json.loads(ended.stdout)
+    frames, _ = read(tmp_path / "odd.mp4")
+    assert (len(frames), frames[0].shape) == (12, (76, 102, 3))
 
 
 @pytest.mark.parametrize("view", ["semantics", "depth", "normals", "side-by-side"])

@@ -1,4 +1,4 @@
-"""Files that have lost a part of their pixels are refused; those that lost nothing but an end marker are read."""
+"""Files that have lost a part of their pixels are refused; a lost end marker is no loss."""
 
 from __future__ import annotations
 

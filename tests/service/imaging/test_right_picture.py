@@ -46,7 +46,7 @@ def test_a_tiff_of_planes_gives_its_picture_or_says_why_not(
     if (bits, samples) == (8, 3):
         assert (decode(data, LIMIT).pixels == PICTURE).all()
     else:
-        with pytest.raises(UndecodableImage, match="This kind of TIFF is not read: .*(planar|alpha)"):
+        with pytest.raises(UndecodableImage, match=r"This kind of TIFF is not read: .*(planar|alpha)"):
             decode(data, LIMIT)
 
 
@@ -60,8 +60,7 @@ def two_pictures(first: dict[int, Any], *, sub: bool, photometric: int = 2) -> b
     if sub:
         tags[330] = (LONG, place)
     tags[273] = (LONG, shift)
-    small = tiff(tags, data[8:] + pixels, following=0 if sub else place)
-    return small
+    return tiff(tags, data[8:] + pixels, following=0 if sub else place)
 
 
 @pytest.mark.parametrize("sub", [False, True])
@@ -92,7 +91,7 @@ def test_camera_raw_is_named(photometric: int) -> None:
         plain_tiff(t262=(SHORT, photometric)),
         plain_tiff(t50706=(1, b"\1\4\0\0")),
     ):
-        with pytest.raises(UnsupportedImage, match="raw data of a camera.*Develop"):
+        with pytest.raises(UnsupportedImage, match=r"raw data of a camera.*Develop"):
             decode(data, LIMIT)
 
 
