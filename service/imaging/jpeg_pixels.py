@@ -29,6 +29,8 @@ REDUCED = {
     4: cv2.IMREAD_REDUCED_GRAYSCALE_4,
     8: cv2.IMREAD_REDUCED_GRAYSCALE_8,
 }
+# What libjpeg fills the rest of a picture with, down to its last pixel; others need no second look.
+FILL = 128
 # libjpeg reads 64 bits ahead; a byte of ones is stuffed with a zero.
 ONES = b"\xff\0" * 8
 # A decoder between stretches skips single bytes of ones; one within a stretch soon holds on to one.
@@ -56,14 +58,20 @@ def jpeg_pixels(still: Still, enough_pixels: int | None) -> NDArray[np.uint8] | 
     factor = _reduction(still, enough_pixels)
     if not first.is_plain:
         return _in_pieces(data, factor)
-    complete = b"".join((memoryview(data)[: scan_end(data, first.place)], ONES))
-    flags = REDUCED[factor] | cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
-    pixels = cv2.imdecode(np.frombuffer(complete, np.uint8), flags)
+    pixels = _by_opencv(data, factor)
+    if pixels is None or (pixels[-1, -1] == FILL).all():
+        pixels = _by_opencv(data[: scan_end(data, first.place)] + ONES, factor)
     if pixels is None:
         raise Malformed(f"{jpeg.END} or make no sense")
     if pixels.shape != (-(-still.height // factor), -(-still.width // factor), 3):
         raise Malformed("its pixels are not of the size that its header says")
-    return np.asarray(pixels, np.uint8)
+    return pixels
+
+
+def _by_opencv(data: bytes, factor: int) -> NDArray[np.uint8] | None:
+    flags = REDUCED[factor] | cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
+    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    return None if pixels is None else np.asarray(pixels, np.uint8)
 
 
 def check_jpegs(tags: Mapping[int, Any], data: bytes) -> None:

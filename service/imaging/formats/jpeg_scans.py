@@ -18,7 +18,7 @@ ANY_MARKER = re.compile(rb"\xff[\x01-\xfe]")
 
 def scan_end(data: bytes, place: int) -> int:
     """Where the compressed data at `place` end: at the first marker of any kind, or with the file."""
-    # NumPy finds it four times as fast as `re`, which would be felt beside the decoding.
+    # NumPy finds it in half the time of `re`.
     values = np.frombuffer(data, np.uint8, offset=place)
     after = np.flatnonzero(values[:-1] == 0xFF) + 1
     following = values[after]
