@@ -6,6 +6,7 @@ import io
 import json
 import socket
 import zipfile
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -13,8 +14,9 @@ import numpy as np
 import pytest
 
 from tests.support.photographs import PHOTO, encoded, picture
-from tests.support.servers import Serve, metric, until
+from tests.support.servers import PATIENT, Serve, metric, until
 from tests.support.streams import open_stream, receive, send_and_receive
+from tests.support.tiny_model import write_model
 
 ACCEPT = {"npz": "application/x-npz", "zip": "application/zip"}
 
@@ -162,17 +164,17 @@ def test_a_deadline_counts_from_each_frames_arrival(slow: httpx.Client) -> None:
         assert send_and_receive(stream).problem == ""
 
 
-def test_overload_is_told_of_each_frame(serve: Serve) -> None:
-    with serve(max_pending=1) as client, open_stream(client) as stream:
-        # A request whose body does not come holds the one place.
+def test_overload_is_told_of_each_frame(tmp_path: Path, serve: Serve) -> None:
+    write_model(tmp_path, slow_nodes=400)
+    with serve(weights=tmp_path, max_pending=1, **PATIENT) as client, open_stream(client) as stream:
+        # A request that is computed holds the one place.
         head = f"POST /parse HTTP/1.1\r\nHost: x\r\nContent-Length: {len(PHOTO)}\r\n\r\n"
         with socket.create_connection((client.base_url.host, client.base_url.port)) as request:
-            request.sendall(head.encode())
+            request.sendall(head.encode() + PHOTO)
             until(lambda: metric(client, "pag_inflight_requests") == 1)
             said = send_and_receive(stream)
             assert said.problem == "overloaded"
             assert said.header["problem"] == said.header["problem"] | {"status": 429, "retry_after": 1}
-            request.sendall(PHOTO)
             assert request.recv(12) == b"HTTP/1.1 200"
         assert send_and_receive(stream).frame == 1
         assert metric(client, 'pag_stream_frames_total{outcome="refused"}') == 1
