@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import socket
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -24,8 +25,9 @@ from tests.support.page.visiting import (
     visit,
 )
 from tests.support.page.watch import watch_of
-from tests.support.photographs import encoded, picture
-from tests.support.servers import PATIENT, running_server
+from tests.support.photographs import PHOTO, encoded, picture
+from tests.support.servers import PATIENT, computing, running_server
+from tests.support.tiny_model import write_model
 
 
 def test_a_text_file_is_refused_and_the_former_maps_stay(page: Page, server: httpx.Client) -> None:
@@ -73,22 +75,34 @@ def test_a_slow_comparison_ends_with_the_status_of_before(page: Page, slow: http
 
 
 @pytest.fixture(scope="module")
-def small(weights: Path) -> Iterator[httpx.Client]:
-    """Client of a server that takes one request at a time."""
-    with running_server(weights=weights, max_pending=1, **PATIENT) as client:
+def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    """Client of a server that takes one request at a time, for a moment."""
+    root = tmp_path_factory.mktemp("small")
+    write_model(root, slow_nodes=200)
+    with running_server(weights=root, max_pending=1, **PATIENT) as client:
         yield client
 
 
 @contextmanager
 def occupied(server: httpx.Client) -> Iterator[None]:
-    """Another client holds a place: its photograph arrives and arrives."""
-    with socket.create_connection((server.base_url.host, server.base_url.port or 80)) as other:
-        other.sendall(
-            b"POST /parse HTTP/1.1\r\nHost: server\r\nContent-Length: 100000\r\n\r\nhalf a photograph"
-        )
-        while "pag_inflight_requests 1.0" not in server.get("/metrics").text:
+    """Other clients' photographs are computed, one after another: who is refused asks again at once."""
+    over = threading.Event()
+
+    def ask() -> None:
+        with httpx.Client(base_url=server.base_url, timeout=60) as other:
+            while not over.is_set():
+                other.post("/parse", content=PHOTO)
+
+    with ThreadPoolExecutor(2) as others:
+        asking = [others.submit(ask) for _ in range(2)]
+        while not computing(server):
             time.sleep(0.01)
-        yield
+        try:
+            yield
+        finally:
+            over.set()
+        for each in asking:
+            each.result()
 
 
 def statuses(page: Page) -> list[int]:
