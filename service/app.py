@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 import cv2
 from fastapi import FastAPI
@@ -18,7 +19,9 @@ from service.engine.models import ModelRegistry
 from service.engine.reload import watching
 from service.engine.resources import resolve_resources
 from service.middleware import keys, origins
+from service.middleware.answers import SafeAnswers
 from service.middleware.observation import ObservedRequests
+from service.middleware.prefix import ForwardedPrefix
 from service.middleware.stopping import RefusedWhenStopping, Stopping
 from service.routes import health, metrics, models, page, parse, representations, stream, v2
 from service.settings import Settings
@@ -62,14 +65,17 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.stopping, app.state.metrics = stopping, counters
     # The last one added is the outermost: every refusal carries ids, and what a page needs to read it.
+    app.add_middleware(ForwardedPrefix)
+    closed = keys.closed_by(settings)
     if accepted_keys:
-        app.add_middleware(keys.ApiKeys, keys=accepted_keys)
+        app.add_middleware(keys.ApiKeys, keys=accepted_keys, closed=closed)
     app.add_middleware(RefusedWhenStopping, stopping=stopping, metrics=counters)
     app.add_middleware(origins.OwnCallers, hosts=own_hosts, origins=allowed_origins)
     if allowed_origins:
         origins.install(app, allowed_origins)
     app.add_middleware(ObservedRequests, metrics=counters, spans=spans, stopping=stopping)
-    problems.install(app, counters, keys.describe if accepted_keys else None)
+    app.add_middleware(SafeAnswers)
+    problems.install(app, counters, partial(keys.describe, closed=closed) if accepted_keys else None)
     for router in (
         metrics.build_router(counters),
         parse.build_router(engine, settings),

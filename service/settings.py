@@ -149,7 +149,11 @@ class Settings(BaseSettings):
     api_keys: SecretStr = Field(
         default=SecretStr(""),
         description="Comma-separated keys, one of which each request must carry (Authorization: Bearer, or "
-        "X-API-Key); unset: none is asked for. Health and /metrics stay open.",
+        "X-API-Key); unset: none is asked for. Health and the page's own files stay open.",
+    )
+    open_metrics: bool = Field(default=True, description="Whether /metrics needs no key, where others do.")
+    open_docs: bool = Field(
+        default=True, description="Whether /openapi.json and /docs need no key, where others do."
     )
     hosts: str = Field(
         default="",

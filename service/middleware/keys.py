@@ -16,7 +16,8 @@ from service.errors import StartupError, Unauthorized
 from service.problems import documented, service_problem
 from service.settings import Settings
 
-OPEN_PATHS = {"/", "/livez", "/readyz", "/healthz", "/health", "/metrics", "/openapi.json", "/docs"}
+METRICS, DOCS = "/metrics", ("/openapi.json", "/docs")
+OPEN_PATHS = {"/", "/livez", "/readyz", "/healthz", "/health", METRICS, *DOCS}
 OPEN_BELOW = ("/v2/health/", "/docs/", "/page/")
 # Before a key in base64url without padding, as one of a WebSocket's subprotocols.
 KEY_PROTOCOL = "key."
@@ -27,15 +28,16 @@ SCHEMES = {
 
 
 class ApiKeys:
-    """Lets through requests that carry a key, and those for health, metrics and documentation."""
+    """Lets through requests that carry a key, and those for open paths that are not `closed`."""
 
-    def __init__(self, app: ASGIApp, keys: tuple[str, ...]) -> None:
+    def __init__(self, app: ASGIApp, keys: tuple[str, ...], closed: tuple[str, ...] = ()) -> None:
         self._app = app
+        self._closed = closed
         self._digests = [_digest(key.encode()) for key in keys]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI entry."""
-        if scope["type"] == "lifespan" or is_open(scope["path"]) or self._has_key(scope):
+        if scope["type"] == "lifespan" or is_open(scope["path"], self._closed) or self._has_key(scope):
             await self._app(scope, receive, send)
             return
         await service_problem(HTTPConnection(scope), Unauthorized())(scope, receive, send)
@@ -61,16 +63,24 @@ def keys_of(settings: Settings) -> tuple[str, ...]:
     return keys
 
 
-def is_open(path: str) -> bool:
-    """Whether a path needs no key: health, metrics, documentation, the page's own files."""
+def closed_by(settings: Settings) -> tuple[str, ...]:
+    """The paths that the settings close to those without a key, among those that are else open."""
+    metrics = () if settings.open_metrics else (METRICS,)
+    return metrics if settings.open_docs else (*metrics, *DOCS)
+
+
+def is_open(path: str, closed: tuple[str, ...] = ()) -> bool:
+    """Whether a path needs no key: health, the page's own files, metrics and documentation, but `closed` ones."""
+    if any(path == each or path.startswith(f"{each}/") for each in closed):
+        return False
     return path in OPEN_PATHS or path.startswith(OPEN_BELOW)
 
 
-def describe(document: dict[str, Any]) -> None:
+def describe(document: dict[str, Any], closed: tuple[str, ...] = ()) -> None:
     """Say in an OpenAPI document which operations need a key."""
     document["components"]["securitySchemes"] = SCHEMES
     for path, operations in document["paths"].items():
-        if not is_open(path):
+        if not is_open(path, closed):
             for operation in operations.values():
                 operation["security"] = [{name: []} for name in SCHEMES]
                 operation["responses"]["401"] = _refusal(operation["responses"])

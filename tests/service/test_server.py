@@ -123,7 +123,7 @@ def test_a_failed_warm_up_is_told(tmp_path: Path) -> None:
 def send(client: httpx.Client) -> socket.socket:
     """A request on a connection of its own, sent and not waited for."""
     connection = socket.create_connection((client.base_url.host, client.base_url.port))
-    head = f"POST /parse HTTP/1.1\r\nHost: x\r\nContent-Length: {len(PHOTO)}\r\n\r\n"
+    head = f"POST /parse HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(PHOTO)}\r\n\r\n"
     connection.sendall(head.encode() + PHOTO)
     return connection
 

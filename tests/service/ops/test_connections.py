@@ -51,7 +51,7 @@ def read_all(connection: socket.socket, pause: float = 0) -> bytes:
     [
         (b"", b""),
         (b"POST /parse HT", b"HTTP/1.1 408 "),
-        (b"POST /parse HTTP/1.1\r\nHost: x\r\nX-A: ", b"HTTP/1.1 408 "),
+        (b"POST /parse HTTP/1.1\r\nHost: localhost\r\nX-A: ", b"HTTP/1.1 408 "),
     ],
 )
 def test_a_head_that_does_not_come_ends_the_connection(
@@ -97,7 +97,7 @@ def test_large_heads_within_the_limit_are_read(impatient: httpx.Client) -> None:
 
 def test_a_body_that_nobody_wants_does_not_hold_the_connection(impatient: httpx.Client) -> None:
     with connect(impatient) as connection:
-        connection.sendall(b"POST /nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n")
+        connection.sendall(b"POST /nowhere HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\n")
         assert connection.recv(4096).startswith(b"HTTP/1.1 404 ")
         connection.settimeout(0.1)
         ended = False
@@ -115,7 +115,7 @@ def test_pauses_between_requests_are_not_held_against_a_client(impatient: httpx.
     with connect(impatient) as connection:
         for _ in range(3):
             connection.settimeout(GUARD_SECONDS)
-            connection.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
+            connection.sendall(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n")
             answer = b""
             # The head may come before the body.
             while not answer.endswith(b"}"):
@@ -150,7 +150,7 @@ def test_a_slow_but_steady_reader_is_served(impatient: httpx.Client) -> None:
 
 def ask(connection: socket.socket, photograph: bytes, then: str) -> None:
     head = (
-        "POST /parse HTTP/1.1\r\nHost: x\r\nAccept: application/x-npz\r\n"
+        "POST /parse HTTP/1.1\r\nHost: localhost\r\nAccept: application/x-npz\r\n"
         f"Connection: {then}\r\nContent-Length: {len(photograph)}\r\n\r\n"
     )
     connection.sendall(head.encode() + photograph)

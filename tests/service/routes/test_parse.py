@@ -265,7 +265,7 @@ def test_limits_are_counted_while_bytes_arrive(narrow: httpx.Client) -> None:
 def test_a_slow_body_times_out(impatient: httpx.Client) -> None:
     address = (impatient.base_url.host, impatient.base_url.port)
     with socket.create_connection(address) as connection:
-        head = b"POST /parse HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 100\r\n\r\n"
+        head = b"POST /parse HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 100\r\n\r\n"
         connection.sendall(head + b"few")
         answer = b"".join(iter(lambda: connection.recv(65536), b"")).decode()
     assert answer.startswith("HTTP/1.1 408")

@@ -168,7 +168,7 @@ def test_overload_is_told_of_each_frame(tmp_path: Path, serve: Serve) -> None:
     write_model(tmp_path, slow_nodes=400)
     with serve(weights=tmp_path, max_pending=1, **PATIENT) as client, open_stream(client) as stream:
         # A request that is computed holds the one place.
-        head = f"POST /parse HTTP/1.1\r\nHost: x\r\nContent-Length: {len(PHOTO)}\r\n\r\n"
+        head = f"POST /parse HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(PHOTO)}\r\n\r\n"
         with socket.create_connection((client.base_url.host, client.base_url.port)) as request:
             request.sendall(head.encode() + PHOTO)
             until(lambda: metric(client, "pag_inflight_requests") == 1)

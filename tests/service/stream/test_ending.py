@@ -93,7 +93,7 @@ def test_a_stream_may_be_silent(pinging: httpx.Client) -> None:
 
 def test_a_connection_that_was_used_before_may_become_one(strict: httpx.Client) -> None:
     with raw(strict) as connection:
-        connection.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
+        connection.sendall(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n")
         answer = b""
         # Its head and its body may come apart.
         while not answer.endswith(b"}"):
@@ -186,7 +186,7 @@ def raw(client: httpx.Client, receive_buffer: int | None = None) -> socket.socke
 
 def upgrade(connection: socket.socket) -> None:
     headers = "".join(f"{name}: {value}\r\n" for name, value in handshake().items())
-    connection.sendall(f"GET /stream HTTP/1.1\r\nHost: x\r\n{headers}\r\n".encode())
+    connection.sendall(f"GET /stream HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n".encode())
     head = b""
     while not head.endswith(b"\r\n\r\n"):
         head += connection.recv(1)

@@ -43,7 +43,7 @@ def post(client: httpx.Client, count: int = 1, **parameters: Any) -> httpx.Respo
 def send(client: httpx.Client, count: int) -> socket.socket:
     """A request on a connection of its own, sent and not waited for."""
     body, headers = body_of(count)
-    lines = [f"POST {INFER} HTTP/1.1", "Host: x", f"Content-Length: {len(body)}"]
+    lines = [f"POST {INFER} HTTP/1.1", "Host: localhost", f"Content-Length: {len(body)}"]
     lines += [f"{name}: {value}" for name, value in headers.items()]
     connection = socket.create_connection((client.base_url.host, client.base_url.port))
     connection.sendall("\r\n".join([*lines, "", ""]).encode() + body)
@@ -140,7 +140,7 @@ def test_bodies_are_counted_as_they_arrive(narrow: httpx.Client, chunked: bool) 
 
 def test_a_body_that_does_not_come_is_given_up(impatient: httpx.Client) -> None:
     connection = socket.create_connection((impatient.base_url.host, impatient.base_url.port))
-    connection.sendall(f"POST {INFER} HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n{{".encode())
+    connection.sendall(f"POST {INFER} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n{{".encode())
     answer = b""
     while not answer.endswith(b"}"):
         answer += connection.recv(65536)
