@@ -29,6 +29,8 @@ from pag.client.errors import (
 # 502 is how a proxy says that it could not connect.
 STATUSES_TO_RETRY = {429, 502, 503}
 REQUEST_ID = "X-Request-ID"
+# Not the id of the request, which proxies may replace: the server gives back what it was sent.
+CALL = "PAG-Call"
 # Twice the maps of the largest photograph that servers take by default.
 MAX_ANSWER_BYTES = 2**30
 
@@ -72,14 +74,11 @@ class Attempt:
 
     def check_headers(self, headers: Mapping[str, str]) -> None:
         """BadAnswer if the answer with these headers, of names in lower case, belongs to another request."""
-        sent, received = self.request.headers.get(REQUEST_ID), headers.get(REQUEST_ID.lower())
-        if sent is None or received is None:
-            return
-        # A proxy may add an id of its own behind the server's.
-        if sent not in (each.strip() for each in received.split(",")):
+        sent, received = self.request.headers.get(CALL), headers.get(CALL.lower())
+        # Not every answer is the service's own, and not every service gives it back.
+        if received not in (None, sent):
             raise BadAnswer(
-                f"The answer belongs to the request {received}, not to {sent}: either two programs share a "
-                f"connection, or a proxy gives requests other ids; let it pass {REQUEST_ID} on."
+                f"The answer belongs to the call {received}, not to {sent}: do programs share a connection?"
             )
 
     def check_size(self, received_bytes: int) -> None:
@@ -159,7 +158,7 @@ def exchange(request: Request, policy: Policy, begun: float) -> Exchange[Respons
 
     Raises the last attempt's error (Refused, Unreachable and their kinds) once further attempts are hopeless.
     """
-    request = _with_id(request)
+    request = replace(request, headers={**request.headers, CALL: uuid.uuid4().hex})
     failures = 0
     while True:
         outcome = yield _next_attempt(request, policy, policy.clock() - begun)
@@ -172,13 +171,6 @@ def exchange(request: Request, policy: Policy, begun: float) -> Exchange[Respons
         if seconds is None:
             raise error
         yield Pause(seconds)
-
-
-def _with_id(request: Request) -> Request:
-    """The request with an id, by which its answer is told from those of others."""
-    if REQUEST_ID in request.headers:
-        return request
-    return replace(request, headers={**request.headers, REQUEST_ID: uuid.uuid4().hex})
 
 
 def run(steps: Exchange[T], send: Callable[[Attempt], Outcome]) -> T:

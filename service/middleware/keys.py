@@ -70,7 +70,7 @@ def closed_by(settings: Settings) -> tuple[str, ...]:
 
 
 def is_open(path: str, closed: tuple[str, ...] = ()) -> bool:
-    """Whether a path needs no key: health, the page's own files, metrics and documentation, but `closed` ones."""
+    """Whether a path needs no key: health, the page and, unless `closed`, metrics and documentation."""
     if any(path == each or path.startswith(f"{each}/") for each in closed):
         return False
     return path in OPEN_PATHS or path.startswith(OPEN_BELOW)

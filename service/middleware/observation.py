@@ -26,6 +26,7 @@ TRACEPARENT = re.compile(
     r"(?P<version>[0-9a-f]{2})-(?P<trace>[0-9a-f]{32})-(?P<span>[0-9a-f]{16})-(?P<flags>[0-9a-f]{2})(?P<more>-.*)?"
 )
 SAMPLED = 1
+CALL = b"pag-call"
 QUIET = {"/livez", "/readyz", "/healthz", "/health", "/metrics"}
 QUIET_BELOW = "/v2/health/"
 # Status of a WebSocket that is open, and the code with which one ends whose server fails.
@@ -87,7 +88,7 @@ class ObservedRequests:
     def _record(self, observed: _Observed) -> None:
         scope, status, seconds = observed.scope, observed.status, time.perf_counter() - observed.begun
         route = getattr(scope.get("route"), "path", "unmatched")
-        quiet = scope["path"] in QUIET or scope["path"].startswith(QUIET_BELOW)
+        quiet = is_quiet(scope["path"])
         if self._spans is not None and scope["trace"].sampled and not quiet:
             self._spans.record(observed.served(seconds))
         if status == SWITCHED:
@@ -121,6 +122,8 @@ class _Observed:
                 *message.get("headers", ()),
                 (b"x-request-id", self.scope["request_id"].encode()),
                 (b"traceparent", traceparent_of(self.scope["trace"])),
+                # Given back as it came: a client knows its own answers by it, whatever proxies make of ids.
+                *((CALL, value) for name, value in self.scope["headers"] if name == CALL),
             ]
         await self._send(message)
 
@@ -137,6 +140,11 @@ class _Observed:
         answered = begun + round((self._answered - self.begun) * 1e9)
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in self._headers}
         return Served(self.scope, self.scope["trace"], self.status, begun, ended, answered, headers)
+
+
+def is_quiet(path: str) -> bool:
+    """Whether machines ask for `path` every few seconds: health and metrics."""
+    return path in QUIET or path.startswith(QUIET_BELOW)
 
 
 def _request_id(scope: Scope) -> str:

@@ -12,6 +12,7 @@ from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.errors import ForeignHost, ForeignOrigin, ServiceError, StartupError
+from service.middleware.observation import is_quiet
 from service.problems import service_problem
 from service.settings import Settings
 
@@ -81,16 +82,17 @@ class OwnCallers:
         if scope["type"] != "lifespan":
             connection = HTTPConnection(scope)
             try:
-                self._check(connection.headers, over_socket=(scope.get("server") or ("", 0))[1] is None)
+                # Only programs reach a Unix socket, and probes and scrapers name addresses of their own.
+                any_host = (scope.get("server") or ("", 0))[1] is None or is_quiet(scope["path"])
+                self._check(connection.headers, any_host=any_host)
             except ServiceError as error:
                 await service_problem(connection, error)(scope, receive, send)
                 return
         await self._app(scope, receive, send)
 
-    def _check(self, headers: Mapping[str, str], *, over_socket: bool) -> None:
+    def _check(self, headers: Mapping[str, str], *, any_host: bool) -> None:
         host = headers.get("host", "")
-        # Only programs reach a Unix socket, and they name any host.
-        if ANY not in self._hosts and not over_socket:
+        if ANY not in self._hosts and not any_host:
             place = _place(host, "http")
             if place is None or not (
                 place[0] in self._hosts or ("localhost" in self._hosts and _is_loopback(place[0]))

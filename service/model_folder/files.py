@@ -16,6 +16,7 @@ ATTEMPTS = 5
 EARLIER_VERSION = 1
 # A hundred times that of a network with a thousand classes.
 MANIFEST_BYTES = 4 * 2**20
+MOST_SHOWN = 20
 
 
 class ManifestError(ValueError):
@@ -24,7 +25,8 @@ class ManifestError(ValueError):
     def __init__(self, folder: Path, problems: list[str]) -> None:
         self.folder = folder
         self.problems = problems
-        listing = "".join(f"\n  - {problem}" for problem in problems)
+        more = [f"and {len(problems) - MOST_SHOWN} more"] if len(problems) > MOST_SHOWN else []
+        listing = "".join(f"\n  - {problem}" for problem in problems[:MOST_SHOWN] + more)
         super().__init__(f"model folder {folder} cannot be used:{listing}")
 
 
@@ -64,8 +66,6 @@ def load_manifest(folder: Path) -> ModelManifest:
     except OSError as error:
         fix = f"put the exported {MANIFEST_NAME} there"
         raise ManifestError(folder, [f"{MANIFEST_NAME}: {error.strerror}; {fix}"]) from error
-    if len(text) > MANIFEST_BYTES:
-        raise ManifestError(folder, [f"{MANIFEST_NAME}: larger than {MANIFEST_BYTES} bytes; export it again"])
     try:
         return ModelManifest.model_validate_json(text)
     except ValidationError as error:
@@ -87,23 +87,25 @@ def read_files(folder: Path, manifest: ModelManifest) -> dict[str, bytes]:
             continue
         found = hashlib.sha256(data).hexdigest()
         if (found, len(data)) != (entry.sha256, entry.bytes):
-            problems.append(_changed(name, found, (folder / name).stat().st_size, entry))
+            problems.append(_changed(name, found, len(data), entry))
     if problems:
         raise ManifestError(folder, problems)
     return contents
 
 
 def _read_plain(path: Path, most: int) -> bytes:
-    """Contents of the file at `path`, cut off one byte after `most`; OSError if it is no plain file.
+    """Contents of the file at `path`; OSError if it has more than `most` bytes or is no plain file.
 
     Others may never end, or never begin: a pipe without a writer is not waited for.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+    status = os.fstat(descriptor)
+    plain = stat.S_ISREG(status.st_mode)
+    if not plain or status.st_size > most:
         os.close(descriptor)
-        raise OSError(0, "not a plain file")
+        raise OSError(0, f"larger than {most} bytes" if plain else "not a plain file")
     with os.fdopen(descriptor, "rb") as stream:
-        return stream.read(most + 1)
+        return stream.read(status.st_size)
 
 
 def file_entry(path: Path) -> FileEntry:

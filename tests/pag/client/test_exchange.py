@@ -127,7 +127,10 @@ def test_a_response_ends_the_exchange() -> None:
     policy = Policy("x", None, 0, Retries(), lambda: 0.0, lambda: 0.0)
     request = Request("GET", "/models", headers={"X-Request-ID": "mine"})
     steps = exchange(request, policy, 0.0)
-    assert steps.send(None) == Attempt(request, None)
+    attempt = steps.send(None)
+    assert isinstance(attempt, Attempt)
+    assert attempt.seconds is None
+    assert sorted(attempt.request.headers) == ["PAG-Call", "X-Request-ID"]
     with pytest.raises(StopIteration) as end:
         steps.send(Response(200, {}, b"yes"))
     assert end.value.value.body == b"yes"

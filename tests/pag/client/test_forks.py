@@ -149,22 +149,42 @@ def test_an_answer_to_another_request_is_an_error(kind: str, url: str) -> None:
 
     def belated(handler: BaseHTTPRequestHandler) -> None:
         """Each gets the answer of the one before it, as on a connection that two processes share."""
-        seen.append(handler.headers["X-Request-ID"])
-        ids = {"X_Request_ID": seen[-2]} if len(seen) > 1 else {}
+        seen.append(handler.headers["PAG-Call"])
+        ids = {"PAG_Call": seen[-2]} if len(seen) > 1 else {}
         answer_with(200, real, Content_Type="application/x-npz", **ids)(handler)
 
     async def use() -> None:
         async with AsyncClient(other) as client:
-            await client.parse(LANDSCAPE, request_id="a")
-            await client.parse(LANDSCAPE, request_id="b")
+            await client.parse(LANDSCAPE)
+            await client.parse(LANDSCAPE)
 
     with (
         foreign_server(belated) as (other, _),
-        pytest.raises(BadAnswer, match="belongs to the request a, not to b"),
+        pytest.raises(BadAnswer, match="belongs to the call") as error,
     ):
         if kind == "async":
             asyncio.run(use())
         with Client(other) as client:
-            client.parse(LANDSCAPE, request_id="a")
-            client.parse(LANDSCAPE, request_id="b")
-    assert seen == ["a", "b"]
+            client.parse(LANDSCAPE)
+            client.parse(LANDSCAPE)
+    assert len(set(seen)) == 2
+    assert f"{seen[0]}, not to {seen[1]}" in str(error.value)
+
+
+def test_the_service_gives_the_call_back(url: str) -> None:
+    for path in ("/models", "/nowhere"):
+        assert httpx.get(f"{url}{path}", headers={"PAG-Call": "mine"}).headers["pag-call"] == "mine"
+        assert "pag-call" not in httpx.get(f"{url}{path}").headers
+
+
+def test_a_proxy_may_give_requests_other_ids(url: str) -> None:
+    def proxied(handler: BaseHTTPRequestHandler) -> None:
+        headers = {"PAG-Call": handler.headers["PAG-Call"], "X-Request-ID": "the-proxy-s-own"}
+        body = handler.rfile.read(int(handler.headers["Content-Length"]))
+        headers["Accept"] = handler.headers["Accept"]
+        answer = httpx.post(f"{url}{handler.path}", content=body, headers=headers)
+        names = ("PAG-Call", "X-Request-ID", "Content-Type")
+        answer_with(200, answer.content, **{name: answer.headers[name] for name in names})(handler)
+
+    with foreign_server(proxied) as (other, _), Client(other) as client:
+        assert client.parse(LANDSCAPE, request_id="ours").maps

@@ -91,8 +91,18 @@ def a_folder(path: Path) -> None:
     path.mkdir()
 
 
-def a_huge_list(path: Path) -> None:
-    path.write_text(json.dumps({"files": {f"file {i}": {} for i in range(300_000)}}))
+def a_huge_list(folder: Path) -> None:
+    (folder / "manifest.json").write_text(json.dumps({"files": {f"file {i}": {} for i in range(300_000)}}))
+
+
+def a_list_of_zeros(folder: Path) -> None:
+    (folder / "manifest.json").write_text(json.dumps({"maps": [0] * 300_000}))
+
+
+def an_absurd_size(folder: Path) -> None:
+    document = json.loads((folder / "manifest.json").read_text())
+    document["files"]["model.onnx"]["bytes"] = 10**30
+    (folder / "manifest.json").write_text(json.dumps(document))
 
 
 @pytest.mark.process
@@ -108,9 +118,19 @@ def test_what_is_no_plain_file_is_refused_at_once(
 
 
 @pytest.mark.process
-def test_a_manifest_beyond_all_measure_is_refused_at_once(tmp_path: Path) -> None:
-    a_huge_list(write_model(tmp_path) / "manifest.json")
-    check_refused(tmp_path, f"manifest.json: larger than {MANIFEST_BYTES} bytes")
+@pytest.mark.parametrize(
+    ("spoil", "why"),
+    [
+        (a_huge_list, f"manifest.json: larger than {MANIFEST_BYTES} bytes"),
+        (a_list_of_zeros, "more\n"),
+        (an_absurd_size, "model.onnx: sha256"),
+    ],
+)
+def test_a_manifest_beyond_all_measure_is_refused_at_once(
+    tmp_path: Path, spoil: Callable[[Path], None], why: str
+) -> None:
+    spoil(write_model(tmp_path))
+    check_refused(tmp_path, why)
 
 
 def check_refused(weights: Path, why: str) -> None:
@@ -125,6 +145,7 @@ def check_refused(weights: Path, why: str) -> None:
     assert ended.returncode == 2, ended.stderr
     assert why in ended.stderr + ended.stdout
     assert "Traceback" not in ended.stderr
+    assert len(ended.stderr.splitlines()) < 40
 
 
 def test_files_behind_links_are_read(tmp_path: Path) -> None:

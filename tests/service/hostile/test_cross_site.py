@@ -108,6 +108,13 @@ def test_the_loopback_has_several_names(client: httpx.Client, host: str) -> None
     assert client.get("/models", headers={"Host": host}).status_code == 200
 
 
+def test_probes_and_scrapers_may_ask_by_any_address(shared_server: Shared) -> None:
+    client = shared_server(hosts="pag.example, localhost")
+    for path in ("/livez", "/readyz", "/metrics", "/v2/health/ready"):
+        assert client.get(path, headers={"Host": "10.0.0.7:8000"}).status_code == 200, path
+    assert client.get("/models", headers={"Host": "10.0.0.7:8000"}).status_code == 421
+
+
 def test_names_in_the_settings_are_the_only_ones(shared_server: Shared) -> None:
     client = shared_server(hosts="pag.example, localhost")
     for host, status in {
