@@ -54,7 +54,7 @@ def draw_shares(axes: Axes, manifest: ModelManifest) -> None:
     )
     axes.plot([0, 1], [0, 1], color="0.6", linewidth=0.8, linestyle=":")
     rows = manifest.metrics.splits["test"]
-    miou = [(row.budget, row.miou40) for row in rows if row.miou40 is not None]
+    miou = [(row.budget, row.figure("miou40")) for row in rows if row.figure("miou40") is not None]
     axes.plot(*zip(*miou, strict=True), "o-", color="#2f855a", markersize=3, label="mIoU, 40 classes")
     axes.set(xlabel="budget", xlim=(0, 1), ylim=(0, 1.02), title="what a budget buys")
     axes.legend(loc="upper left", fontsize=8, framealpha=0.9)

@@ -28,8 +28,8 @@ class Quality:
         points: dict[float, list[tuple[float, float]]] = defaultdict(list)
         for row in manifest.metrics.splits.get(SPLIT, ()):
             scale = (row.model_extra or {}).get("scale") or 1.0
-            if row.miou40 is not None:
-                points[float(scale)].append((row.budget, row.miou40))
+            if (miou := row.figure("miou40")) is not None:
+                points[float(scale)].append((row.budget, miou))
         return cls(points)
 
     def at(self, scale: float, budget: float) -> float | None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from model_export.common.writing import write_text
-from model_export.networks.tasks import figures
+from model_export.networks.tasks import described_figures
 from service.model_folder.manifest import MetricsRow, ModelManifest
 
 CARD_NAME = "card.md"
@@ -63,8 +63,8 @@ def _table(manifest: ModelManifest, split: str) -> list[str]:
 
 def _headings(rows: Sequence[MetricsRow]) -> dict[str, str]:
     """Name -> heading of the card's figures that the rows have."""
-    given = {name for row in rows for name, value in row.model_dump().items() if value is not None}
-    return {figure.name: figure.heading for figure in figures("card") if figure.name in given}
+    entries = described_figures(row.model_dump() for row in rows)
+    return {name: entry["heading"] for name, entry in entries.items()}
 
 
 def _number(row: MetricsRow, name: str) -> str:

@@ -20,6 +20,7 @@ from model_export.export.history import history
 from model_export.export.labels_model import labels_model
 from model_export.export.manifest import Identity, document
 from model_export.export.onnx_model import to_onnx
+from model_export.networks.tasks import described_figures
 from model_export.training.saved import StoredNetwork, load_network
 from service.model_folder.files import load_manifest
 from service.model_folder.manifest import LABELS_MODEL_NAME, MANIFEST_NAME, MODEL_NAME, ModelManifest
@@ -115,6 +116,7 @@ def add_metrics(
     content = manifest.model_dump(mode="json")
     content["metrics"]["splits"][split] = list(rows.values())
     content["metrics"]["protocol"] = content["metrics"]["protocol"] or protocol
+    content["metrics"]["figures"] |= described_figures(rows.values())
     manifest = ModelManifest.model_validate_json(json.dumps(content))
     write(folder, manifest)
     return manifest

@@ -13,6 +13,7 @@ from model_export.common.errors import FixableError
 from model_export.common.writing import write_text
 from model_export.export import card
 from model_export.export.manifest import SCHEMA_VERSION, computed_map
+from model_export.networks.tasks import described_figures
 from service.model_folder.files import ManifestError, read_files
 from service.model_folder.manifest import MANIFEST_NAME, ModelManifest
 
@@ -81,7 +82,13 @@ def upgraded(former: Mapping[str, Any]) -> dict[str, Any]:
     if maps and (output := former.get("computed_output")):
         # Version 1 left its stride to be seen from the output, which every export gave the tasks' size.
         maps.append(computed_map(output, maps[0].get("stride", 0)))
-    renamed = {"tasks": ("maps", maps), "schema_version": ("schema_version", SCHEMA_VERSION)}
+    measured = former.get("metrics") or {}
+    rows = [row for split in measured.get("splits", {}).values() for row in split]
+    renamed = {
+        "tasks": ("maps", maps),
+        "schema_version": ("schema_version", SCHEMA_VERSION),
+        "metrics": ("metrics", {**measured, "figures": described_figures(rows)}),
+    }
     items = (renamed.get(key, (key, value)) for key, value in former.items() if key != "computed_output")
     return dict(items)
 

@@ -27,9 +27,12 @@ class AngleMeasure:
     figures: tuple[Figure, ...] = (
         Figure(
             "normal_mean_degrees", "normals mean °", "normals mean, °", 1.0, 2, -1,
-            roles=("card", "printed", "validated", "report", "main"),
+            roles=("card", "printed", "validated", "report", "main"), about="Angles, mean error", unit="°",
         ),
-        Figure("normal_within_11_25", "< 11.25°", "< 11.25°, %", roles=("card", "report")),
+        Figure(
+            "normal_within_11_25", "< 11.25°", "< 11.25°, %",
+            roles=("card", "report"), about="Angles within 11.25°",
+        ),
         Figure("normal_within_22_5", "< 22.5°", "< 22.5°, %", roles=("quality",)),
     )  # fmt: skip
 

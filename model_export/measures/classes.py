@@ -26,14 +26,18 @@ class ClassMeasure:
 
     sums: tuple[str, ...] = ("confusion",)
     figures: tuple[Figure, ...] = (
-        Figure(MIOU, "mIoU", roles=("card", "printed")),
+        Figure(MIOU, "mIoU", roles=("card", "printed"), about="Mean IoU"),
         Figure(
             "miou40", "mIoU 40", "mIoU 40, %",
-            roles=("card", "printed", "validated", "quality", "report", "main"),
+            roles=("card", "printed", "validated", "quality", "report", "main"), about="Mean IoU, 40 classes",
         ),
-        Figure("miou13", "mIoU 13", "mIoU 13, %", roles=("card", "printed", "quality", "report")),
         Figure(
-            "pixel_accuracy", "pixel acc.", "pixel acc., %", roles=("card", "printed", "validated", "report")
+            "miou13", "mIoU 13", "mIoU 13, %",
+            roles=("card", "printed", "quality", "report"), about="Mean IoU, 13 classes",
+        ),
+        Figure(
+            "pixel_accuracy", "pixel acc.", "pixel acc., %",
+            roles=("card", "printed", "validated", "report"), about="Pixel accuracy",
         ),
     )  # fmt: skip
 

@@ -26,10 +26,14 @@ class DepthMeasure:
 
     sums: tuple[str, ...] = ("depth", "depth_aligned")
     figures: tuple[Figure, ...] = (
-        Figure("delta1", "delta1 (est. scale)", "δ1 est. scale, %", roles=("card", "printed", "report")),
+        Figure(
+            "delta1", "delta1 (est. scale)", "δ1 est. scale, %",
+            roles=("card", "printed", "report"), about="Distances within 25 % (δ1)",
+        ),
         Figure(
             "delta1_aligned", "delta1 (aligned)", "δ1 aligned, %",
             roles=("card", "printed", "validated", "quality", "report", "main"),
+            about="Distances within 25 % (δ1), median-aligned",
         ),
     )  # fmt: skip
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 Role = Literal["card", "printed", "validated", "quality", "report", "main"]
 """card: on a model's card; printed: by `evaluate`; validated: while training; quality: in the mean by which
@@ -22,6 +22,8 @@ class Figure:
         digits: after the point, in the report.
         sign: 1 if more is better, -1 if less is.
         roles: where it is shown.
+        about: in a manifest, for people who choose among figures; empty: `heading`.
+        unit: of the stored value, behind it.
     """
 
     name: str
@@ -31,3 +33,15 @@ class Figure:
     digits: int = 1
     sign: int = 1
     roles: tuple[Role, ...] = ()
+    about: str = ""
+    unit: str = ""
+
+    def described(self) -> dict[str, Any]:
+        """Its entry in a manifest."""
+        return {
+            "title": self.about or self.heading,
+            "heading": self.heading,
+            "unit": self.unit,
+            "better": "more" if self.sign > 0 else "less",
+            "main": "main" in self.roles,
+        }

@@ -38,10 +38,11 @@ class ProbabilityMeasure:
         return (
             Figure(
                 f"{self.name}_best_f1", f"{self.name} F1", f"{self.name} F1, %",
-                roles=("card", "printed", "validated", "quality"),
+                roles=("card", "printed", "validated", "quality"), about=f"{self.name}, best F1",
             ),
             Figure(
-                f"{self.name}_average_precision", f"{self.name} AP", f"{self.name} AP, %", roles=("card",)
+                f"{self.name}_average_precision", f"{self.name} AP", f"{self.name} AP, %",
+                roles=("card",), about=f"{self.name}, average precision",
             ),
         )  # fmt: skip
 

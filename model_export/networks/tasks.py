@@ -6,7 +6,7 @@ resizes and encodes the map.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -127,6 +127,12 @@ DEFAULT_TASKS = ("semantics", "depth", "normals")
 def figures(role: Role) -> tuple[Figure, ...]:
     """The figures of all tasks that are shown in the role, task by task."""
     return tuple(each for task in TASKS.values() for each in task.measure.figures if role in each.roles)
+
+
+def described_figures(rows: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Name -> entry in a manifest, of the figures of a card that `rows` hold."""
+    given = {name for row in rows for name, value in row.items() if value is not None}
+    return {figure.name: figure.described() for figure in figures("card") if figure.name in given}
 
 
 def loss_weights(**others: float) -> dict[str, float]:

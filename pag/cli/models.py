@@ -15,20 +15,15 @@ from pag.printable import printable
 if TYPE_CHECKING:
     from pag.client import MapInfo, Model
 
-# Figures of accuracy that have a short title: key in the model's rows -> title, digits.
-FIGURES = {
-    "share": ("share", 3),
-    "miou40": ("mIoU", 3),
-    "delta1_aligned": ("delta1", 3),
-    "normal_mean_degrees": ("degrees", 1),
-}
+SHARE = "share"
+NO_FIGURES = ("budget", SHARE, "scale")
 EPILOG = f"""\b
 maps     with their kinds (labels: class ids; probability and share: 0 to 1;
          metric: metres; vectors: unit vectors); * only where --maps names it
 budget   requested ceiling on the share of the full network's multiply-adds
 share    of the full network's multiply-adds, computed
-mIoU     of the classes; delta1: share of pixels within 1.25 times the true
-         distance, once medians are aligned; degrees: mean error of directions
+The other columns are figures of accuracy, as the model names them; --json has
+all of them, with their titles and units.
 
 {HELP}"""
 
@@ -79,18 +74,17 @@ def _wrapped(text: str, indent: str) -> list[str]:
 
 def _curve(model: Model, split: str) -> str:
     rows = sorted(model.curves[split], key=lambda row: row["budget"] or 0)
-    figures = _figures(model, split)
+    headings = _headings(model, split)
     cells = [
-        [f"    {row['budget']:g}", *(figure(row.get(key), digits) for key, (_, digits) in figures.items())]
-        for row in reversed(rows)
+        [f"    {row['budget']:g}", *(figure(row.get(key), 3) for key in headings)] for row in reversed(rows)
     ]
-    return table(["    budget", *(printable(title) for title, _ in figures.values())], cells)
+    return table(["    budget", *(printable(heading) for heading in headings.values())], cells)
 
 
-def _figures(model: Model, split: str) -> dict[str, tuple[str, int]]:
-    """Columns: figures with a short title, then those called after a map, as edges_f1 of a map edges."""
-    keys = dict.fromkeys(key for row in model.curves[split] for key in row)
-    of_maps = tuple(f"{name}_" for name in model.maps)
-    return {key: columns for key, columns in FIGURES.items() if key in keys} | {
-        key: (key, 3) for key in keys if key.startswith(of_maps) and key not in FIGURES
-    }
+def _headings(model: Model, split: str) -> dict[str, str]:
+    """Column -> heading: the share, then the model's main figures; all by their names if it describes none."""
+    given = dict.fromkeys(key for row in model.curves[split] for key in row)
+    described = {name: each for name, each in model.figures.items() if name in given}
+    main = {name: each for name, each in described.items() if each.main} or described
+    own = {name: name for name in given if name not in NO_FIGURES and not name.endswith(("_low", "_high"))}
+    return {SHARE: SHARE} | ({name: each.heading for name, each in main.items()} or own)

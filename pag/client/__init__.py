@@ -16,7 +16,7 @@ from pag.client.errors import (
     TlsFailed,
     Unreachable,
 )
-from pag.client.results import Budget, ClassEntry, Frame, MapInfo, Model, Parsing
+from pag.client.results import Budget, ClassEntry, FigureInfo, Frame, MapInfo, Model, Parsing
 
 __all__ = [
     "AsyncClient",
@@ -26,6 +26,7 @@ __all__ = [
     "ClassEntry",
     "Client",
     "DeadlineMissed",
+    "FigureInfo",
     "Frame",
     "MapInfo",
     "Model",

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from pag.client.archives import read_arrays, read_entries
 from pag.client.errors import BadAnswer
-from pag.client.results import Budget, ClassEntry, MapInfo, Model, Parsing, Photograph
+from pag.client.results import Budget, ClassEntry, FigureInfo, MapInfo, Model, Parsing, Photograph
 
 NPZ, ZIP, PNG, JSON = "application/x-npz", "application/zip", "image/png", "application/json"
 META_FILE = "meta.json"
@@ -175,7 +175,15 @@ def _model(entry: Mapping[str, Any]) -> Model:
         curves={
             split: tuple(_row(row) for row in rows) for split, rows in entry["metrics"]["splits"].items()
         },
+        figures={name: _figure(each) for name, each in entry["metrics"].get("figures", {}).items()},
         document=entry,
+    )
+
+
+def _figure(entry: Mapping[str, Any]) -> FigureInfo:
+    title, heading, unit = (_typed(entry, name, str) for name in ("title", "heading", "unit"))
+    return FigureInfo(
+        title, heading, unit, _typed(entry, "better", str) != "less", _typed(entry, "main", bool)
     )
 
 

@@ -49,6 +49,21 @@ class MapInfo:
 
 
 @dataclass(frozen=True)
+class FigureInfo:
+    """A figure of accuracy as the model describes it; rows of `Model.curves` hold its values by name."""
+
+    title: str
+    #: The short form of `title`.
+    heading: str
+    #: Stands behind the values.
+    unit: str = ""
+    #: Whether more of it is better, or less.
+    more_is_better: bool = True
+    #: Whether it is one of the few that sum the model up.
+    main: bool = False
+
+
+@dataclass(frozen=True)
 class Budget:
     """The requested budget, the one used, and why; shares are of the full network's multiply-adds."""
 
@@ -215,6 +230,8 @@ class Model:
     budget_default: float
     #: Measured accuracy by split of the data: one row per budget, with its share of multiply-adds.
     curves: Mapping[str, tuple[Mapping[str, float | None], ...]]
+    #: Figures of the curves by name, as far as the model describes them.
+    figures: Mapping[str, FigureInfo]
     #: All that the server says, as JSON.
     document: Mapping[str, Any] = field(compare=False)
 

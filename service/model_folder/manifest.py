@@ -55,8 +55,21 @@ class MultiplyAdds(ManifestPart):
     always: Count
 
 
+class Figure(ManifestPart):
+    """What one figure of the rows is; `heading` is the short form of `title`, `main` one of the model's few.
+
+    Beside a figure `x` the rows may hold its 95 % interval, `x_low` and `x_high`.
+    """
+
+    title: str
+    heading: str
+    unit: str = ""
+    better: Literal["more", "less"] = "more"
+    main: bool = False
+
+
 class MetricsRow(BaseModel):
-    """Accuracy at one budget; further named figures may stand beside those known here."""
+    """Accuracy at one budget: the share spent there, and figures by name."""
 
     model_config = ConfigDict(strict=True, extra="allow", frozen=True)
     __pydantic_extra__: dict[str, float | None]
@@ -64,28 +77,21 @@ class MetricsRow(BaseModel):
     budget: float
     share: float = Field(description="Of the full network's multiply-adds, as spent at this budget.")
     scale: float | None = Field(default=None, description="Of the working size, per side; none stated: 1.")
-    miou40: float | None = Field(default=None, description="Mean IoU of 40 classes, 0 to 1.")
-    miou13: float | None = Field(default=None, description="Mean IoU of 13 classes, 0 to 1.")
-    pixel_accuracy: float | None = Field(default=None, description="Pixels with the right class, 0 to 1.")
-    delta1: float | None = Field(
-        default=None, description="Pixels whose depth is right within a factor of 1.25, 0 to 1."
-    )
-    delta1_aligned: float | None = Field(
-        default=None, description="The same after each depth map is scaled to the true median."
-    )
-    normal_mean_degrees: float | None = Field(
-        default=None, description="Mean angle between found and true normals; less is better."
-    )
-    normal_within_11_25: float | None = Field(
-        default=None, description="Pixels whose normal is right within 11.25 degrees, 0 to 1."
-    )
+
+    def figure(self, name: str) -> float | None:
+        """The figure `name`; None if it was not measured."""
+        return self.__pydantic_extra__.get(name)
 
 
 class Metrics(ManifestPart):
-    """The measured accuracy/compute curve, one list of rows per data split."""
+    """The measured accuracy/compute curve, one list of rows per data split; `figures` names what they hold.
+
+    A figure that is not named there is shown under its own name, without a unit.
+    """
 
     protocol: str
     splits: dict[str, tuple[MetricsRow, ...]]
+    figures: dict[str, Figure] = Field(default_factory=dict)
 
 
 class Training(ManifestPart):

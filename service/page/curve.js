@@ -8,23 +8,8 @@ const PLOT = { left: 52, right: 358, top: 26, bottom: 196 };
 // Shares closer than this are one: a photograph's differs a little from the mean of those measured.
 const SAME = 0.005;
 const ACCENT = "var(--accent, currentColor)";
-
-/** Metrics of the field by their names in a model's table: title and unit, in the order in which they are offered. */
-const METRICS = {
-  miou: ["Mean IoU", ""],
-  miou40: ["Mean IoU, 40 classes", ""],
-  miou13: ["Mean IoU, 13 classes", ""],
-  pixel_accuracy: ["Pixel accuracy", ""],
-  delta1_aligned: ["Distances within 25 % (δ1), median-aligned", ""],
-  delta1: ["Distances within 25 % (δ1)", ""],
-  rmse: ["Distances, RMSE, lower is better", " m"],
-  normal_mean_degrees: ["Angles, mean error, lower is better", "°"],
-  normal_within_11_25: ["Angles within 11.25°", ""],
-};
-
-// Members of a row that are no metrics, and variants of those above that would make the list long.
-const NOT_OFFERED =
-  /^(budget|share|scale)$|_(low|high)$|^(delta[23]|abs_rel|rmse_aligned|normal_median|normal_within_[23])/;
+// Members of a row that are no figures.
+const NO_FIGURE = /^(budget|share|scale)$|_(low|high)$/;
 
 /** Draw the curve of the model, and again with each answer. */
 export function mountCurve(state) {
@@ -32,10 +17,10 @@ export function mountCurve(state) {
   const update = ({ model, answer }) => {
     const { rows } = splitOf(model);
     const { requested: budget = null, share = null } = answer?.meta.budget ?? {};
-    drawCurve(byId("curve"), rows, { metric: select.value, budget, share });
+    drawCurve(byId("curve"), rows, { figure: figureOf(model, select.value), budget, share });
   };
   select.addEventListener("change", () => update(state.values));
-  state.on(["model"], ({ model }) => showMetrics(select, splitOf(model), model));
+  state.on(["model"], ({ model }) => showFigures(select, splitOf(model), model));
   state.on(["model", "answer"], (values) => values.model && update(values));
 }
 
@@ -46,56 +31,58 @@ export function splitOf(model) {
   return { name, rows: splits[name] ?? [] };
 }
 
-function showMetrics(select, { name, rows }, model) {
+function showFigures(select, { name, rows }, model) {
   const kept = select.value;
-  const metrics = metricsOf(rows);
-  const option = (metric) => make("option", { value: metric, textContent: metricTitle(metric) });
-  select.replaceChildren(...metrics.map(option));
-  if (metrics.includes(kept)) select.value = kept;
+  const names = namesOf(rows, model);
+  const option = (figure) => make("option", { value: figure, textContent: figureOf(model, figure).title });
+  select.replaceChildren(...names.map(option));
+  if (names.includes(kept)) select.value = kept;
   byId("curve-note").textContent = name ? `Measured on the ${name} split, not on this photograph.` : "";
   byId("curve-note").title = model.metrics.protocol ?? "";
 }
 
-/** The metrics that the rows have: those of the table above in its order, then the model's own. */
-function metricsOf(rows) {
-  const measured = new Set(rows.flatMap((row) => Object.keys(row).filter((metric) => Number.isFinite(row[metric]))));
-  const own = [...measured].filter((metric) => !(metric in METRICS) && !NOT_OFFERED.test(metric));
-  return [...Object.keys(METRICS).filter((metric) => measured.has(metric)), ...own];
+/** The names of the figures that are offered: those that the model describes; all of the rows if it describes none. */
+function namesOf(rows, { metrics: { figures = {} } }) {
+  const measured = rows.flatMap((row) => Object.keys(row).filter((name) => Number.isFinite(row[name])));
+  const names = [...new Set(measured)].filter((name) => !NO_FIGURE.test(name));
+  const described = Object.keys(figures).filter((name) => names.includes(name));
+  return described.length ? described : names;
 }
 
-/** What people call `metric`; its own name where we know no better. */
-function metricTitle(metric) {
-  return METRICS[metric]?.[0] ?? metric;
+/** The figure `name` of the model: {name, title, unit}; its own name where the model says no more. */
+function figureOf({ metrics: { figures = {} } }, name) {
+  const { title = name, unit = "", better = "more" } = figures[name] ?? {};
+  return { name, title: better === "less" ? `${title}, lower is better` : title, unit };
 }
 
 /**
  * Draws the rows of GET /models (metrics.splits.*) into `svg`, in place of what it held.
  * `budget` is the share requested at most, `share` what was spent; either may be null.
  */
-function drawCurve(svg, rows, { metric, budget = null, share = null }) {
+function drawCurve(svg, rows, { figure, budget = null, share = null }) {
+  const { name: metric, title, unit } = figure;
   svg.replaceChildren();
   svg.setAttribute("viewBox", `0 0 ${WIDTH} ${HEIGHT}`);
   svg.setAttribute("role", "img");
   const points = rows
     .filter((row) => Number.isFinite(row.share) && Number.isFinite(row[metric]))
     .sort((first, second) => first.share - second.share);
-  const unit = METRICS[metric]?.[1] ?? "";
-  describe(svg, points, metric, unit, share);
+  describe(svg, points, figure, share);
   if (points.length === 0) {
     text(svg, WIDTH / 2, HEIGHT / 2, "No accuracy was measured for this model.", "middle");
     return;
   }
   const place = scales(points, metric);
-  drawAxes(svg, place, metricTitle(metric), unit);
+  drawAxes(svg, place, title, unit);
   drawSpread(svg, points, metric, place);
   drawRows(svg, points, metric, unit, place);
   if (budget !== null && share !== null && Math.abs(budget - share) > SAME) drawBudget(svg, budget, place);
   if (share !== null) drawSpent(svg, points, metric, share, unit, place);
 }
 
-function describe(svg, points, metric, unit, share) {
+function describe(svg, points, { name: metric, title, unit }, share) {
   const id = `${svg.id || "curve"}-picture`;
-  add(svg, "title", { id: `${id}-title` }).textContent = `${metricTitle(metric)} by share of multiply-adds`;
+  add(svg, "title", { id: `${id}-title` }).textContent = `${title} by share of multiply-adds`;
   const said = points.map((row) => `${percent(row.share)}: ${show(row[metric])}${unit}`).join(", ");
   add(svg, "desc", { id: `${id}-description` }).textContent = `${said}.${nowAt(points, share)}`;
   svg.setAttribute("aria-labelledby", `${id}-title`);

@@ -46,5 +46,17 @@ def test_the_shipped_model_has_a_curve_of_accuracy_against_compute(shipped_serve
 def test_the_document_says_what_the_figures_mean(client: httpx.Client) -> None:
     schemas = client.get("/openapi.json").json()["components"]["schemas"]
     assert "maps=" in schemas["ModelEntry"]["properties"]["maps"]["description"]
-    figures = schemas["MetricsRow"]["properties"]
-    assert "less is better" in figures["normal_mean_degrees"]["description"]
+    assert "main" in schemas["Figure"]["properties"]
+
+
+def test_a_model_says_what_its_figures_mean(shipped_server: httpx.Client) -> None:
+    (model,) = shipped_server.get("/models").json()["models"]
+    figures, rows = model["metrics"]["figures"], model["metrics"]["splits"]["test"]
+    assert figures["normal_mean_degrees"] == {
+        "title": "Angles, mean error",
+        "heading": "normals mean °",
+        "unit": "°",
+        "better": "less",
+        "main": True,
+    }
+    assert all(name in row for row in rows for name in figures)
