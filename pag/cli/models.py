@@ -82,7 +82,7 @@ def _curve(model: Model, split: str) -> str:
 
 
 def _headings(model: Model, split: str) -> dict[str, str]:
-    """Column -> heading: the share, then the model's main figures; all by their names if it describes none."""
+    """Column -> heading: the share, then the main figures; all by their names if the model describes none."""
     given = dict.fromkeys(key for row in model.curves[split] for key in row)
     described = {name: each for name, each in model.figures.items() if name in given}
     main = {name: each for name, each in described.items() if each.main} or described
