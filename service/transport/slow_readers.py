@@ -28,7 +28,9 @@ class CountingTransport:
         self.written_bytes = 0
 
     def write(self, data: bytes) -> None:
-        """Write and count."""
+        """Write and count; what is for a client that has gone is dropped, as asyncio's own transports do."""
+        if self._transport.is_closing():
+            return
         self.written_bytes += len(data)
         self._transport.write(data)
 

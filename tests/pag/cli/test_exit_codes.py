@@ -172,7 +172,7 @@ def test_told_to_end_it_ends_at_once_and_keeps_what_is_done(
     )
     deadline = time.monotonic() + GUARD_SECONDS
     while not (out / "0.json").exists():
-        assert process.poll() is None
+        assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline
         time.sleep(0.01)
     begun = time.monotonic()
