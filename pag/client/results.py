@@ -230,10 +230,10 @@ class Model:
     budget_default: float
     #: Measured accuracy by split of the data: one row per budget, with its share of multiply-adds.
     curves: Mapping[str, tuple[Mapping[str, float | None], ...]]
-    #: Figures of the curves by name, as far as the model describes them.
-    figures: Mapping[str, FigureInfo]
     #: All that the server says, as JSON.
     document: Mapping[str, Any] = field(compare=False)
+    #: Figures of the curves by name, as far as the model describes them.
+    figures: Mapping[str, FigureInfo] = field(default_factory=dict)
 
     @property
     def classes(self) -> tuple[ClassEntry, ...]:

@@ -30,7 +30,7 @@ def test_a_written_folder_reads_back(tmp_path: Path) -> None:
     manifest = load_manifest(folder)
     read_files(folder, manifest)
     assert manifest.default_map_names() == ("semantics", "depth", "normals")
-    assert manifest.metrics.splits["val"][0].miou40 == 0.3
+    assert manifest.metrics.splits["val"][0].figure("miou40") == 0.3
 
 
 def test_maps_are_named_in_their_order_and_shares_not_by_default() -> None:

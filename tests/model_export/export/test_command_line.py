@@ -71,7 +71,7 @@ def test_from_a_checkpoint_to_a_measured_folder(
     rows = manifest.metrics.splits["photographs"]
     budgets = [row.budget for row in rows]
     assert budgets == sorted(set(budgets)) and budgets[-1] == 1
-    assert all(0 < row.model_dump()["miou"] < 1 and row.miou40 is None for row in rows)
+    assert all(0 < row.model_dump()["miou"] < 1 and row.figure("miou40") is None for row in rows)
     assert manifest.metrics.protocol.startswith("3 photographs with labels of the model's owner")
     card = Path("weights/mine/card.md").read_text()
     assert "| budget | share | scale | mIoU | pixel acc. |" in card

@@ -63,8 +63,8 @@ def test_budgets_go_into_the_folder_and_points_beside_them_into_the_output(
     rows = manifest.metrics.splits["test"]
     assert [row.budget for row in rows] == [0.7, 1.0]
     first = content["points"][0]
-    assert rows[1].miou40 == pytest.approx(first["figures"]["miou40"], abs=1e-5)
-    assert rows[1].miou40_low == pytest.approx(first["intervals"]["miou40"][0], abs=1e-5)
+    assert rows[1].figure("miou40") == pytest.approx(first["figures"]["miou40"], abs=1e-5)
+    assert rows[1].figure("miou40_low") == pytest.approx(first["intervals"]["miou40"][0], abs=1e-5)
     low, high = (f"{value:.3f}" for value in first["intervals"]["miou40"])
     assert f"{first['figures']['miou40']:.3f} [{low}, {high}]" in (folder / "card.md").read_text()
 

@@ -79,7 +79,10 @@ def test_figures_are_added_split_by_split_and_shown_on_the_card(exported, tmp_pa
     add_metrics(folder, "val", {1.0: {"miou40": 0.25}, 0.7: {"miou40": 0.125}})
     manifest = add_metrics(folder, "test", {0.1: {"miou40": 0.0625}})
     assert load_manifest(folder) == manifest
-    assert [(row.budget, row.miou40) for row in manifest.metrics.splits["val"]] == [(0.7, 0.125), (1.0, 0.25)]
+    assert [(row.budget, row.figure("miou40")) for row in manifest.metrics.splits["val"]] == [
+        (0.7, 0.125),
+        (1.0, 0.25),
+    ]
     assert manifest.metrics.splits["val"][0].share == pytest.approx(0.7, abs=1e-3)
     assert manifest.metrics.splits["test"][0].budget == pytest.approx(manifest.budget.floor), "it was served"
     card = (folder / "card.md").read_text()

@@ -60,7 +60,7 @@ def test_a_folder_is_upgraded_in_place_and_its_models_are_left_alone(
     now, wanted = load_manifest(folder), exported("resnet26").manifest
     assert now.maps == wanted.maps
     assert now.model_copy(update={"metrics": wanted.metrics}) == wanted
-    assert now.metrics.splits["val"][0].miou40 == 0.25
+    assert now.metrics.splits["val"][0].figure("miou40") == 0.25
     after = (folder / MODEL_NAME).stat()
     assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
     card = (folder / "card.md").read_text()

@@ -23,7 +23,7 @@ ANSWER_BYTES = 17 * 2000 * 2000
 LIMIT_BYTES = 150_000_000
 READERS = 12
 # While answers are made there are the maps, and the photographs, beside them.
-MOST_GROWTH = 5 * LIMIT_BYTES // 2
+MOST_GROWTH = 3 * LIMIT_BYTES
 
 
 @pytest.fixture(scope="module")
