@@ -11,7 +11,7 @@ PIP := $(BIN)/python -m pip
 ARGS ?=
 # Processes that share pytest's files among them; 1: one process, as --pdb and -s want it.
 PYTEST_WORKERS ?= 2
-PYTEST = $(BIN)/python -m pytest $(if $(filter-out 0 1,$(PYTEST_WORKERS)),--numprocesses $(PYTEST_WORKERS) --dist loadfile)
+PYTEST = $(BIN)/python -m pytest $(if $(filter-out 0 1,$(PYTEST_WORKERS)),--numprocesses $(PYTEST_WORKERS) --dist loadfile --no-loadscope-reorder)
 
 NATIVE_SOURCES := $(shell find native -type f -not -path 'native/tests/*' -not -path 'native/bench/*' \
   -not -path 'native/python/*')

@@ -54,6 +54,19 @@ class CannotStart(PagError):
     """The service cannot start in this process; the message names the cause and the fix."""
 
 
+# What an address of a Unix socket holds on every system, less the name of the socket.
+LONGEST_FOLDER_BYTES = 90
+
+
+def _private_folder() -> Path:
+    """A folder that only this user may enter, so only this user may connect to a socket in it."""
+    folder = Path(tempfile.mkdtemp(prefix="pag-"))
+    if len(os.fsencode(folder)) <= LONGEST_FOLDER_BYTES:
+        return folder
+    folder.rmdir()
+    return Path(tempfile.mkdtemp(prefix="pag-", dir="/tmp"))
+
+
 class LocalServer:
     """The service on a private Unix socket, warmed up inside a `with` block.
 
@@ -92,8 +105,7 @@ class LocalServer:
 
     def start(self) -> None:
         """Start the thread and return once the service is warmed up; CannotStart if it cannot."""
-        # Only this user may enter the folder, so only this user may connect.
-        self._folder = Path(tempfile.mkdtemp(prefix="pag-"))
+        self._folder = _private_folder()
         self._server.config.uds = str(self._socket)
         self._thread.start()
         try:

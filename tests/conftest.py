@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -26,6 +27,7 @@ hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "busy"))
 
 ROOT = Path(__file__).parents[1]
 SHIPPED = "efficientnet_lite0-nyuv2"
+HEAVY = ("browser", "process", "slow")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -36,6 +38,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.browser)
         if "shipped_server" in fixtures:
             item.add_marker(pytest.mark.slow)
+    # Workers take files in this order: those that take long must not be the last ones of a run.
+    weights = Counter(item.path for item in items if any(item.iter_markers(mark) for mark in HEAVY))
+    items.sort(key=lambda item: (-weights[item.path], item.path))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -76,6 +76,21 @@ def test_a_model_that_cannot_be_run(tmp_path: Path) -> None:
         pass
 
 
+def test_a_long_temporary_folder_is_no_obstacle(
+    weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The address of a Unix socket has room for some hundred bytes."""
+    long = tmp_path / ("x" * 120)
+    long.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(long))
+    with LocalServer(weights=weights) as server, server.client() as client:
+        folder = Path(server.url.removeprefix("unix:")).parent
+        assert client.parse(encoded(picture(64, 64))).maps
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert not folder.exists()
+    assert list(long.iterdir()) == []
+
+
 def test_it_is_used_in_a_with_block(weights: Path) -> None:
     with pytest.raises(RuntimeError, match="with block"):
         _ = LocalServer(weights=weights).url
