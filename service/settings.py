@@ -247,6 +247,11 @@ def _ending(name: str) -> str:
     return next((name.removeprefix(prefix) for prefix in PREFIXES if name.startswith(prefix)), name)
 
 
+def listed(text: str) -> tuple[str, ...]:
+    """The entries of a setting that takes several, with commas between."""
+    return tuple(part for item in text.split(",") if (part := item.strip()))
+
+
 def environment_name(field: str) -> str:
     """Environment variable that sets `field`; the name of such a variable is returned as it is."""
     if field not in Settings.model_fields:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -72,7 +71,7 @@ def access(settings: Settings) -> Iterator[Finding]:
         yield Finding("access", FAIL, str(error), "correct that variable")
         return
     detail = f"{len(accepted)} API keys; pages of {', '.join(allowed) or 'no other origin'}"
-    if not accepted and not _is_loopback(settings.host):
+    if not accepted and not origins.is_loopback(settings.host):
         fix = "set PAG_API_KEYS, or let only trusted networks reach the port"
         yield Finding("access", WARN, f"{detail}; {settings.host} is open to whoever reaches it", fix)
     elif any(len(key) < SHORTEST_KEY for key in accepted):
@@ -98,10 +97,3 @@ def limits(settings: Settings) -> Iterator[Finding]:
     """The limits in force, to be read by people."""
     told = " ".join(f"{environment_name(name)}={getattr(settings, name)}" for name in LIMITS)
     yield Finding("limits", OK, told)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.errors import StartupError, Unauthorized
 from service.problems import documented, service_problem
-from service.settings import Settings
+from service.settings import Settings, listed
 
 METRICS, DOCS = "/metrics", ("/openapi.json", "/docs")
 OPEN_PATHS = {"/", "/livez", "/readyz", "/healthz", "/health", METRICS, *DOCS}
@@ -55,7 +55,7 @@ class ApiKeys:
 def keys_of(settings: Settings) -> tuple[str, ...]:
     """The keys of the settings; StartupError if the setting holds none."""
     text = settings.api_keys.get_secret_value()
-    keys = tuple(key for part in text.split(",") if (key := part.strip()))
+    keys = listed(text)
     if text and not keys:
         raise StartupError("PAG_API_KEYS is set but holds no key: name at least one, or unset it")
     if not text.isascii():

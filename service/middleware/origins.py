@@ -14,11 +14,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from service.errors import ForeignHost, ForeignOrigin, ServiceError, StartupError
 from service.middleware.observation import is_quiet
 from service.problems import service_problem
-from service.settings import Settings
+from service.settings import Settings, listed
 
 ORIGIN = re.compile(r"\*|[a-z][a-z0-9+.-]*://[^\s/?#@]+")
 AUTHORITY = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^\s/?#@:\[\]]+)(?::(\d{1,5}))?")
-PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
+PORTS = {"http": 80, "https": 443}
 ANY = "*"
 # What a browser says of its own accord, and no page can make it say otherwise.
 OWN = "same-origin"
@@ -42,7 +42,7 @@ EXPOSED = (
 
 def origins_of(settings: Settings) -> tuple[str, ...]:
     """The origins of the settings; StartupError for what no browser would send as one."""
-    origins = _parts(settings.cors_origins)
+    origins = listed(settings.cors_origins)
     for origin in origins:
         if not ORIGIN.fullmatch(origin):
             raise StartupError(
@@ -58,11 +58,11 @@ def hosts_of(settings: Settings) -> tuple[str, ...]:
     Where none are set, a server that listens to this machine alone has the loopback's names: a page whose
     name was made to point here would else be of the server's own origin.
     """
-    hosts = tuple(host.lower() for host in _parts(settings.hosts))
+    hosts = tuple(host.lower() for host in listed(settings.hosts))
     for host in hosts:
         if host != ANY and (AUTHORITY.fullmatch(host) is None or host.rpartition(":")[2].isdecimal()):
             raise StartupError(f"PAG_HOSTS: {host!r} is no host; write it as example.org, without a port")
-    return hosts or (("localhost",) if _is_loopback(settings.host) else (ANY,))
+    return hosts or (("localhost",) if is_loopback(settings.host) else (ANY,))
 
 
 class OwnCallers:
@@ -95,7 +95,7 @@ class OwnCallers:
         if ANY not in self._hosts and not any_host:
             place = _place(host, "http")
             if place is None or not (
-                place[0] in self._hosts or ("localhost" in self._hosts and _is_loopback(place[0]))
+                place[0] in self._hosts or ("localhost" in self._hosts and is_loopback(place[0]))
             ):
                 raise ForeignHost(host)
         origin = headers.get("origin")
@@ -138,7 +138,8 @@ def _place(authority: str, scheme: str) -> tuple[str, int] | None:
     return found[1].strip("[]").lower(), int(found[2] or PORTS[scheme])
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a name or address, in brackets or not, is this machine's own."""
     name = host.strip("[]").lower()
     if name == "localhost" or name.endswith(".localhost"):
         return True
@@ -146,7 +147,3 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(name).is_loopback
     except ValueError:
         return False
-
-
-def _parts(text: str) -> tuple[str, ...]:
-    return tuple(part for item in text.split(",") if (part := item.strip()))
