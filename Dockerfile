@@ -1,7 +1,8 @@
 # The service without torch and without a compiler.
 #   docker build -t pag-parse:cpu .
 #   docker build -t pag-parse:gpu --build-arg RUNTIME=gpu .
-ARG BASE=python:3.13-slim-trixie
+# The digest is what is built from, for every architecture of the tag; CONTRIBUTING.md says how to renew it.
+ARG BASE=python:3.13-slim-trixie@sha256:7c61056e61ac89e852de05f3dc6fa51a6dd2181797bceed46aa725dd7cb2cd3b
 
 FROM ${BASE} AS build
 RUN apt-get update \

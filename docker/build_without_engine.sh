@@ -9,7 +9,7 @@
 #   RUNTIME=cpu   or gpu (which is started on the CPU here)
 #
 # The base image is stood in for by a Debian 13 root of the same Python version (mmdebstrap), under the
-# base image's own name, so the Dockerfile is the one that a container engine reads. Debian's mirror
+# base image's own tag (a root made here cannot have its digest), so the Dockerfile is the one that a container engine reads. Debian's mirror
 # and pip's configuration are this machine's. Needs mmdebstrap, buildah, curl.
 set -euo pipefail
 
@@ -21,7 +21,7 @@ if [ -z "${WORK:-}" ]; then work=$(mktemp -d); else mkdir -p "$WORK"; work=$(rea
 port=${PORT:-18000}
 runtime=${RUNTIME:-cpu}
 suite=trixie
-base=$(awk -F= '/^ARG BASE=/ {print $2}' "$repository/Dockerfile")
+base=$(awk -F'[=@]' '/^ARG BASE=/ {print $2}' "$repository/Dockerfile")
 image=localhost/pag-parse:$runtime
 url=http://127.0.0.1:$port
 container=
@@ -73,7 +73,7 @@ build() {
   pip_configuration >"$work/pip.conf"
   # shellcheck disable=SC2046  # each volume is two words
   store bud --isolation chroot --network host --pull-never --format docker $(pip_volumes) \
-    --build-arg RUNTIME="$runtime" --tag "$image" "$repository" >"$work/build.log" 2>&1 ||
+    --build-arg BASE="$base" --build-arg RUNTIME="$runtime" --tag "$image" "$repository" >"$work/build.log" 2>&1 ||
     { tail -n 40 "$work/build.log" >&2; return 1; }
   grep -E '(^|\] )(STEP|Successfully installed)' "$work/build.log"
 }

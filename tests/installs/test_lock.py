@@ -1,4 +1,4 @@
-"""requirements/ holds exact versions, with hashes, of all that pyproject.toml asks for."""
+"""requirements/ holds exact versions, with hashes, of what is installed; images and actions are pinned."""
 
 from __future__ import annotations
 
@@ -79,3 +79,10 @@ def test_no_package_is_locked_twice(files: tuple[str, ...]) -> None:
 def test_each_line_is_a_version_with_its_hashes(path: Path) -> None:
     lines = PIN.sub(lambda pin: "" if pin["hashes"] or pin["name"] == "torch" else pin[0], path.read_text())
     assert re.fullmatch(r"(#.*\n|\n)*", lines)
+
+
+def test_the_base_image_and_the_actions_are_pinned_by_digest() -> None:
+    bases = re.findall(r"^(?:ARG BASE=|FROM (?!\$\{BASE\}))(\S+)", Path("Dockerfile").read_text(), re.M)
+    actions = re.findall(r"uses: *(\S+)", Path(".github/workflows/ci.yml").read_text())
+    assert bases and all(re.fullmatch(r"\S+:\S+@sha256:[0-9a-f]{64}", base) for base in bases), bases
+    assert actions and all(re.fullmatch(r"\S+@[0-9a-f]{40}", action) for action in actions), actions
