@@ -20,6 +20,7 @@ from service.engine.reload import watching
 from service.engine.resources import resolve_resources
 from service.middleware import keys, origins
 from service.middleware.answers import SafeAnswers
+from service.middleware.heads import BoundedHeads
 from service.middleware.observation import ObservedRequests
 from service.middleware.prefix import ForwardedPrefix
 from service.middleware.stopping import RefusedWhenStopping, Stopping
@@ -73,6 +74,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(origins.OwnCallers, hosts=own_hosts, origins=allowed_origins)
     if allowed_origins:
         origins.install(app, allowed_origins)
+    app.add_middleware(BoundedHeads)
     app.add_middleware(ObservedRequests, metrics=counters, spans=spans, stopping=stopping)
     app.add_middleware(SafeAnswers)
     problems.install(app, counters, partial(keys.describe, closed=closed) if accepted_keys else None)

@@ -237,6 +237,30 @@ class ForeignOrigin(ServiceError):
         )
 
 
+class TargetTooLong(ServiceError):
+    """A path or query beyond what any route has."""
+
+    slug = "target-too-long"
+    title = "The address is too long"
+
+    def __init__(self, most: str) -> None:
+        super().__init__(
+            f"The address has more than {most}; send the photograph as the body, options alone in the query."
+        )
+
+
+class FieldTooLong(ServiceError):
+    """A header field that would take long to take apart."""
+
+    slug = "field-too-long"
+    title = "A header field is too long"
+
+    def __init__(self, name: str, most: int) -> None:
+        super().__init__(
+            f"The header field {name} has more than {most} bytes; name in it only what is needed."
+        )
+
+
 class UpgradeRequired(ServiceError):
     """A plain request where a WebSocket is expected."""
 
@@ -280,6 +304,7 @@ STATUS: dict[type[ServiceError], int] = {
     AnswerTooLarge: 413,
     BodyTooLarge: 413,
     ImageTooLarge: 413,
+    TargetTooLong: 414,
     UnsupportedImage: 415,
     ForeignHost: 421,
     ImageTooSmall: 422,
@@ -288,6 +313,7 @@ STATUS: dict[type[ServiceError], int] = {
     UnknownMap: 422,
     UpgradeRequired: 426,
     Overloaded: 429,
+    FieldTooLong: 431,
     Cancelled: 499,
     InferenceFailed: 500,
     ServiceError: 500,

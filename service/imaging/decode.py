@@ -128,6 +128,11 @@ def sniff(data: bytes) -> str:
     raise UnsupportedImage(tuple(FORMATS))
 
 
+def is_jpeg(data: bytes) -> bool:
+    """Whether `data` begins as a JPEG does."""
+    return FORMATS["JPEG"].magic.match(data) is not None
+
+
 def open_header(data: bytes, max_pixels: int) -> Header:
     """Format and upright size of the image `data`, without decoding a pixel.
 

@@ -19,8 +19,8 @@ from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 
 from service.imaging.formats import jpeg
-from service.imaging.formats.jpeg_scans import intervals, scan_end
-from service.imaging.formats.still import Malformed, Still
+from service.imaging.formats.jpeg_scans import ceil_div, intervals, scan_end
+from service.imaging.formats.still import Malformed, Still, Unread
 
 # The factors by which libjpeg decodes smaller, as OpenCV's flags; the order of channels is a flag of its own.
 REDUCED = {
@@ -36,8 +36,14 @@ ONES = b"\xff\0" * 8
 # A decoder between stretches skips single bytes of ones; one within a stretch soon holds on to one.
 PROBES = 4
 EOI = b"\xff\xd9"
-TABLES_TAG = 347
-STRIPS_AND_TILES = ((273, 279), (324, 325))
+WIDTH, HEIGHT, SAMPLES, PLANES, TABLES_TAG = 256, 257, 277, 284, 347
+PLANAR, ROWS_A_STRIP = 2, 278
+# Tags of the places, lengths, heights and widths of strips (all columns), and of tiles.
+STRIPS_AND_TILES = ((273, 279, ROWS_A_STRIP, WIDTH), (324, 325, 323, 322))
+# A photograph of 32 megapixels has 1,000 tiles of 180 x 180; each takes a decoder of its own.
+MAX_JPEGS = 4096
+# Rows of the largest coding unit (MCU).
+MOST_MCU = 32
 
 
 class Decoder(Protocol):
@@ -77,13 +83,29 @@ def _by_opencv(data: bytes, factor: int) -> NDArray[np.uint8] | None:
 def check_jpegs(tags: Mapping[int, Any], data: bytes) -> None:
     """Refuse a TIFF one of whose strips or tiles is an incomplete JPEG: libtiff only warns, as libjpeg does.
 
-    The pixels of this pass are thrown away: libtiff knows how the strips' colours are meant.
+    The pixels of this pass are thrown away: libtiff knows how the strips' colours are meant. A JPEG larger
+    than its strip or tile is refused by its header, before it takes the time and memory that it claims.
     """
     tables = bytes(tags.get(TABLES_TAG, EOI))[:-2]
-    for places, lengths in STRIPS_AND_TILES:
-        for place, length in zip(tags.get(places, ()), tags.get(lengths, ()), strict=True):
+    height, width = int(tags[HEIGHT]), int(tags[WIDTH])
+    planes = int(tags.get(SAMPLES, 1)) if tags.get(PLANES) == PLANAR else 1
+    for places, lengths, down, across in STRIPS_AND_TILES:
+        # A last strip may be as high as the others.
+        rows = int(tags.get(down, height))
+        rows = min(rows, ceil_div(height, MOST_MCU) * MOST_MCU) if down == ROWS_A_STRIP else rows
+        columns = int(tags.get(across, width))
+        count = ceil_div(height, max(rows, 1)) * ceil_div(width, max(columns, 1)) * planes
+        spans = list(zip(tags.get(places, ()), tags.get(lengths, ()), strict=True))[:count]
+        if len(spans) > MAX_JPEGS:
+            raise Unread(f"it has more than {MAX_JPEGS} JPEG strips or tiles; save it with larger ones")
+        for place, length in spans:
             stream = data[place : place + length]
-            _in_pieces(tables + stream[2:] if tables else stream, 1)
+            stream = tables + stream[2:] if tables else stream
+            found = jpeg.read(stream)
+            if found.height > rows or found.width > columns:
+                raise Malformed("a JPEG in it is larger than its strip or tile")
+            jpeg.checked_scan(stream, found.height, found.width)
+            _in_pieces(stream, 1)
 
 
 def _reduction(still: Still, enough_pixels: int | None) -> int:

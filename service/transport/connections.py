@@ -13,7 +13,7 @@ from service.telemetry.metrics import Metrics
 from service.transport.places import Places
 from service.transport.slow_readers import CountingTransport, Delivery
 
-MAX_HEAD_BYTES = 64 * 2**10
+MAX_HEAD_BYTES = 16 * 2**10
 # Chunk sizes, their extensions and trailers (and the end of a head, if one slice holds it as well): so much
 # of them, and a byte more for so many of the body.
 MAX_FRAMING_BYTES, BODY_PER_FRAMING = 12 * 2**10, 16

@@ -89,6 +89,29 @@ def test_a_file_name_in_the_extended_form_is_one(client: httpx.Client, dispositi
         assert answer.json()["image"]["width"] == 128
 
 
+@pytest.mark.parametrize("charset", ["utf-8", "latin-1", "punycode", "no-such-charset", '"'])
+def test_fields_are_utf_8_whatever_charset_a_form_names(client: httpx.Client, charset: str) -> None:
+    part = 'Content-Disposition: form-data; name="budget"\r\n\r\n'
+    photograph = b'Content-Disposition: form-data; name="file"; filename="\xff\xfe"\r\n\r\n' + LANDSCAPE
+    body = b"--B\r\n" + part.encode() + b"0.5\r\n--B\r\n" + photograph + b"\r\n--B--\r\n"
+    kind = {"Content-Type": f"multipart/form-data; boundary=B; charset={charset}"}
+    answer = client.post("/parse", content=body, headers=kind)
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["budget"]["requested"] == 0.5
+    long = b"--B\r\n" + part.encode() + b"9" * 10**6 + b"\r\n--B--\r\n"
+    assert_problem(
+        client.post("/parse", content=long, headers=kind), 400, "malformed-request", "maximum size"
+    )
+
+
+def test_the_head_of_a_part_is_bounded(client: httpx.Client) -> None:
+    name = "".join(f"filename*{index}*=x; " for index in range(500))
+    head = f'--B\r\nContent-Disposition: form-data; name="file"; {name}\r\n\r\n'
+    kind = {"Content-Type": "multipart/form-data; boundary=B"}
+    answer = client.post("/parse", content=head.encode() + LANDSCAPE + b"\r\n--B--\r\n", headers=kind)
+    assert_problem(answer, 400, "malformed-request", "Invalid multipart data")
+
+
 @pytest.mark.parametrize(
     ("method", "path"),
     [

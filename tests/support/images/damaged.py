@@ -95,6 +95,8 @@ def work() -> Iterator[Case]:
     yield Case("png with more pixels than it declares", png(ihdr(32, 32), bytes(64 * MEGABYTE)))
     yield Case("jpeg of 100000 segments", plain_jpeg(segment(0xFE) * 100_000), BAD, "1024 segments")
     yield Case("jpeg with 20 MB of EXIF", plain_jpeg(segment(0xE1, b"Exif\0\0" + bytes(65000)) * 300))
+    for name, filling in (("fill bytes", b"\xff\xff"), ("stuffed zeros", b"\xff\0")):
+        yield Case(f"jpeg of {name}", b"\xff\xd8\xff\xff" + filling * 10**7, BAD, "ends before its pixels")
     yield Case("jpeg of 500 scans", _jpeg_of_scans(500), BAD, "more than 64 scans")
     comment = b"\x21\xfe" + b"\xff" + b"c" * 255
     yield Case("gif with a comment of 8 MB", plain_gif(before=comment[:2] + comment[2:] * 32768 + b"\0"))
@@ -141,6 +143,16 @@ def _tiff_work() -> Iterator[Case]:
     yield Case(
         "tiff of unknown compression", plain_tiff(t259=(SHORT, 34661)), BAD, "compression is number 34661"
     )
+    for progressive in (False, True):
+        claims = resized_jpeg(65500, 65500, progressive=progressive)
+        yield Case(
+            f"tiff of a huge JPEG, {progressive=}", _tiff_of_jpegs(claims, 1), BAD, "larger than its strip"
+        )
+    whole = encoded(picture(32, 32), "JPEG")
+    yield Case(
+        "tiff whose JPEG strips share one file", _tiff_of_jpegs(whole, 5000, 8), BAD, "4096 JPEG strips"
+    )
+    yield Case("tiff of 500 scans", _tiff_of_jpegs(_jpeg_of_scans(500), 1), BAD, "more than 64 scans")
     yield Case("tiff strip beyond the end", plain_tiff(t273=(LONG, 2**31)), BAD, "corrupt")
     yield Case("tiff of floats", _float_tiff(), BAD, "not read: values of 32 bits")
     yield Case(
@@ -293,6 +305,14 @@ def _jpeg_components(count: int) -> bytes:
     data = plain_jpeg()
     start = data.index(b"\xff\xc0")
     return data[: start + 9] + bytes([count]) + data[start + 10 :]
+
+
+def _tiff_of_jpegs(jpeg: bytes, strips: int, rows: int = 48) -> bytes:
+    """A TIFF 64 pixels wide with `strips` strips of `rows` rows, all of the same compressed bytes."""
+    tags = tiff_tags(64, rows * strips, len(jpeg))
+    places, lengths = [8] * strips, [len(jpeg)] * strips
+    tags |= {259: (SHORT, 7), 262: (SHORT, 6), 273: (LONG, places), 278: (LONG, rows), 279: (LONG, lengths)}
+    return tiff(tags, jpeg)
 
 
 def _float_tiff() -> bytes:
