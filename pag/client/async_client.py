@@ -178,7 +178,7 @@ class AsyncClient:
         async with self._connections.http.stream(**self._settings.http_arguments(attempt)) as response:
             # What is left unread closes the connection.
             attempt.check_headers(response.headers)
-            async for part in response.aiter_bytes():
+            async for part in response.aiter_raw():
                 body.write(part)
                 attempt.check_size(body.tell())
         return Response(response.status_code, dict(response.headers), body.getvalue())

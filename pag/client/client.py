@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import ssl
-import time
 from collections.abc import Iterable
 from typing import Self, TypeVar, Unpack
 
@@ -20,6 +19,7 @@ from pag.client.results import Model, Parsing
 from pag.client.settings import make_settings
 from pag.client.stream import Stream
 from pag.client.stream_core import StreamRequest
+from pag.client.time_limits import TimeLimits, limit
 
 T = TypeVar("T")
 CLOSED = "This client is closed: make another with Client(...), and use it inside its `with`."
@@ -50,8 +50,11 @@ class Client:
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         self._settings = make_settings(url, key, timeout, retries, transfer_seconds, verify, trust_env)
+        self._time_limits = TimeLimits()
         self._connections = OwnConnections(
-            lambda: httpx.Client(**self._settings.http_options(transport, httpx.HTTPTransport)),
+            lambda: limit(
+                httpx.Client(**self._settings.http_options(transport, httpx.HTTPTransport)), self._time_limits
+            ),
             can_repeat=transport is None,
         )
 
@@ -146,22 +149,19 @@ class Client:
         if self._connections.http.is_closed:
             raise PagError(CLOSED)
         try:
-            return self._receive(attempt)
+            with self._time_limits.limited(attempt.seconds):
+                return self._receive(attempt)
         except httpx.TimeoutException as error:
             return Failure(error, timed_out=True)
         except httpx.RequestError as error:
             return Failure(error)
 
     def _receive(self, attempt: Attempt) -> Response:
-        # The library's limits hold for each piece of an answer: the sum of many is checked here.
-        end = None if attempt.seconds is None else time.monotonic() + attempt.seconds
         body = io.BytesIO()
         with self._connections.http.stream(**self._settings.http_arguments(attempt)) as response:
             # What is left unread closes the connection.
             attempt.check_headers(response.headers)
-            for part in response.iter_bytes():
+            for part in response.iter_raw():
                 body.write(part)
                 attempt.check_size(body.tell())
-                if end is not None and time.monotonic() > end:
-                    raise httpx.ReadTimeout("the answer took too long to arrive")
         return Response(response.status_code, dict(response.headers), body.getvalue())

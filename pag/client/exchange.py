@@ -31,6 +31,8 @@ STATUSES_TO_RETRY = {429, 502, 503}
 REQUEST_ID = "X-Request-ID"
 # Not the id of the request, which proxies may replace: the server gives back what it was sent.
 CALL = "PAG-Call"
+# The coding of a body that is sent as it is.
+PLAIN = "identity"
 # Twice the maps of the largest photograph that servers take by default.
 MAX_ANSWER_BYTES = 2**30
 
@@ -73,12 +75,19 @@ class Attempt:
     seconds: float | None
 
     def check_headers(self, headers: Mapping[str, str]) -> None:
-        """BadAnswer if the answer with these headers, of names in lower case, belongs to another request."""
+        """BadAnswer if the answer with these headers (names in lower case) is another request's or packed."""
         sent, received = self.request.headers.get(CALL), headers.get(CALL.lower())
         # Not every answer is the service's own, and not every service gives it back.
         if received not in (None, sent):
             raise BadAnswer(
                 f"The answer belongs to the call {received}, not to {sent}: do programs share a connection?"
+            )
+
+        coding = headers.get("content-encoding", PLAIN)
+        if coding.strip().lower() != PLAIN:
+            # What it expands to could not be bounded before it does.
+            raise BadAnswer(
+                f"The answer is packed ({coding!r}), which was not asked for: does a proxy compress it?"
             )
 
     def check_size(self, received_bytes: int) -> None:

@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
-from pag.client.exchange import Attempt, Policy, Retries
+from pag.client.exchange import PLAIN, Attempt, Policy, Retries
 
 SOCKET = "unix:"
 
@@ -88,7 +88,8 @@ class Settings:
         if transport is None and self.address.socket is not None:
             transport = socket_transport(uds=self.address.socket)
         return {
-            "headers": self.headers,
+            # A packed answer could expand to any size.
+            "headers": {**self.headers, "Accept-Encoding": PLAIN},
             # Reading the certificates takes longer than many a call: not where no TLS is spoken.
             "verify": self.verify if self.address.is_secure or self.trust_env else False,
             "trust_env": self.trust_env,
