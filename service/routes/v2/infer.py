@@ -26,12 +26,14 @@ from service.schemas.v2 import AnswerParameters, InferRequest, InferResponse
 from service.settings import Settings
 
 
-async def infer(request: Request, session: ModelSession, engine: Engine, settings: Settings) -> Response:
-    """Answer a request for the model of `session`."""
+async def infer(
+    request: Request, session: ModelSession, engine: Engine, settings: Settings, parsing: asyncio.Lock
+) -> Response:
+    """Answer a request for the model of `session`; who holds `parsing` may parse JSON."""
     arrived = time.perf_counter()
     engine.check_capacity()
     lease = engine.memory.lease()
-    message = await _receive(request, settings, lease)
+    message = await _receive(request, settings, lease, parsing)
     with engine.admitted():
         options = _options(engine, session, message.request, arrived)
         binary = _forms(message.request, options)
@@ -46,13 +48,14 @@ async def infer(request: Request, session: ModelSession, engine: Engine, setting
     return respond(response, least.manifest, images, binary, headers, lease)
 
 
-async def _receive(request: Request, settings: Settings, lease: Lease) -> InferMessage:
+async def _receive(request: Request, settings: Settings, lease: Lease, parsing: asyncio.Lock) -> InferMessage:
     encoding = request.headers.get("content-encoding", "identity")
     if encoding != "identity":
         raise HTTPException(415, f"Content-Encoding {encoding[:60]} is not read: send the body as it is.")
     body = await read_body(request, settings.max_body_bytes, settings.body_timeout_seconds, lease)
-    # Parsing numbers takes a while, during which the event loop serves others.
-    return await asyncio.to_thread(read_message, body, request.headers.get(HEADER_LENGTH))
+    # Parsing numbers takes a while: one after the other, so that the event loop has its turn in between.
+    async with parsing:
+        return await asyncio.to_thread(read_message, body, request.headers.get(HEADER_LENGTH))
 
 
 def _options(engine: Engine, session: ModelSession, request: InferRequest, arrived: float) -> Options:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
 
 from fastapi import APIRouter, Depends
 from starlette.requests import Request
@@ -45,8 +47,10 @@ def build_router(engine: Engine, settings: Settings) -> APIRouter:
 
     router = APIRouter(prefix=ROOT, tags=["open inference protocol v2"], dependencies=[Depends(refuse_query)])
     _add_server(router, engine)
-    _add_model(router, "/models/{model}", newest, engine, settings)
-    _add_model(router, "/models/{model}/versions/{version}", versioned, engine, settings)
+    parsing = asyncio.Lock()
+    for path, found in (("/models/{model}", newest), ("/models/{model}/versions/{version}", versioned)):
+        answer = partial(infer, engine=engine, settings=settings, parsing=parsing)
+        _add_model(router, path, found, engine, answer)
     return router
 
 
@@ -76,7 +80,11 @@ def _add_server(router: APIRouter, engine: Engine) -> None:
 
 
 def _add_model(
-    router: APIRouter, path: str, find: Callable[..., ModelSession], engine: Engine, settings: Settings
+    router: APIRouter,
+    path: str,
+    find: Callable[..., ModelSession],
+    engine: Engine,
+    answer: Callable[[Request, ModelSession], Awaitable[Response]],
 ) -> None:
     found = Depends(find)
 
@@ -94,4 +102,4 @@ def _add_model(
     @router.post(f"{path}/infer", responses=INFER_ANSWERS, openapi_extra=INFER)
     async def inference(request: Request, session: ModelSession = found) -> Response:
         """The dense maps of the photographs in a tensor."""
-        return await infer(request, session, engine, settings)
+        return await answer(request, session)

@@ -55,6 +55,28 @@ def test_what_is_changed_below_is_right(client: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b'{"inputs":[' + b"7," * 2**22 + b"7]}", "exceeds 5242880 bytes"),
+        (b'{"inputs":[' + b"[]," * 500_000 + b"[]]}", "exceeds 400000 lists"),
+        (b'{"inputs":[' + b"{}," * 500_000 + b"{}]}", "exceeds 4096 members"),
+        (b"{" + b",".join(b'"%x":0' % index for index in range(10_000)) + b"}", "exceeds 4096 members"),
+    ],
+    ids=["numbers", "lists", "objects", "members"],
+)
+def test_json_that_would_take_long_to_parse_is_refused(client: httpx.Client, body: bytes, words: str) -> None:
+    assert_error(client.post(INFER, content=body), 413, words)
+
+
+def test_a_picture_of_640x480_is_read_flat_and_nested(client: httpx.Client) -> None:
+    pixels = picture(480, 640)
+    for data in (pixels.ravel().tolist(), pixels.tolist()):
+        asked = in_json(data, pixels.shape) | {"parameters": {"size": "model", "binary_data_output": True}}
+        answer = client.post(INFER, content=json.dumps(asked))
+        assert answer.status_code == 200, answer.text
+
+
+@pytest.mark.parametrize(
     ("body", "header", "status", "words"),
     [
         (b"", None, 400, "JSON cannot be read"),
