@@ -64,7 +64,7 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
         static_url="/docs/static",
     )
-    app.state.stopping, app.state.metrics = stopping, counters
+    app.state.stopping, app.state.metrics, app.state.memory = stopping, counters, engine.memory
     # The last one added is the outermost: every refusal carries ids, and what a page needs to read it.
     app.add_middleware(ForwardedPrefix)
     closed = keys.closed_by(settings)

@@ -60,7 +60,8 @@ def build_router(
 
         The server closes with 1001 when it stops, 1002 for a flood of tiny frames, 1003 or 1007 for text that
         is no JSON object, 1008 for a message that does not end or a stream that is idle too long, 1009 for a
-        message that is too large, 1011 when pings are not answered.
+        message that is too large, 1011 when pings are not answered, 1013 for a message for which others leave
+        no memory.
         """
         refuse_repeated(socket)
         engine.check_capacity()
@@ -68,7 +69,8 @@ def build_router(
         frames.options(requested, time.perf_counter())
         with open_streams.one_more():
             await socket.accept(SUBPROTOCOL if SUBPROTOCOL in socket.scope["subprotocols"] else None)
-            await _run(Session(socket, frames, requested, metrics, settings.stream_idle_seconds), listeners)
+            idle, kept = settings.stream_idle_seconds, engine.memory.lease()
+            await _run(Session(socket, frames, requested, metrics, idle, kept), listeners)
 
     @router.get("/stream", include_in_schema=False)
     async def upgrade(request: Request) -> Response:

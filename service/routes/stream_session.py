@@ -10,6 +10,7 @@ from contextlib import suppress
 from starlette.types import Message
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from service.engine.memory import Lease
 from service.errors import ServiceError
 from service.routes.stream_frames import FrameAnswer, FrameFailure, Frames
 from service.schemas.stream import StreamQuery
@@ -25,7 +26,10 @@ GOING_AWAY, UNSUPPORTED, IDLE, TOO_LARGE = 1001, 1003, 1008, 1009
 
 
 class Session:
-    """An open stream; `outcomes` counts what became of its frames, `code` says how it ended."""
+    """An open stream; `outcomes` counts what became of its frames, `code` says how it ended.
+
+    `kept` counts the bytes of the frame that waits.
+    """
 
     def __init__(
         self,
@@ -34,6 +38,7 @@ class Session:
         options: StreamQuery,
         metrics: Metrics,
         idle_seconds: float,
+        kept: Lease,
     ) -> None:
         self.outcomes: Counter[str] = Counter()
         self.code: int | None = None
@@ -42,7 +47,7 @@ class Session:
         self._options = options
         self._metrics = metrics
         self._idle_seconds = idle_seconds
-        self._mailbox = Mailbox[StreamQuery]()
+        self._mailbox = Mailbox[StreamQuery](kept.settle)
         self._rate = Rate()
         # A header message and its body go out together, whatever else is to be sent.
         self._sending = asyncio.Lock()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -28,10 +29,11 @@ class Frame(Generic[A]):
 
 
 class Mailbox(Generic[A]):
-    """Numbers the frames received and keeps the newest until it is taken."""
+    """Numbers the frames received and keeps the newest until it is taken; `keeps` is told of its bytes."""
 
-    def __init__(self) -> None:
+    def __init__(self, keeps: Callable[[int], None] = lambda size: None) -> None:
         self.received = 0
+        self._keeps = keeps
         self._taken = 0
         self._newest: Frame[A] | None = None
         self._closed = False
@@ -46,13 +48,14 @@ class Mailbox(Generic[A]):
         frame = Frame(number, data, arrived, options, number - self._taken)
         # A client that never exceeds the frames in flight loses none, even if two arrive together.
         if not self._hand_over(frame):
-            self._newest = frame
+            self._keep(frame)
 
     async def take(self) -> Frame[A] | None:
         """The newest frame, once there is one; None if the mailbox is closed."""
         if self._newest is None and not self._closed:
             return await self._next()
-        frame, self._newest = self._newest, None
+        frame = self._newest
+        self._keep(None)
         if frame is not None:
             self._taken = frame.number + 1
         return frame
@@ -60,8 +63,12 @@ class Mailbox(Generic[A]):
     def close(self) -> None:
         """End: no frame is taken from now on, not even the one that is kept."""
         self._closed = True
-        self._newest = None
+        self._keep(None)
         self._hand_over(None)
+
+    def _keep(self, frame: Frame[A] | None) -> None:
+        self._newest = frame
+        self._keeps(0 if frame is None else len(frame.data))
 
     async def _next(self) -> Frame[A] | None:
         self._taker = asyncio.get_running_loop().create_future()

@@ -9,6 +9,7 @@ from typing import Any, cast
 import structlog
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from service.engine.memory import Memory
 from service.telemetry.metrics import Metrics
 from service.transport.places import Places
 from service.transport.slow_readers import CountingTransport, Delivery
@@ -33,13 +34,14 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class Limits:
-    """What all connections share: their places, and seconds for a head or message and for falling behind."""
+    """What all connections share: places, memory, seconds for a head or message and for falling behind."""
 
     arrival_seconds: float
     send_seconds: float
     least_rate: float
     metrics: Metrics
     places: Places
+    memory: Memory
 
     def delivery(self, transport: CountingTransport) -> Delivery:
         """The delivery of answers on one connection."""

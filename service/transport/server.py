@@ -57,6 +57,7 @@ class Server(uvicorn.Server):
             settings.send_bytes_per_second,
             app.state.metrics,
             Places(most_connections(settings), settings.max_connections_per_address),
+            app.state.memory,
         )
         super().__init__(
             uvicorn.Config(

@@ -11,6 +11,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.exceptions import InvalidState, ProtocolError
 from websockets.frames import CloseCode, Frame
 
+from service.errors import Overloaded
 from service.transport.connections import Limits
 from service.transport.slow_readers import CountingTransport
 
@@ -35,6 +36,8 @@ class StreamConnection(WebSocketsSansIOProtocol):
         self.logger = self.conn.logger = quiet
         self._limits = limits
         self._message_begun: float | None = None
+        # Of the message that arrives.
+        self._lease = limits.memory.lease()
         self._heard_at = 0.0
         self._frames_left = float(FRAMES_AT_ONCE)
         self._frames_counted_at = self.loop.time()
@@ -50,6 +53,7 @@ class StreamConnection(WebSocketsSansIOProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is closed, by whomever."""
         self._limits.places.leave(self)
+        self._lease.release()
         super().connection_lost(exc)
 
     @property
@@ -71,12 +75,15 @@ class StreamConnection(WebSocketsSansIOProtocol):
             self.transport.close()
         elif not (self.frames or self.conn.reader.buffer):
             self._message_begun = None
-        elif self._message_begun is None:
-            self._message_begun = self._heard_at
+        else:
+            if self._message_begun is None:
+                self._message_begun = self._heard_at
+            self._count(len(data))
 
     def send_receive_event_to_app(self) -> None:
-        """A message is complete."""
+        """A message is complete: whoever takes it counts it."""
         self._message_begun = None
+        self._lease.release()
         super().send_receive_event_to_app()
 
     async def send(self, message: Any) -> None:
@@ -103,6 +110,12 @@ class StreamConnection(WebSocketsSansIOProtocol):
         except InvalidState as error:
             raise ClientDisconnected from error
         self.transport.write(b"".join(self.conn.data_to_send()))
+
+    def _count(self, size: int) -> None:
+        try:
+            self._lease.grow(size)
+        except Overloaded:
+            self._end(CloseCode.TRY_AGAIN_LATER, "Others hold the memory for messages (PAG_MEMORY_BYTES).")
 
     def _counted_frame(self, frame: Frame) -> None:
         now = self.loop.time()

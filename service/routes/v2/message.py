@@ -15,8 +15,8 @@ from service.schemas.v2 import InferParameters, InferRequest, InputTensor, in_wo
 
 HEADER_LENGTH = "Inference-Header-Content-Length"
 IMAGE = "image"
-# Parsing so much takes up to 0.1 s, in which no other request gets on. 640x480 pixels fit, with a space before
-# each number or as a list each.
+# Parsing so much takes up to 0.1 s, in which no other request gets on. 640x480 pixels fit, with a space
+# before each number or as a list each.
 MAX_JSON_BYTES = 5 * 2**20
 MAX_LISTS = 400_000
 # Quotation marks and opening braces: of names, types and photographs in base64, of which there are dozens.

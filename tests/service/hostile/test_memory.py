@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import base64
+import select
+import struct
 from collections.abc import Iterator
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 
 import httpx
 import pytest
 from websockets.exceptions import ConnectionClosed
+from websockets.frames import CloseCode
 
-from tests.support.attacking import SlowReader
+from tests.support.attacking import SlowReader, connect
+from tests.support.flooding import UPGRADE
 from tests.support.photographs import PHOTO, encoded, picture
 from tests.support.problems import assert_problem
 from tests.support.servers import Process, Shared, metric, until
@@ -75,6 +81,27 @@ def test_an_unread_stream_holds_bounded_memory_and_ends(narrow: Process) -> None
             while True:
                 stream.recv()
     assert narrow.memory("VmHWM") - before < MOST_GROWTH
+
+
+def test_messages_that_do_not_end_hold_bounded_memory(narrow: Process) -> None:
+    size = 30_000_000
+    frame = b"\x82\xff" + struct.pack(">Q", size) + b"\0\0\0\0" + bytes(size - 10)
+    narrow.forget_peak()
+    before = narrow.memory("VmRSS")
+    with ExitStack() as stack:
+        streams = [stack.enter_context(closing(connect(narrow.port))) for _ in range(12)]
+        for stream in streams:
+            stream.sendall(UPGRADE % (b"127.0.0.1", base64.b64encode(bytes(16))))
+            assert b"101" in stream.recv(4096)
+            with suppress(ConnectionError):
+                stream.sendall(frame)
+        # The limit is enough for five: each of the others is told so.
+        others = len(streams) - LIMIT_BYTES // size
+        until(lambda: len(select.select(streams, [], [], 0)[0]) >= others)
+        assert narrow.memory("VmHWM") - before < MOST_GROWTH < len(streams) * size * 2
+        told = [stream.recv(4096) for stream in select.select(streams, [], [], 0)[0]]
+        assert all(struct.pack(">H", CloseCode.TRY_AGAIN_LATER) in answer for answer in told)
+    until(lambda: held(narrow) == 0)
 
 
 def test_a_large_answer_comes_whole_over_a_stream(narrow: Process) -> None:
