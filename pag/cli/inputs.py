@@ -19,6 +19,8 @@ OVERLAY = "overlay"
 PHOTOGRAPHS = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"}
 VIDEOS = {".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg"}
 MAP_FILE = re.compile(r"(?P<stem>.+)\.(?P<map>[a-z][a-z0-9_]*)\.png")
+# Of a photograph's JSON, without its maps.
+MAX_DOCUMENT_BYTES = 2**20
 Kind = Literal["photograph", "stdin", "video", "camera"]
 
 
@@ -154,8 +156,11 @@ def _is_output(path: Path, listed: dict[Path, frozenset[str]]) -> bool:
 def _maps_listed(document: Path) -> frozenset[str]:
     """Names of the maps in a JSON file that pag wrote; none for any other file."""
     try:
+        # A pipe would never end, and what is longer is not the list of a photograph's maps.
+        if not document.is_file() or document.stat().st_size > MAX_DOCUMENT_BYTES:
+            return frozenset()
         return frozenset(json.loads(document.read_bytes())["maps"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return frozenset()
 
 

@@ -58,6 +58,11 @@ class PhotographParser:
             return _write_one(job.file, self._only(files))
         if self._format == "png":
             files = _renamed(files, job.stem.name)
+        if others := sorted(files.keys() - {*job.suffixes}):
+            # Only the files that were planned were compared with those that are there.
+            raise BadAnswer(
+                f"The answer has maps that the model did not list at the start: {', '.join(others)}."
+            )
         placed = {job.at(suffix): data for suffix, data in files.items()}
         with stopping_if_unwritable(job.at("")):
             write_whole(placed)

@@ -116,6 +116,16 @@ def test_maps_beside_their_photographs_are_not_parsed_again(pag: Pag, photo: Pat
     ]
 
 
+def test_a_document_beside_a_photograph_that_is_none_of_pag_s_is_passed_over(
+    photo: Path, tmp_path: Path
+) -> None:
+    folder = photo.parent
+    write_photo(folder / "deep.b.png").with_name("deep.json").write_bytes(b"[" * 10**5)
+    os.mkfifo(write_photo(folder / "pipe.b.png").with_name("pipe.json"))
+    planned = run_pag("parse", folder, "-o", tmp_path / "out", "--dry-run").stdout.decode().splitlines()
+    assert len([line for line in planned if "json" in line]) == 3
+
+
 def test_a_quoted_pattern(pag: Pag, tmp_path: Path) -> None:
     for place in ("in/x/1.jpg", "in/x/2.jpg", "in/y/3.jpg", "in/y/4.png"):
         write_photo(tmp_path / place)

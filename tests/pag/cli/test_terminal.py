@@ -111,6 +111,20 @@ def test_a_server_s_words_are_text(parse: Answering, words: str, models: Any, tm
         assert not (tmp_path / "one.png").exists()
 
 
+def test_files_that_no_one_planned_are_not_written(models: Any, tmp_path: Path) -> None:
+    photo = write_photo(tmp_path / "photo.jpg")
+    other = write_photo(tmp_path / "photo.x.png")
+    before = other.read_bytes()
+    answer = archive(
+        {"maps": {name: {"file": f"{name}.png"} for name in ("depth", "x")}}, "depth.png", "x.png"
+    )
+    with foreign_server(serving(models, answer)) as (url, _):
+        ended = run_pag("parse", photo, "-o", tmp_path, "--maps", "depth", PAG_SERVER=url)
+    assert (ended.returncode, other.read_bytes()) == (1, before)
+    assert "did not list at the start: .x.png" in assert_plain(ended)
+    assert not (tmp_path / "photo.depth.png").exists()
+
+
 @pytest.mark.parametrize("verb", [["models"], ["bench", "--seconds", "0.1"], ["models", "--json"]])
 @pytest.mark.parametrize(
     "place", ["name", "description", "map", "class", "split", "figure", "floor", "curve"]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import io
 import json
 import time
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler
 from typing import Any
 
@@ -244,3 +246,43 @@ def test_a_server_that_failed_is_not_waited_for() -> None:
         pytest.raises(Refused, match="Restart it"),
     ):
         client.wait_until_ready()
+
+
+DRIPS = {
+    "interim responses": (b"", b"HTTP/1.1 102 Processing\r\n\r\n"),
+    "a head": (b"HTTP/1.1 200 OK\r\nA: ", b"a"),
+    "a chunk extension": (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2;", b"a"),
+    "a trailer": (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n", b"a: b\r\n"),
+    "a body": (b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n", b"a"),
+}
+
+
+@pytest.mark.parametrize("kind", DRIPS)
+def test_an_answer_that_comes_byte_by_byte_ends_with_the_timeout(kind: str) -> None:
+    opening, drop = DRIPS[kind]
+
+    def drip(handler: BaseHTTPRequestHandler) -> None:
+        handler.close_connection = True
+        handler.connection.sendall(opening)
+        end = time.monotonic() + GUARD_SECONDS
+        with suppress(ConnectionError):
+            while time.monotonic() < end:
+                handler.connection.sendall(drop)
+                time.sleep(0.05)
+
+    with foreign_server(drip) as (url, _):
+        begun = time.monotonic()
+        with pytest.raises(TimedOut):
+            parse(url, settings={"timeout": 0.3})
+        # Two clients, one after the other.
+        assert time.monotonic() - begun < 60
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+def test_a_packed_answer_is_refused_before_it_expands(layers: int) -> None:
+    body = bytes(2**24)
+    for _ in range(layers):
+        body = gzip.compress(body, 9)
+    packed = answer_with(200, body, Content_Encoding=", ".join(["gzip"] * layers), **NPZ)
+    with foreign_server(packed) as (url, _), pytest.raises(BadAnswer, match="is packed"):
+        parse(url)
