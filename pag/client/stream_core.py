@@ -7,10 +7,11 @@ import os
 from collections.abc import Mapping, Sized
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 from urllib.parse import urlencode
 
 from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.uri import parse_uri
 
 from pag.client.calls import FrameOptions, Representation, checked, stream_request
 from pag.client.decode import (
@@ -62,7 +63,17 @@ REASONS = {
 }
 
 F = TypeVar("F")
-C = TypeVar("C")
+
+
+class WebSocket(Protocol):
+    """What both of the library's connections have."""
+
+    @property
+    def protocol(self) -> Any:
+        """The protocol's state, whose `uri` is that of the server."""
+
+
+C = TypeVar("C", bound=WebSocket)
 
 
 @dataclass(frozen=True)
@@ -157,6 +168,10 @@ class BaseStream(Generic[F, C]):
     def _established(self, connection: C, headers: Mapping[str, str]) -> None:
         """The stream is open on `connection`; `headers` are those of the server's answer."""
         self._connection, self._opened_by = connection, os.getpid()
+        # The library follows redirects, as requests do not: photographs go to no other host.
+        here, there = parse_uri(self._settings.address.websocket_url), connection.protocol.uri
+        if (here.host, here.port) != (there.host, there.port):
+            raise BadAnswer(f"The server sends streams on to {there.host}:{there.port}: use that address.")
         self._reader.request_id = headers.get(REQUEST_ID)
 
     def _opening(self) -> Exchange[Response]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from pag import (
     TimedOut,
 )
 from tests.support.client_streams import Collect, collect_async, collect_sync
+from tests.support.foreign_servers import answer_with, foreign_server
 from tests.support.photographs import LANDSCAPE
 from tests.support.servers import GUARD_SECONDS, Process
 
@@ -83,6 +84,20 @@ def test_a_server_that_ends_a_stream_says_why(code: int, words: str, collect: Co
     with other_server(handle) as url, pytest.raises(StreamClosed, match=words) as closed:
         collect(url, [LANDSCAPE] * 3, every_frame=True)
     assert closed.value.code == code
+
+
+def test_a_stream_goes_to_no_other_host(collect: Collect) -> None:
+    received: list[object] = []
+
+    def handle(connection: ServerConnection) -> None:
+        with suppress(ConnectionClosed):
+            received.append(connection.recv())
+
+    with other_server(handle) as elsewhere:
+        moved = answer_with(307, b"", Location=elsewhere.replace("http", "ws") + "/stream")
+        with foreign_server(moved) as (url, _), pytest.raises(BadAnswer, match="sends streams on to"):
+            collect(url, [LANDSCAPE])
+    assert received == []
 
 
 def test_a_connection_that_breaks_is_an_error(collect: Collect) -> None:
