@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections import Counter
 from dataclasses import dataclass, field
-from email.message import Message
 
 from pydantic import ValidationError
 from python_multipart.multipart import parse_options_header
@@ -22,6 +22,8 @@ FILE_FIELDS = (FIELD, "image")
 FORM = "multipart/form-data"
 MAX_FIELDS = 8
 MAX_FIELD_BYTES = 2048
+EXTENDED_NAME = re.compile(rb";\s*filename\*", re.IGNORECASE)
+QUOTED = re.compile(rb'"(?:[^"\\]|\\.)*"')
 FIX = f"Send one file, in the field '{FIELD}', or the image itself as the body."
 
 # The answer describes what is wrong with a form; the parser's own warnings would only repeat it.
@@ -85,13 +87,13 @@ class _FormParser(MultiPartParser):
         self.spool_max_size = limit
 
     def on_headers_finished(self) -> None:
+        """The head of a part is complete."""
         part = self._current_part
-        _, plain = parse_options_header(part.content_disposition)
-        head = Message()
-        head["Content-Disposition"] = (part.content_disposition or b"").decode("latin-1")
-        if b"filename" not in plain and head.get_filename() is not None:
+        disposition = part.content_disposition or b""
+        _, plain = parse_options_header(disposition)
+        if b"filename" not in plain and EXTENDED_NAME.search(QUOTED.sub(b"", disposition)):
             # What the file is called plays no part.
-            part.content_disposition = (part.content_disposition or b"") + b'; filename="file"'
+            part.content_disposition = disposition + b'; filename="file"'
         super().on_headers_finished()
 
 

@@ -147,9 +147,13 @@ class Connection(HttpToolsProtocol):
         self._limits.places.hand_over(self, cast(Any, successor))
 
     def _should_upgrade(self) -> bool:
-        """Only the stream is a WebSocket: elsewhere the header is ignored and the request answered."""
+        """Only the stream is a WebSocket: elsewhere the header is ignored and the request answered.
+
+        So it is behind a request that waits: its answer would get into the stream.
+        """
         requested = (self.scope["method"], self.url.partition(b"?")[0])
-        return requested == ("GET", STREAM_PATH) and super()._should_upgrade()
+        alone = self.cycle is None or self.cycle.response_complete
+        return requested == ("GET", STREAM_PATH) and alone and super()._should_upgrade()
 
     def _wait_for_head(self, seconds: float) -> None:
         self._waits_since = self.loop.time()

@@ -167,6 +167,18 @@ def test_elsewhere_a_wish_to_upgrade_is_ignored(guarded: httpx.Client) -> None:
     assert guarded.get("/nowhere", headers={**HEADERS, **handshake()}).status_code == 404
 
 
+def test_a_stream_is_not_opened_behind_a_request_that_waits(guarded: httpx.Client) -> None:
+    opening = "".join(f"{name}: {value}\r\n" for name, value in {**HEADERS, **handshake()}.items())
+    host = guarded.base_url.netloc
+    requests = b"GET /livez HTTP/1.1\r\nHost: %s\r\n\r\nGET /stream HTTP/1.1\r\nHost: %s\r\n%s\r\n"
+    with socket.create_connection((guarded.base_url.host, guarded.base_url.port or 0), 60) as connection:
+        connection.sendall(requests % (host, host, opening.encode()))
+        received = b""
+        while received.count(b"HTTP/1.1 ") < 2:
+            received += connection.recv(4096)
+    assert [part.split()[0] for part in received.split(b"HTTP/1.1 ")[1:]] == [b"200", b"426"]
+
+
 def test_a_head_that_the_protocol_does_not_read_is_refused(guarded: httpx.Client) -> None:
     many = {f"X-{number}": "x" for number in range(200)}
     assert guarded.get("/stream", headers={**many, **handshake()}).status_code == 431
