@@ -25,9 +25,9 @@ NOT_USED = "not used: PAG_NATIVE_OPERATOR=off or a GPU"
 
 
 def versions(settings: Settings) -> Iterator[Finding]:
-    """The platform, and the fast event loop and parser."""
-    found = {name: _version(name) for name in ("pag-parse", "uvicorn", "uvloop", "httptools")}
-    absent = [name for name in ("uvloop", "httptools") if found[name] is None]
+    """The platform, and the fast parser of HTTP."""
+    found = {name: _version(name) for name in ("pag-parse", "uvicorn", "httptools")}
+    absent = [name for name in ("httptools",) if found[name] is None]
     told = " ".join(f"{name} {number or 'absent'}" for name, number in found.items())
     detail = f"{told}; Python {platform.python_version()} on {sys.platform} {platform.machine()}"
     fix = f"pip install {' '.join(absent)}"

@@ -42,6 +42,7 @@ PLANAR, ROWS_A_STRIP = 2, 278
 STRIPS_AND_TILES = ((273, 279, ROWS_A_STRIP, WIDTH), (324, 325, 323, 322))
 # A photograph of 32 megapixels has 1,000 tiles of 180 x 180; each takes a decoder of its own.
 MAX_JPEGS = 4096
+MAX_TABLES_BYTES = 2**14
 # Rows of the largest coding unit (MCU).
 MOST_MCU = 32
 
@@ -87,6 +88,8 @@ def check_jpegs(tags: Mapping[int, Any], data: bytes) -> None:
     than its strip or tile is refused by its header, before it takes the time and memory that it claims.
     """
     tables = bytes(tags.get(TABLES_TAG, EOI))[:-2]
+    if len(tables) > MAX_TABLES_BYTES:
+        raise Malformed("the tables of its JPEGs are longer than any")
     height, width = int(tags[HEIGHT]), int(tags[WIDTH])
     planes = int(tags.get(SAMPLES, 1)) if tags.get(PLANES) == PLANAR else 1
     for places, lengths, down, across in STRIPS_AND_TILES:
@@ -98,6 +101,8 @@ def check_jpegs(tags: Mapping[int, Any], data: bytes) -> None:
         spans = list(zip(tags.get(places, ()), tags.get(lengths, ()), strict=True))[:count]
         if len(spans) > MAX_JPEGS:
             raise Unread(f"it has more than {MAX_JPEGS} JPEG strips or tiles; save it with larger ones")
+        if sum(length for _, length in spans) > len(data):
+            raise Malformed("its strips or tiles overlap")
         for place, length in spans:
             stream = data[place : place + length]
             stream = tables + stream[2:] if tables else stream

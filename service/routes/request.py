@@ -41,7 +41,7 @@ def refuse_repeated(request: HTTPConnection) -> None:
             raise InvalidParameter(f"The parameter {name!r} is given {count} times; give it once.")
 
 
-def refuse_query(request: HTTPConnection) -> None:
+async def refuse_query(request: HTTPConnection) -> None:
     """InvalidParameter if there is a query at a route that has no parameters: it would be ignored."""
     for name in request.query_params:
         raise InvalidParameter(

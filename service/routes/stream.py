@@ -25,6 +25,8 @@ from service.telemetry.metrics import Metrics
 
 SUBPROTOCOL = "pag"
 # Streams last: a client that is refused need not try again every second.
+# A stream without a frame for so long loses its place where others wait for one.
+GIVE_WAY_SECONDS = 10.0
 RETRY_SECONDS = 5
 
 log = structlog.get_logger(__name__)
@@ -59,18 +61,19 @@ def build_router(
         counts from a frame's arrival.
 
         The server closes with 1001 when it stops, 1002 for a flood of tiny frames, 1003 or 1007 for text that
-        is no JSON object, 1008 for a message that does not end or a stream that is idle too long, 1009 for a
-        message that is too large, 1011 when pings are not answered, 1013 for a message for which others leave
-        no memory.
+        is no JSON object, 1008 for a message that does not end or a stream without a frame for too long, 1009
+        for a message that is too large, 1011 when pings are not answered, 1013 for a message for which others
+        leave no memory, and for a stream without a frame for 10 seconds when another one needs its place.
         """
         refuse_repeated(socket)
         engine.check_capacity()
         frames, requested = Frames(socket, engine, metrics), _requested(socket)
         frames.options(requested, time.perf_counter())
-        with open_streams.one_more():
+        idle, kept = settings.stream_idle_seconds, engine.memory.lease()
+        session = Session(socket, frames, requested, metrics, idle, kept)
+        with open_streams.one_more(session):
             await socket.accept(SUBPROTOCOL if SUBPROTOCOL in socket.scope["subprotocols"] else None)
-            idle, kept = settings.stream_idle_seconds, engine.memory.lease()
-            await _run(Session(socket, frames, requested, metrics, idle, kept), listeners)
+            await _run(session, listeners)
 
     @router.get("/stream", include_in_schema=False)
     async def upgrade(request: Request) -> Response:
@@ -100,21 +103,25 @@ def _requested(socket: WebSocket) -> StreamQuery:
 
 
 class _OpenStreams:
-    """The number of open streams, bounded."""
+    """The open streams, bounded; a silent one gives way to a new one."""
 
     def __init__(self, most: int, metrics: Metrics) -> None:
         self._most = most
-        self._open = 0
-        metrics.streams.set_function(lambda: self._open)
+        self._open: set[Session] = set()
+        metrics.streams.set_function(lambda: len(self._open))
 
     @contextmanager
-    def one_more(self) -> Iterator[None]:
+    def one_more(self, session: Session) -> Iterator[None]:
         """Count a stream for as long as it is open; Overloaded if there may be no more."""
-        if self._open >= self._most:
-            detail = f"{self._open} streams are open, the most that this server accepts (PAG_MAX_STREAMS)."
-            raise Overloaded(detail, RETRY_SECONDS)
-        self._open += 1
+        if len(self._open) >= self._most:
+            quietest = max(self._open, key=lambda each: each.silent_seconds)
+            if quietest.silent_seconds < GIVE_WAY_SECONDS:
+                detail = f"{len(self._open)} streams are open, the most that are accepted (PAG_MAX_STREAMS)."
+                raise Overloaded(detail, RETRY_SECONDS)
+            quietest.give_way()
+            self._open.discard(quietest)
+        self._open.add(session)
         try:
             yield
         finally:
-            self._open -= 1
+            self._open.discard(session)

@@ -22,7 +22,7 @@ from service.telemetry.metrics import Metrics
 
 # Two cores did 1.0 to 1.9 times as many frames per second as one by one.
 MAX_IN_FLIGHT = 2
-GOING_AWAY, UNSUPPORTED, IDLE, TOO_LARGE = 1001, 1003, 1008, 1009
+GOING_AWAY, UNSUPPORTED, IDLE, TOO_LARGE, TRY_AGAIN_LATER = 1001, 1003, 1008, 1009, 1013
 
 
 class Session:
@@ -53,6 +53,12 @@ class Session:
         self._sending = asyncio.Lock()
         self._abandoned = False
         self._reason = ""
+        self._quiet_since = time.monotonic()
+
+    @property
+    def silent_seconds(self) -> float:
+        """Seconds without a frame that came or was answered; 0 while one is still to be answered."""
+        return 0.0 if self.received > self.outcomes.total() else time.monotonic() - self._quiet_since
 
     @property
     def received(self) -> int:
@@ -71,6 +77,10 @@ class Session:
             self._abandon()
             self._count("dropped", self.received - self.outcomes.total())
 
+    def give_way(self) -> None:
+        """Another stream takes the place of this silent one."""
+        self._end(TRY_AGAIN_LATER, f"Silent for {self.silent_seconds:.0f} seconds while others wait.")
+
     def stop(self) -> None:
         """The server stops: what is computed is answered, then the stream ends."""
         self._end(GOING_AWAY, "The server is stopping.")
@@ -82,6 +92,8 @@ class Session:
                 self._mailbox.put(bytes(data), time.perf_counter(), self._options)
             else:
                 await self._change(message["text"])
+                # Those that wait are taken without a pause.
+                await asyncio.sleep(0)
             # Freed as soon as the mailbox frees it.
             del message, data
         if self.code is None:
@@ -90,11 +102,12 @@ class Session:
 
     async def _next_message(self) -> Message:
         while True:
+            remaining = self._idle_seconds - self.silent_seconds
+            if remaining <= 0 and self.code is None:
+                self._end(IDLE, f"No frame came for {self._idle_seconds:g} seconds.")
             with suppress(TimeoutError):
-                async with asyncio.timeout(self._idle_seconds):
+                async with asyncio.timeout(remaining if remaining > 0 else self._idle_seconds):
                     return await self._socket.receive()
-            if self.received == self.outcomes.total():
-                self._end(IDLE, f"Nothing was sent for {self._idle_seconds:g} seconds.")
 
     async def _change(self, text: str) -> None:
         try:
@@ -153,6 +166,7 @@ class Session:
 
     def _count(self, outcome: str, frames: int = 1) -> None:
         self.outcomes[outcome] += frames
+        self._quiet_since = time.monotonic()
         self._metrics.stream_frames.labels(outcome).inc(frames)
 
 

@@ -6,7 +6,8 @@ import json
 from typing import Any
 
 MAX_CHARACTERS = 4096
-
+# There are nine; each that is unknown costs time.
+MAX_OPTIONS = 16
 
 NO_OBJECT = "A text message must be a JSON object of options."
 
@@ -31,6 +32,8 @@ def options_in(text: str) -> dict[str, Any]:
         raise InvalidMessage(NO_OBJECT) from error
     if not isinstance(options, dict):
         raise InvalidMessage(NO_OBJECT)
+    if len(options) > MAX_OPTIONS:
+        raise InvalidMessage(f"{NO_OBJECT[:-1]}, {MAX_OPTIONS} at most.")
     return options
 
 

@@ -9,7 +9,7 @@ from typing import Any, cast
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.exceptions import InvalidState, ProtocolError
-from websockets.frames import CloseCode, Frame
+from websockets.frames import CloseCode, Frame, Opcode
 
 from service.errors import Overloaded
 from service.transport.connections import Limits
@@ -18,8 +18,8 @@ from service.transport.slow_readers import CountingTransport
 # For the peer to read the close frame before what it still sends meets a closed socket.
 LINGER_SECONDS = 1.0
 # Each frame costs some ten microseconds, however small: so many at once, so many a second, and one more for
-# so many bytes.
-FRAMES_AT_ONCE, FRAMES_PER_SECOND, BYTES_PER_FRAME = 200, 100, 1024
+# so many bytes. A text, of options, costs as much as so many whatever its length.
+FRAMES_AT_ONCE, FRAMES_PER_SECOND, BYTES_PER_FRAME, FRAMES_PER_TEXT = 200, 100, 1024, 5
 # Larger answers are sent in fragments, each when those before have been accepted.
 FRAGMENT_BYTES = 2**18
 
@@ -118,9 +118,11 @@ class StreamConnection(WebSocketsSansIOProtocol):
             self._end(CloseCode.TRY_AGAIN_LATER, "Others hold the memory for messages (PAG_MEMORY_BYTES).")
 
     def _counted_frame(self, frame: Frame) -> None:
-        now = self.loop.time()
-        earned = FRAMES_PER_SECOND * (now - self._frames_counted_at) + len(frame.data) / BYTES_PER_FRAME
-        self._frames_left = min(self._frames_left + earned, FRAMES_AT_ONCE) - 1
+        now, is_text = self.loop.time(), frame.opcode is Opcode.TEXT
+        earned = FRAMES_PER_SECOND * (now - self._frames_counted_at)
+        earned += 0 if is_text else len(frame.data) / BYTES_PER_FRAME
+        cost = FRAMES_PER_TEXT if is_text else 1
+        self._frames_left = min(self._frames_left + earned, FRAMES_AT_ONCE) - cost
         self._frames_counted_at = now
         if self._frames_left < 0:
             raise ProtocolError("too many small frames")

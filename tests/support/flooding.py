@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import os
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -22,15 +23,22 @@ UPGRADE = (
 )
 CHUNKED = b"POST %s HTTP/1.1\r\nHost: %s\r\nTransfer-Encoding: chunked\r\n\r\n"
 MASK = b"\0\0\0\0"
+UNKNOWN = b"{%s}" % b",".join(b'"%x":0' % number for number in range(400))
+LISTS = b'{"inputs":[' + b"[]," * 1_000_000 + b"[]]}"
+INFER = b"POST /v2/models/tiny/infer HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % len(LISTS)
+MANY = b"POST /parse?%s HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n"
 # What is sent first, what is sent over and over then, and on how many connections.
 FLOODS: dict[str, tuple[bytes, bytes, int]] = {
     "pings": (UPGRADE, b"\x89\x80" + MASK, 1),
     "pongs": (UPGRADE, b"\x8a\x80" + MASK, 1),
     "fragments": (UPGRADE + b"\x02\x80" + MASK, b"\x00\x80" + MASK, 1),
     "messages": (UPGRADE, b"\x81\x82" + MASK + b"{}", 1),
+    "options": (UPGRADE, b"\x81\xfe%s%s%s" % (struct.pack(">H", len(UNKNOWN)), MASK, UNKNOWN), 16),
     "chunks": (CHUNKED, b"1\r\nx\r\n", 8),
     "unwanted chunks": (CHUNKED, b"1\r\nx\r\n", 8),
     "pipelined requests": (b"", b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n", 8),
+    "parameters": (b"", MANY % b"&".join(b"%x=1" % number for number in range(9000)), 16),
+    "lists": (b"", INFER + LISTS, 8),
     "trailers": (CHUNKED + b"0\r\n", b"a:\r\n", 8),
     "chunk extensions": (CHUNKED, b"1;a=b\r\nx\r\n", 8),
 }
@@ -51,7 +59,7 @@ def flood(kind: str, port: int, seconds: float) -> Iterator[None]:
 
 def _send(kind: str, port: int, end: float) -> None:
     opening, piece, _ = FLOODS[kind]
-    block = piece * (BLOCK_BYTES // len(piece))
+    block = piece * max(1, BLOCK_BYTES // len(piece))
     while time.monotonic() < end:
         with suppress(OSError), socket.create_connection(("127.0.0.1", port)) as connection:
             connection.settimeout(1)

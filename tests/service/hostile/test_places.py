@@ -9,8 +9,9 @@ from pathlib import Path
 
 import httpx
 import pytest
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from service.routes import stream as stream_route
 from tests.support.attacking import HOST, connect, status
 from tests.support.photographs import PHOTO
 from tests.support.servers import Process, Shared, running_server, until, wait_until_ready
@@ -102,6 +103,33 @@ def test_a_silent_stream_gives_its_place_back(shared_server: Shared) -> None:
         assert send_and_receive(stream).problem == ""
         assert closed_with(stream)[0] == 1008
     until(lambda: opens(client))
+
+
+def test_options_alone_keep_no_stream_open(shared_server: Shared) -> None:
+    client = shared_server(max_streams=1, stream_idle_seconds=0.5)
+    with open_stream(client) as stream:
+        end = time.monotonic() + 30
+        with suppress(ConnectionClosed):
+            while time.monotonic() < end:
+                stream.send("{}")
+                time.sleep(0.1)
+        assert closed_with(stream)[0] == 1008
+
+
+def test_a_silent_stream_gives_way_to_a_new_one(
+    shared_server: Shared, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream_route, "GIVE_WAY_SECONDS", 0.3)
+    client = shared_server(max_streams=2)
+    with open_stream(client) as quiet, open_stream(client) as busy:
+        assert send_and_receive(quiet).problem == ""
+        time.sleep(0.4)
+        assert send_and_receive(busy).problem == ""
+        with open_stream(client) as new:
+            assert closed_with(quiet)[0] == 1013
+            assert send_and_receive(new).problem == ""
+            assert send_and_receive(busy).problem == ""
+            assert refused_opening(client).status_code == 429
 
 
 def opens(client: httpx.Client) -> bool:

@@ -152,6 +152,7 @@ def _tiff_work() -> Iterator[Case]:
     yield Case(
         "tiff whose JPEG strips share one file", _tiff_of_jpegs(whole, 5000, 8), BAD, "4096 JPEG strips"
     )
+    yield Case("tiff whose few JPEG strips overlap", _tiff_of_jpegs(whole, 40), BAD, "overlap")
     yield Case("tiff of 500 scans", _tiff_of_jpegs(_jpeg_of_scans(500), 1), BAD, "more than 64 scans")
     yield Case("tiff strip beyond the end", plain_tiff(t273=(LONG, 2**31)), BAD, "corrupt")
     yield Case("tiff of floats", _float_tiff(), BAD, "not read: values of 32 bits")
