@@ -15,7 +15,7 @@ from benchmarks.chromium import FLAGS, MISSING, find_chromium
 from tests.support.page.visiting import open_view, visit
 from tests.support.page.watch import Watch, watch_of
 from tests.support.servers import PATIENT, Process, running_server
-from tests.support.tiny_model import write_model
+from tests.support.tiny_model import SMALL, write_model
 
 ROOT = Path(__file__).parents[2]
 # Only against hanging for ever: the machine may be very busy.
@@ -94,7 +94,7 @@ def server(shipped_server: httpx.Client) -> httpx.Client:
 def slow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     """Client of a server whose network takes its time, in a process of its own: crowds send from this one."""
     root = tmp_path_factory.mktemp("slow")
-    write_model(root, slow_nodes=SLOW_NODES)
+    write_model(root, slow_nodes=SLOW_NODES, slow_pixels=SMALL)
     # One thread: the browser has to go on beside it.
     one = {"PAG_THREADS": "1", "PAG_WORKERS": "1"}
     alone = {"PAG_BROWNOUT": "false", "PAG_MAX_WAIT_SECONDS": "600", "PAG_LOG_LEVEL": "error"}

@@ -17,6 +17,7 @@ from service.engine.models import ModelSession
 from tests.support.photographs import encoded, picture
 from tests.support.publishing import cut_off, cut_off_manifest, publish, reloading_process, reloads, versions
 from tests.support.servers import GUARD_SECONDS, Serve, until
+from tests.support.tiny_model import SMALL
 
 pytestmark = pytest.mark.slow
 
@@ -112,7 +113,7 @@ def test_former_models_are_freed(tmp_path: Path, serve: Serve) -> None:
 
 def test_a_request_keeps_the_model_it_began_with(tmp_path: Path, serve: Serve) -> None:
     folder = tmp_path / "tiny"
-    publish(folder, "1.0.0", slow_nodes=150)
+    publish(folder, "1.0.0", slow_nodes=150, slow_pixels=SMALL)
     answers: list[httpx.Response] = []
     with serve(weights=tmp_path, reload_seconds=0.05) as client:
         url = f"{client.base_url}/parse?size=model"
