@@ -24,7 +24,7 @@ PHOTO = encoded(picture(64, 64))
 @pytest.fixture(scope="module")
 def slow_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("slow")
-    write_model(root, slow_nodes=100)
+    write_model(root, slow_nodes=50)
     return root
 
 
