@@ -9,7 +9,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from benchmarks.chromium import FLAGS, MISSING, find_chromium
 from tests.support.page.visiting import open_view, visit
@@ -48,26 +48,36 @@ def browser() -> Iterator[Browser]:
 
 
 @contextmanager
-def opened(browser: Browser) -> Iterator[Page]:
-    """A page of a new visitor, watched."""
+def watched(browser: Browser) -> Iterator[BrowserContext]:
+    """A new visitor, watched."""
     with browser.new_context(viewport=WINDOW, permissions=PERMISSIONS) as context:
         context.set_default_timeout(GUARD_MS)
         context.pag_watch = Watch(context)  # type: ignore[attr-defined]
-        yield context.new_page()
+        yield context
+
+
+@pytest.fixture(scope="package")
+def _visitor(browser: Browser) -> Iterator[BrowserContext]:
+    """One who comes for every test: a visitor of its own is dear to Chromium, and the page keeps nothing."""
+    with watched(browser) as context:
+        yield context
 
 
 @pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    """A page of a new visitor; at the end nothing may have been complained of, and no other host reached."""
-    with opened(browser) as page:
+def page(_visitor: BrowserContext) -> Iterator[Page]:
+    """A new page; at the end nothing may have been complained of, and no other host reached."""
+    with _visitor.new_page() as page:
         watch = watch_of(page)
+        watch.forget()
         yield page
+        _visitor.set_offline(False)
     watch.assert_clean()
 
 
 @pytest.fixture(scope="package")
 def _shown(browser: Browser, server: httpx.Client) -> Iterator[Page]:
-    with opened(browser) as page:
+    with watched(browser) as context:
+        page = context.new_page()
         visit(page, server)
         yield page
 
