@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 # Only against hanging for ever: the machine may be very busy.
 GUARD_MS = 60_000
 # A tenth of a second or two on one thread.
-SLOW_NODES = 250
+SLOW_NODES = 150
 WINDOW = {"width": 1280, "height": 900}
 # What the visitor opened is closed, and the focus where a new visitor has it.
 AS_IT_CAME = """() => {

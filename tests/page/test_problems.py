@@ -78,8 +78,8 @@ def test_a_slow_comparison_ends_with_the_status_of_before(page: Page, slow: http
 def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     """Client of a server that takes one request at a time, for a moment."""
     root = tmp_path_factory.mktemp("small")
-    write_model(root, slow_nodes=200, slow_pixels=SMALL)
-    with running_server(weights=root, max_pending=1, **PATIENT) as client:
+    write_model(root, slow_nodes=150, slow_pixels=SMALL)
+    with running_server(weights=root, max_pending=1, threads=1, **PATIENT) as client:
         yield client
 
 

@@ -23,12 +23,12 @@ pytestmark = pytest.mark.slow
 
 PHOTO = encoded(picture(64, 64))
 AS_JSON = {"Accept": "application/json"}
-VERSIONS = [f"1.0.{number}" for number in range(10)]
+VERSIONS = [f"1.0.{number}" for number in range(6)]
 PATIENT = {"PAG_MAX_WAIT_SECONDS": "600", "PAG_TIMEOUT_SECONDS": "600"}
 BROKEN: dict[str, dict[str, Any]] = {
-    "1.0.3": {"damage": cut_off},
-    "1.0.5": {"damage": cut_off_manifest},
-    "1.0.7": {"only": (59, 80)},
+    "1.0.1": {"damage": cut_off},
+    "1.0.3": {"damage": cut_off_manifest},
+    "1.0.4": {"only": (59, 80)},
 }
 """What is published after these versions; the last one loads, but fails when it is run."""
 
@@ -86,9 +86,9 @@ def test_no_request_fails_while_models_change(tmp_path: Path) -> None:
         for told in traffic.told:
             assert set(told) <= set(VERSIONS)
             assert told == sorted(told), "an older model answered after a newer one"
-        assert (reloads(process.client, "loaded"), reloads(process.client, "refused")) == (9, 3)
+        assert (reloads(process.client, "loaded"), reloads(process.client, "refused")) == (5, 3)
         assert len(process.events("model_refused")) == 3
-        assert 'pag_model_info{name="tiny",version="1.0.9"} 1.0' in process.client.get("/metrics").text
+        assert 'pag_model_info{name="tiny",version="1.0.5"} 1.0' in process.client.get("/metrics").text
         assert process.client.get("/metrics").text.count("pag_model_info{") == 1
         (ready,) = process.client.get("/readyz").json()["models"]
         assert ready["version"] == VERSIONS[-1]
