@@ -108,7 +108,7 @@ def test_all_images_of_a_client_that_leaves_are_stopped(single: httpx.Client) ->
 
 def test_the_time_limit_of_the_server_holds(tmp_path: Path, serve: Serve) -> None:
     write_model(tmp_path, slow_nodes=100, slow_pixels=SMALL)
-    with serve(weights=tmp_path, timeout_seconds=0.02, max_wait_seconds=600) as client:
+    with serve(weights=tmp_path, threads=1, timeout_seconds=0.02, max_wait_seconds=600) as client:
         assert_error(post(client), 504, "deadline")
         # More than are computed at a time: those that have not begun have no time of their own.
         assert_error(post(client, 16), 504, "deadline")
