@@ -95,7 +95,7 @@ def write_model(
     """Write `root/name/{model.onnx, manifest.json}`; `changes` replace top-level keys of the manifest.
 
     Each of `slow_nodes` multiplies two 384x384 matrices to no effect: about a millisecond. They are
-    skipped for images of more than `slow_pixels` pixels: with SMALL the warm-up is quick, and tells too low costs.
+    trivial for images of more than `slow_pixels` pixels: with SMALL the warm-up is quick, its costs too low.
     With `only` the graph fails at run time for all outputs but those of this height and width.
     """
     folder = root / name
