@@ -85,7 +85,10 @@ def default_server(shared_server: Shared) -> httpx.Client:
 
 @pytest.fixture(scope="session")
 def shipped_server(shared_server: Shared) -> httpx.Client:
-    """Client of a server with the network that comes with the service, which lowers no budget."""
+    """Client of a server with the network that comes with the service, which lowers no budget.
+
+    One thread: a second one spins while it waits for a core that other tests keep busy.
+    """
     if not (ROOT / "weights" / SHIPPED).is_dir():
         pytest.skip(f"needs {SHIPPED} in weights/")
-    return shared_server(weights=ROOT / "weights", **PATIENT)
+    return shared_server(weights=ROOT / "weights", threads=1, **PATIENT)

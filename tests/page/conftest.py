@@ -9,19 +9,19 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from benchmarks.chromium import FLAGS, MISSING, find_chromium
 from tests.support.page.visiting import open_view, visit
 from tests.support.page.watch import Watch, watch_of
 from tests.support.servers import PATIENT, Process, running_server
-from tests.support.tiny_model import write_model
+from tests.support.tiny_model import SMALL, write_model
 
 ROOT = Path(__file__).parents[2]
 # Only against hanging for ever: the machine may be very busy.
 GUARD_MS = 60_000
 # A tenth of a second or two on one thread.
-SLOW_NODES = 250
+SLOW_NODES = 150
 WINDOW = {"width": 1280, "height": 900}
 # What the visitor opened is closed, and the focus where a new visitor has it.
 AS_IT_CAME = """() => {
@@ -48,26 +48,36 @@ def browser() -> Iterator[Browser]:
 
 
 @contextmanager
-def opened(browser: Browser) -> Iterator[Page]:
-    """A page of a new visitor, watched."""
+def watched(browser: Browser) -> Iterator[BrowserContext]:
+    """A new visitor, watched."""
     with browser.new_context(viewport=WINDOW, permissions=PERMISSIONS) as context:
         context.set_default_timeout(GUARD_MS)
         context.pag_watch = Watch(context)  # type: ignore[attr-defined]
-        yield context.new_page()
+        yield context
+
+
+@pytest.fixture(scope="package")
+def _visitor(browser: Browser) -> Iterator[BrowserContext]:
+    """One who comes for every test: a visitor of its own is dear to Chromium, and the page keeps nothing."""
+    with watched(browser) as context:
+        yield context
 
 
 @pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    """A page of a new visitor; at the end nothing may have been complained of, and no other host reached."""
-    with opened(browser) as page:
+def page(_visitor: BrowserContext) -> Iterator[Page]:
+    """A new page; at the end nothing may have been complained of, and no other host reached."""
+    with _visitor.new_page() as page:
         watch = watch_of(page)
+        watch.forget()
         yield page
+        _visitor.set_offline(False)
     watch.assert_clean()
 
 
 @pytest.fixture(scope="package")
 def _shown(browser: Browser, server: httpx.Client) -> Iterator[Page]:
-    with opened(browser) as page:
+    with watched(browser) as context:
+        page = context.new_page()
         visit(page, server)
         yield page
 
@@ -94,7 +104,7 @@ def server(shipped_server: httpx.Client) -> httpx.Client:
 def slow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     """Client of a server whose network takes its time, in a process of its own: crowds send from this one."""
     root = tmp_path_factory.mktemp("slow")
-    write_model(root, slow_nodes=SLOW_NODES)
+    write_model(root, slow_nodes=SLOW_NODES, slow_pixels=SMALL)
     # One thread: the browser has to go on beside it.
     one = {"PAG_THREADS": "1", "PAG_WORKERS": "1"}
     alone = {"PAG_BROWNOUT": "false", "PAG_MAX_WAIT_SECONDS": "600", "PAG_LOG_LEVEL": "error"}

@@ -27,7 +27,7 @@ from tests.support.page.visiting import (
 from tests.support.page.watch import watch_of
 from tests.support.photographs import PHOTO, encoded, picture
 from tests.support.servers import PATIENT, computing, running_server
-from tests.support.tiny_model import write_model
+from tests.support.tiny_model import SMALL, write_model
 
 
 def test_a_text_file_is_refused_and_the_former_maps_stay(page: Page, server: httpx.Client) -> None:
@@ -78,8 +78,8 @@ def test_a_slow_comparison_ends_with_the_status_of_before(page: Page, slow: http
 def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     """Client of a server that takes one request at a time, for a moment."""
     root = tmp_path_factory.mktemp("small")
-    write_model(root, slow_nodes=200)
-    with running_server(weights=root, max_pending=1, **PATIENT) as client:
+    write_model(root, slow_nodes=150, slow_pixels=SMALL)
+    with running_server(weights=root, max_pending=1, threads=1, **PATIENT) as client:
         yield client
 
 

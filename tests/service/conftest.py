@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from tests.support.servers import PATIENT, Serve, Shared
-from tests.support.tiny_model import write_model
+from tests.support.tiny_model import SMALL, write_model
 
 
 @pytest.fixture(scope="session")
@@ -21,8 +21,8 @@ def client(default_server: httpx.Client) -> httpx.Client:
 def single(tmp_path_factory: pytest.TempPathFactory, serve: Serve) -> Iterator[httpx.Client]:
     """Client of a server whose network takes about 0.2 s and that holds one request at a time."""
     root = tmp_path_factory.mktemp("single")
-    write_model(root, slow_nodes=200)
-    with serve(weights=root, max_pending=1, **PATIENT) as client:
+    write_model(root, slow_nodes=150, slow_pixels=SMALL)
+    with serve(weights=root, max_pending=1, threads=1, **PATIENT) as client:
         yield client
 
 

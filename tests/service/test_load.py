@@ -24,7 +24,7 @@ PHOTO = encoded(picture(64, 64))
 @pytest.fixture(scope="module")
 def slow_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("slow")
-    write_model(root, slow_nodes=100)
+    write_model(root, slow_nodes=50)
     return root
 
 
@@ -82,7 +82,7 @@ def at_once(client: httpx.Client, count: int, **params: float) -> list[httpx.Res
 @pytest.mark.slow
 def test_under_load_budgets_fall_before_anyone_is_refused(tmp_path: Path, serve: Serve) -> None:
     # So slow that the engine is what the clients wait for.
-    write_model(tmp_path, slow_nodes=150)
+    write_model(tmp_path, slow_nodes=60)
     with serve(
         weights=tmp_path, max_wait_seconds=600, brownout_wait_seconds=0.01, brownout_floor=0.5
     ) as client:

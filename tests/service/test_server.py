@@ -16,7 +16,7 @@ from service.settings import OTHERS, Settings, environment_name, read_settings, 
 from tests.support.photographs import PHOTO, encoded, picture
 from tests.support.problems import assert_problem
 from tests.support.servers import GUARD_SECONDS, Process, Serve, computing, metric, running_server, until
-from tests.support.tiny_model import write_model
+from tests.support.tiny_model import SMALL, write_model
 
 pytestmark = pytest.mark.slow
 
@@ -150,7 +150,7 @@ def test_a_client_that_leaves_stops_its_inference(single: httpx.Client) -> None:
 
 
 def test_stopping_waits_for_what_runs(tmp_path: Path, serve: Serve) -> None:
-    write_model(tmp_path, slow_nodes=100)
+    write_model(tmp_path, slow_nodes=100, slow_pixels=SMALL)
     answers: list[int] = []
     with serve(weights=tmp_path, shutdown_seconds=GUARD_SECONDS) as client:
         url = str(client.base_url)

@@ -15,6 +15,9 @@ from service.model_folder.files import file_entry
 
 CLASSES = 40
 FLOOR = 0.25
+# Pixels of a small photograph. Those of the warm-up have more.
+SMALL = 128 * 128
+ANY = 2**62
 
 
 def manifest_document(name: str = "tiny") -> dict[str, Any]:
@@ -82,23 +85,31 @@ def map_entries(*names: str) -> list[dict[str, Any]]:
 
 
 def write_model(
-    root: Path, name: str = "tiny", slow_nodes: int = 0, only: tuple[int, int] | None = None, **changes: Any
+    root: Path,
+    name: str = "tiny",
+    slow_nodes: int = 0,
+    only: tuple[int, int] | None = None,
+    slow_pixels: int = ANY,
+    **changes: Any,
 ) -> Path:
     """Write `root/name/{model.onnx, manifest.json}`; `changes` replace top-level keys of the manifest.
 
-    Each of `slow_nodes` multiplies two 384x384 matrices to no effect: about a millisecond.
+    Each of `slow_nodes` multiplies two 384x384 matrices to no effect: about a millisecond. They are
+    trivial for images of more than `slow_pixels` pixels: with SMALL the warm-up is quick, its costs too low.
     With `only` the graph fails at run time for all outputs but those of this height and width.
     """
     folder = root / name
     folder.mkdir(parents=True)
-    onnx.save(build_graph(slow_nodes, only), folder / "model.onnx")
+    onnx.save(build_graph(slow_nodes, only, slow_pixels), folder / "model.onnx")
     document = manifest_document(name) | changes
     document["files"] = {"model.onnx": file_entry(folder / "model.onnx").model_dump()}
     (folder / "manifest.json").write_text(json.dumps(document))
     return folder
 
 
-def build_graph(slow_nodes: int = 0, only: tuple[int, int] | None = None) -> onnx.ModelProto:
+def build_graph(
+    slow_nodes: int = 0, only: tuple[int, int] | None = None, slow_pixels: int = ANY
+) -> onnx.ModelProto:
     """Graph: 8x8 average pooling of (image - 127) / 128, then fixed weights; the budget scales depth.
 
     semantic_logits = pooled @ W; depth = mean over channels + 2 + budget;
@@ -117,6 +128,8 @@ def build_graph(slow_nodes: int = 0, only: tuple[int, int] | None = None) -> onn
         "tail": np.array([1, 2], np.int64),
         "zero": np.float32(0),
         "square": np.array([1, 384, 384], np.int64),
+        "point": np.array([1, 1, 1], np.int64),
+        "slow_pixels": np.array([slow_pixels], np.int64),
         "all": np.array([0, 1, 2], np.int64),
         "bias": np.zeros((1, *(only or (1, 1))), np.float32),
     }
@@ -158,12 +171,15 @@ def build_graph(slow_nodes: int = 0, only: tuple[int, int] | None = None) -> onn
 
 
 def _slow_nodes(count: int) -> list[onnx.NodeProto]:
-    square = helper.make_node("Expand", ["zero_map", "square"], ["slow.0"])
     products = [helper.make_node("MatMul", [f"slow.{i}", "slow.0"], [f"slow.{i + 1}"]) for i in range(count)]
     return [
         # From an input, or the runtime would multiply once when it loads.
         helper.make_node("Mul", ["used_map", "zero"], ["zero_map"]),
-        square,
+        helper.make_node("Shape", ["image"], ["sides"], start=1, end=3),
+        helper.make_node("ReduceProd", ["sides"], ["pixels"]),
+        helper.make_node("LessOrEqual", ["pixels", "slow_pixels"], ["slowed"]),
+        helper.make_node("Where", ["slowed", "square", "point"], ["slow.shape"]),
+        helper.make_node("Expand", ["zero_map", "slow.shape"], ["slow.0"]),
         *products,
         helper.make_node("ReduceMax", [f"slow.{count}", "all"], ["slow.most"], keepdims=0),
         helper.make_node("Add", ["slow.depth", "slow.most"], ["depth"]),

@@ -158,7 +158,7 @@ def test_5_only_if_nothing_else_failed() -> None:
 def test_told_to_end_it_ends_at_once_and_keeps_what_is_done(
     number: signal.Signals, code: int, tmp_path: Path
 ) -> None:
-    write_model(tmp_path / "weights", slow_nodes=60)
+    write_model(tmp_path / "weights", slow_nodes=20)
     first = write_photo(tmp_path / "in" / "0.jpg")
     large = encoded(picture(480, 640), "JPEG")
     others = [write_photo(tmp_path / "in" / f"{count}.jpg", large) for count in range(1, 60)]

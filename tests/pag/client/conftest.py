@@ -13,7 +13,7 @@ from pag import Client
 from tests.support.client_streams import Collect, collect_async, collect_sync
 from tests.support.photographs import LANDSCAPE
 from tests.support.servers import GUARD_SECONDS, Serve, until
-from tests.support.tiny_model import write_model
+from tests.support.tiny_model import SMALL, write_model
 
 
 @pytest.fixture(scope="session")
@@ -33,7 +33,7 @@ def client(url: str) -> Iterator[Client]:
 def slow(tmp_path_factory: pytest.TempPathFactory, serve: Serve) -> Iterator[str]:
     """A service that takes some tens of milliseconds for each photograph and holds few at a time."""
     root = tmp_path_factory.mktemp("slow")
-    write_model(root, slow_nodes=40)
+    write_model(root, slow_nodes=40, slow_pixels=SMALL)
     with serve(weights=root, brownout=False, max_pending=2) as http:
         yield str(http.base_url)
 

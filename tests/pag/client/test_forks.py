@@ -22,7 +22,10 @@ from tests.support.photographs import LANDSCAPE
 from tests.support.servers import GUARD_SECONDS
 
 CHILDREN, CALLS = 6, 6
-pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+pytestmark = [
+    pytest.mark.process,
+    pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning"),
+]
 
 
 def pixels(number: int) -> NDArray[np.uint8]:

@@ -81,6 +81,7 @@ def test_an_archive_is_refused_before_it_expands(reader: Callable[[bytes], Any])
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000
 
 
+@pytest.mark.process
 def test_a_command_against_a_server_of_bombs_stays_small() -> None:
     data = bomb("depth.npy", npy_head(2**30))
     code = (

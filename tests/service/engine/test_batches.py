@@ -21,13 +21,13 @@ from tests.support.tiny_model import write_model
 pytestmark = pytest.mark.slow
 
 BUDGETS = (1.0, 0.75, 0.5, 0.25)
-KNOBS: dict[str, Any] = {"max_batch": 4, "workers": 1, "codec_threads": 4, "brownout": False}
+KNOBS: dict[str, Any] = {"max_batch": 4, "threads": 1, "codec_threads": 4, "brownout": False}
 
 
 @pytest.fixture(scope="module")
 def slow_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("slow")
-    write_model(root, slow_nodes=150)
+    write_model(root, slow_nodes=80)
     return root
 
 

@@ -35,7 +35,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def slow_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("slow")
-    write_model(root, slow_nodes=300)
+    write_model(root, slow_nodes=200)
     return root
 
 
@@ -67,7 +67,7 @@ def test_before_warm_up_and_after_close_work_is_refused(weights: Path) -> None:
 
 def test_a_running_inference_is_stopped_and_the_next_one_works(slow_weights: Path) -> None:
     async def scenario() -> None:
-        async with running_engine(slow_weights) as (engine, metrics):
+        async with running_engine(slow_weights, threads=1) as (engine, metrics):
             cancellation = Cancellation()
             gone = start(engine, cancellation)
             await until_inference(metrics)
@@ -82,7 +82,7 @@ def test_a_running_inference_is_stopped_and_the_next_one_works(slow_weights: Pat
 
 def test_a_cancelled_caller_harms_nobody(slow_weights: Path) -> None:
     async def scenario() -> None:
-        async with running_engine(slow_weights) as (engine, _):
+        async with running_engine(slow_weights, threads=1) as (engine, _):
             cancellations = [Cancellation() for _ in range(4)]
             tasks = [start(engine, cancellation) for cancellation in cancellations]
             await asyncio.sleep(0)
@@ -95,7 +95,7 @@ def test_a_cancelled_caller_harms_nobody(slow_weights: Path) -> None:
 
 def test_a_cancelled_task_frees_its_place(slow_weights: Path) -> None:
     async def scenario() -> None:
-        async with running_engine(slow_weights, max_pending=1) as (engine, metrics):
+        async with running_engine(slow_weights, threads=1, max_pending=1) as (engine, metrics):
             task = start(engine)
             await until_inference(metrics)
             task.cancel()
@@ -108,7 +108,7 @@ def test_a_cancelled_task_frees_its_place(slow_weights: Path) -> None:
 
 def test_admission_is_tried_at_once(slow_weights: Path) -> None:
     async def scenario() -> None:
-        async with running_engine(slow_weights, max_pending=2) as (engine, metrics):
+        async with running_engine(slow_weights, threads=1, max_pending=2) as (engine, metrics):
             tasks = [start(engine) for _ in range(3)]
             await asyncio.sleep(0)
             with pytest.raises(Overloaded, match="2 requests are pending") as caught:
@@ -161,7 +161,7 @@ def test_pixels_are_parsed_as_their_photograph_is(weights: Path) -> None:
 
 def test_what_misses_its_deadline_is_stopped_and_said(slow_weights: Path) -> None:
     async def scenario() -> None:
-        async with running_engine(slow_weights) as (engine, metrics):
+        async with running_engine(slow_weights, threads=1) as (engine, metrics):
             with pytest.raises(DeadlineExceeded):
                 await start(engine, deadline=time.perf_counter() + 0.08)
             assert sample(metrics, "pag_deadline_missed_total", stage="inference") == 1
@@ -174,7 +174,7 @@ def test_what_misses_its_deadline_is_stopped_and_said(slow_weights: Path) -> Non
 
 def test_what_is_missed_again_and_again_is_refused_at_once(slow_weights: Path) -> None:
     async def scenario() -> None:
-        async with running_engine(slow_weights) as (engine, _):
+        async with running_engine(slow_weights, threads=1) as (engine, _):
             # As after a warm-up on a machine that has become much slower since.
             for shared in (False, True):
                 engine._costs.seed(engine.resolve(), shared, [(1000.0, 0.02)])
@@ -193,7 +193,7 @@ def test_what_is_missed_again_and_again_is_refused_at_once(slow_weights: Path) -
 
 def test_the_server_s_own_limit_on_time_holds_without_a_deadline(slow_weights: Path) -> None:
     async def scenario() -> None:
-        async with running_engine(slow_weights, timeout_seconds=0.08) as (engine, _):
+        async with running_engine(slow_weights, threads=1, timeout_seconds=0.08) as (engine, _):
             with pytest.raises(DeadlineExceeded):
                 await start(engine)
 
@@ -202,7 +202,7 @@ def test_the_server_s_own_limit_on_time_holds_without_a_deadline(slow_weights: P
 
 def test_what_expires_while_it_waits_is_never_computed(slow_weights: Path) -> None:
     async def scenario() -> None:
-        async with running_engine(slow_weights, workers=1, codec_threads=1) as (engine, metrics):
+        async with running_engine(slow_weights, threads=1, codec_threads=1) as (engine, metrics):
             tasks = [start(engine) for _ in range(3)]
             late = start(engine, deadline=time.perf_counter() + 0.08, priority=200)
             with pytest.raises(DeadlineExceeded):
@@ -216,7 +216,7 @@ def test_what_expires_while_it_waits_is_never_computed(slow_weights: Path) -> No
 
 def test_priority_comes_first_then_the_earlier_deadline(slow_weights: Path) -> None:
     async def scenario() -> None:
-        async with running_engine(slow_weights, workers=1, codec_threads=1) as (engine, metrics):
+        async with running_engine(slow_weights, threads=1, codec_threads=1) as (engine, metrics):
             done: list[str] = []
             blockers = [start(engine) for _ in range(2)]
             await until_inference(metrics)
@@ -268,7 +268,7 @@ def test_nothing_of_a_request_outlives_it(slow_weights: Path, fate: Callable[...
     """Its image is freed without waiting for the collector of cycles."""
 
     async def scenario() -> None:
-        async with running_engine(slow_weights) as (engine, metrics):
+        async with running_engine(slow_weights, threads=1) as (engine, metrics):
             gc.collect()
             gc.disable()
             try:

@@ -16,7 +16,7 @@ from tests.support.attacking import HOST, connect, status
 from tests.support.photographs import PHOTO
 from tests.support.servers import Process, Shared, running_server, until, wait_until_ready
 from tests.support.streams import closed_with, open_stream, refused_opening, send_and_receive
-from tests.support.tiny_model import write_model
+from tests.support.tiny_model import SMALL, write_model
 
 pytestmark = pytest.mark.process
 
@@ -51,7 +51,7 @@ def test_more_connections_than_files_shut_nobody_out(weights: Path, sent: bytes)
 def crowded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
     """A process with few places, whose network takes about half a second."""
     root = tmp_path_factory.mktemp("crowded")
-    write_model(root, slow_nodes=300)
+    write_model(root, slow_nodes=300, slow_pixels=SMALL)
     with Process(
         PAG_WEIGHTS=str(root),
         PAG_MAX_CONNECTIONS="6",
@@ -140,7 +140,7 @@ def opens(client: httpx.Client) -> bool:
 
 
 def test_a_stream_that_waits_for_an_answer_is_not_silent(tmp_path: Path, shared_server: Shared) -> None:
-    write_model(tmp_path, slow_nodes=300)
+    write_model(tmp_path, slow_nodes=300, slow_pixels=SMALL)
     client = shared_server(
         weights=tmp_path, stream_idle_seconds=0.1, max_wait_seconds=600, timeout_seconds=600, brownout=False
     )

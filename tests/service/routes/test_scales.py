@@ -22,6 +22,8 @@ from tests.support.tiny_model import manifest_document, write_model
 
 SHIPPED = Path(__file__).parents[3] / "weights" / "efficientnet_lite0-nyuv2"
 SCALES = [{"budget": 0.2, "scale": 0.6}, {"budget": 0.4, "scale": 0.8}, {"budget": 0.7, "scale": 1.0}]
+pytestmark = pytest.mark.slow
+
 AS_ARRAYS = "application/x-npz"
 # However busy the machine is, no budget is lowered and nothing refused.
 

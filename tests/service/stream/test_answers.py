@@ -16,7 +16,7 @@ import pytest
 from tests.support.photographs import PHOTO, encoded, picture
 from tests.support.servers import PATIENT, Serve, metric, until
 from tests.support.streams import open_stream, receive, send_and_receive
-from tests.support.tiny_model import write_model
+from tests.support.tiny_model import SMALL, write_model
 
 ACCEPT = {"npz": "application/x-npz", "zip": "application/zip"}
 
@@ -165,7 +165,7 @@ def test_a_deadline_counts_from_each_frames_arrival(slow: httpx.Client) -> None:
 
 
 def test_overload_is_told_of_each_frame(tmp_path: Path, serve: Serve) -> None:
-    write_model(tmp_path, slow_nodes=400)
+    write_model(tmp_path, slow_nodes=400, slow_pixels=SMALL)
     with serve(weights=tmp_path, max_pending=1, **PATIENT) as client, open_stream(client) as stream:
         # A request that is computed holds the one place.
         head = f"POST /parse HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(PHOTO)}\r\n\r\n"

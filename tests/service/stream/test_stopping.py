@@ -23,7 +23,7 @@ from tests.support.streams import (
     send_and_receive,
     send_until_computing,
 )
-from tests.support.tiny_model import write_model
+from tests.support.tiny_model import SMALL, write_model
 
 pytestmark = pytest.mark.process
 
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.process
 def slow_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model that takes its time."""
     root = tmp_path_factory.mktemp("slow")
-    write_model(root, slow_nodes=60)
+    write_model(root, slow_nodes=60, slow_pixels=SMALL)
     return root
 
 

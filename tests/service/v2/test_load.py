@@ -22,7 +22,7 @@ from tests.support.open_inference import (
 )
 from tests.support.photographs import encoded, picture
 from tests.support.servers import Serve, computing, metric, running_server, until
-from tests.support.tiny_model import write_model
+from tests.support.tiny_model import SMALL, write_model
 
 pytestmark = pytest.mark.slow
 
@@ -107,8 +107,8 @@ def test_all_images_of_a_client_that_leaves_are_stopped(single: httpx.Client) ->
 
 
 def test_the_time_limit_of_the_server_holds(tmp_path: Path, serve: Serve) -> None:
-    write_model(tmp_path, slow_nodes=100)
-    with serve(weights=tmp_path, timeout_seconds=0.02, max_wait_seconds=600) as client:
+    write_model(tmp_path, slow_nodes=100, slow_pixels=SMALL)
+    with serve(weights=tmp_path, threads=1, timeout_seconds=0.02, max_wait_seconds=600) as client:
         assert_error(post(client), 504, "deadline")
         # More than are computed at a time: those that have not begun have no time of their own.
         assert_error(post(client, 16), 504, "deadline")

@@ -33,7 +33,7 @@ def ihdr(width: int, height: int, depth: int = 8, colour: int = 2, interlaced: i
 
 def png(header: bytes, rows: bytes, *before: bytes, after: bytes = b"") -> bytes:
     """A PNG of `header` and filtered `rows`, with chunks `before` and `after` its pixels."""
-    pixels = chunk(b"IDAT", zlib.compress(rows, 9))
+    pixels = chunk(b"IDAT", zlib.compress(rows, 1))
     return PNG_SIGNATURE + header + b"".join(before) + pixels + after + chunk(b"IEND")
 
 

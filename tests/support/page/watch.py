@@ -27,6 +27,11 @@ class Watch:
         context.on("requestfailed", self._failed)
         context.on("response", self._response)
 
+    def forget(self) -> None:
+        """Begin anew."""
+        for each in (self.complaints, self.requests, self.aborted):
+            each.clear()
+
     def assert_clean(self) -> None:
         """Assert that nothing was complained of, and no other host reached."""
         assert self.complaints == []
