@@ -155,14 +155,12 @@ def _openapi(app: FastAPI, describe: Callable[[dict[str, Any]], None]) -> dict[s
         definition = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
         schemas |= definition.pop("$defs")
         schemas["Problem"] = definition
+        describe(document)
         for path, operations in document["paths"].items():
             for operation in operations.values():
-                # An unknown parameter of a query, or a wrong one.
-                operation["responses"]["422"] = refusal(path, 422)
-        describe(document)
-        for operations in document["paths"].values():
-            for operation in operations.values():
-                operation["responses"] = dict(sorted(operation["responses"].items()))
+                # Of all routes: an unknown parameter of the query, or a wrong one.
+                answers = {**operation["responses"], "422": refusal(path, 422)}
+                operation["responses"] = dict(sorted(answers.items()))
         app.openapi_schema = document
     return app.openapi_schema
 
