@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 
 import cv2
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi_offline import FastAPIOffline
 
 from service import VERSION, problems
@@ -25,6 +25,7 @@ from service.middleware.observation import ObservedRequests
 from service.middleware.prefix import ForwardedPrefix
 from service.middleware.stopping import RefusedWhenStopping, Stopping
 from service.routes import health, metrics, models, page, parse, representations, stream, v2
+from service.routes.request import refuse_query
 from service.settings import Settings
 from service.telemetry import tracing
 from service.telemetry.metrics import Metrics
@@ -77,16 +78,17 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(BoundedHeads)
     app.add_middleware(ObservedRequests, metrics=counters, spans=spans, stopping=stopping)
     app.add_middleware(SafeAnswers)
-    problems.install(app, counters, partial(keys.describe, closed=closed) if accepted_keys else None)
+    problems.install(app, counters, partial(keys.describe, closed=closed, asked=bool(accepted_keys)))
+    # These have parameters in their query, and refuse all others themselves.
+    app.include_router(parse.build_router(engine, settings))
+    app.include_router(stream.build_router(engine, settings, counters, stopping.listeners))
     for router in (
-        metrics.build_router(counters),
-        parse.build_router(engine, settings),
         models.build_router(registry),
         health.build_router(engine),
+        metrics.build_router(counters),
         v2.build_router(engine, settings),
-        stream.build_router(engine, settings, counters, stopping.listeners),
     ):
-        app.include_router(router)
+        app.include_router(router, dependencies=[Depends(refuse_query)])
     if settings.page:
         app.include_router(page.build_router())
     return app

@@ -84,7 +84,7 @@ def _in_words(item: Mapping[str, Any]) -> str:
     return str(item["msg"])
 
 
-def install(app: FastAPI, metrics: Metrics, describe: Callable[[dict[str, Any]], None] | None = None) -> None:
+def install(app: FastAPI, metrics: Metrics, describe: Callable[[dict[str, Any]], None]) -> None:
     """Answer all errors of `app` as problems, also in its OpenAPI document; `describe` completes that."""
 
     async def on_service_error(request: HTTPConnection, error: Exception) -> Response:
@@ -120,8 +120,11 @@ def _body(
 
 
 def _is_below_v2(request: HTTPConnection) -> bool:
-    path: str = request.scope["path"]
-    return request.scope["type"] == "http" and (path == V2_ROOT or path.startswith(f"{V2_ROOT}/"))
+    return request.scope["type"] == "http" and _is_path_of_v2(request.scope["path"])
+
+
+def _is_path_of_v2(path: str) -> bool:
+    return path == V2_ROOT or path.startswith(f"{V2_ROOT}/")
 
 
 def _trace(request: HTTPConnection) -> dict[str, Any]:
@@ -141,7 +144,7 @@ async def _on_validation_error(request: HTTPConnection, error: Exception) -> Res
     return service_problem(request, invalid_parameter(error.errors()))
 
 
-def _openapi(app: FastAPI, describe: Callable[[dict[str, Any]], None] | None) -> dict[str, Any]:
+def _openapi(app: FastAPI, describe: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
     if app.openapi_schema is None:
         document = get_openapi(
             title=app.title, version=app.version, description=app.description, routes=app.routes
@@ -152,8 +155,12 @@ def _openapi(app: FastAPI, describe: Callable[[dict[str, Any]], None] | None) ->
         definition = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
         schemas |= definition.pop("$defs")
         schemas["Problem"] = definition
-        if describe is not None:
-            describe(document)
+        describe(document)
+        for path, operations in document["paths"].items():
+            for operation in operations.values():
+                # Of all routes: an unknown parameter of the query, or a wrong one.
+                answers = {**operation["responses"], "422": refusal(path, 422)}
+                operation["responses"] = dict(sorted(answers.items()))
         app.openapi_schema = document
     return app.openapi_schema
 
@@ -164,3 +171,11 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
         status: {"description": HTTPStatus(status).phrase, "content": {MEDIA_TYPE: {"schema": SCHEMA}}}
         for status in statuses
     }
+
+
+def refusal(path: str, status: int) -> dict[str, Any]:
+    """OpenAPI response of any route at `path` that fails with `status`, in the form of errors there."""
+    if not _is_path_of_v2(path):
+        return documented(status)[status]
+    schema = {"$ref": f"#/components/schemas/{V2Error.__name__}"}
+    return {"description": HTTPStatus(status).phrase, "content": {"application/json": {"schema": schema}}}

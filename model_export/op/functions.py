@@ -78,17 +78,9 @@ def function(node: onnx.NodeProto) -> onnx.FunctionProto:
         ValueError: the node is of an unknown type or has an unknown attribute value.
     """
     values = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute if not a.ref_attr_name}
-    if node.op_type == "Bottleneck":
-        return _bottleneck(node, values)
-    if node.op_type == "PerforatedConv":
-        return _perforated_conv(node, values)
-    if node.op_type == "BudgetMask":
-        return _budget_mask(values)
-    if node.op_type == "GateMask":
-        return _gate_mask(values)
-    if node.op_type == "UpsampledLabels":
-        return _upsampled_labels(node)
-    raise ValueError(f"{node.domain}::{node.op_type} is not an operator of this domain")
+    if node.op_type not in _BODIES:
+        raise ValueError(f"{node.domain}::{node.op_type} is not an operator of this domain")
+    return _BODIES[node.op_type](node, values)
 
 
 def _perforated_conv(node: onnx.NodeProto, values: dict[str, object]) -> onnx.FunctionProto:
@@ -145,23 +137,32 @@ def _flat(body: onnx.FunctionProto) -> onnx.FunctionProto:
     return flat
 
 
-def _budget_mask(values: dict[str, object]) -> onnx.FunctionProto:
+def _budget_mask(_: onnx.NodeProto, values: dict[str, object]) -> onnx.FunctionProto:
     grid = _has_grid(values)
     overload = "grid" if grid else "scores"
     return onnx.parser.parse_function(budget_mask_text(DOMAIN, ONNX_OPSET, overload, grid=grid))
 
 
-def _gate_mask(values: dict[str, object]) -> onnx.FunctionProto:
+def _gate_mask(_: onnx.NodeProto, values: dict[str, object]) -> onnx.FunctionProto:
     grid = _has_grid(values)
     overload = "grid" if grid else "scores"
     text = gate_mask_text(DOMAIN, OPSET_VERSION, ONNX_OPSET, overload, grid=grid)
     return _flat(onnx.parser.parse_function(text))
 
 
-def _upsampled_labels(node: onnx.NodeProto) -> onnx.FunctionProto:
+def _upsampled_labels(node: onnx.NodeProto, _: dict[str, object]) -> onnx.FunctionProto:
     extent = _has_input(node, 2)
     text = upsampled_labels_text(DOMAIN, ONNX_OPSET, "extent" if extent else "whole", extent=extent)
     return onnx.parser.parse_function(text)
+
+
+_BODIES = {
+    "PerforatedConv": _perforated_conv,
+    "Bottleneck": _bottleneck,
+    "BudgetMask": _budget_mask,
+    "GateMask": _gate_mask,
+    "UpsampledLabels": _upsampled_labels,
+}
 
 
 def _has_grid(values: dict[str, object]) -> bool:

@@ -171,18 +171,6 @@ UPSAMPLED_LABELS = OpSchema(
 _Dim = onnx.TensorShapeProto.Dimension
 
 
-def register() -> None:
-    """Make the operators known to onnx.checker and onnx.shape_inference; a second call does nothing."""
-    PERFORATED_CONV.set_type_and_shape_inference_function(_infer_perforated_conv)
-    BUDGET_MASK.set_type_and_shape_inference_function(_infer_budget_mask)
-    BOTTLENECK.set_type_and_shape_inference_function(_infer_bottleneck)
-    GATE_MASK.set_type_and_shape_inference_function(_infer_gate_mask)
-    UPSAMPLED_LABELS.set_type_and_shape_inference_function(_infer_upsampled_labels)
-    for schema in (PERFORATED_CONV, BOTTLENECK, BUDGET_MASK, GATE_MASK, UPSAMPLED_LABELS):
-        if not onnx.defs.has(schema.name, schema.domain):
-            onnx.defs.register_schema(schema)
-
-
 def _infer_perforated_conv(context: onnx.shape_inference.InferenceContext) -> None:
     X, W = _dims(context, 0, 4), _dims(context, 1, 4)
     size = _convolved(context, X[1:3], W, "strides", "pads", "dilations")
@@ -262,3 +250,22 @@ def _set_output(context: onnx.shape_inference.InferenceContext, element: int, di
     output.tensor_type.elem_type = element
     output.tensor_type.shape.dim.extend(dims)
     context.set_output_type(0, output)
+
+
+# The operators, each with the inference of its output's type and shape.
+_TABLE = (
+    (PERFORATED_CONV, _infer_perforated_conv),
+    (BOTTLENECK, _infer_bottleneck),
+    (BUDGET_MASK, _infer_budget_mask),
+    (GATE_MASK, _infer_gate_mask),
+    (UPSAMPLED_LABELS, _infer_upsampled_labels),
+)
+SCHEMAS = {schema.name: schema for schema, _ in _TABLE}
+
+
+def register() -> None:
+    """Make the operators known to onnx.checker and onnx.shape_inference; a second call does nothing."""
+    for schema, infer in _TABLE:
+        schema.set_type_and_shape_inference_function(infer)
+        if not onnx.defs.has(schema.name, schema.domain):
+            onnx.defs.register_schema(schema)

@@ -15,11 +15,8 @@ RegisterCustomOps(OrtSessionOptions* options, const OrtApiBase* base) {
     // ONNX Runtime keeps pointers to the domain: it lives as long as the library.
     static const Ort::CustomOpDomain domain = [] {
       Ort::CustomOpDomain pag("pag");
-      pag.Add(perforated_conv::ort::PerforatedConvOp());
-      pag.Add(perforated_conv::ort::BottleneckOp());
-      pag.Add(perforated_conv::ort::BudgetMaskOp());
-      pag.Add(perforated_conv::ort::GateMaskOp());
-      pag.Add(perforated_conv::ort::UpsampledLabelsOp());
+#define PERFORATED_CONV_ADD(name) pag.Add(perforated_conv::ort::name##Op());
+      PERFORATED_CONV_EACH_OP(PERFORATED_CONV_ADD)
       return pag;
     }();
     Ort::ThrowOnError(Ort::GetApi().AddCustomOpDomain(options, domain));

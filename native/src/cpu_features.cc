@@ -14,8 +14,6 @@
 namespace perforated_conv {
 namespace {
 
-constexpr Isa kLevels[] = {Isa::kPortable, Isa::kAvx2, Isa::kAvx512, Isa::kAvx512Bf16, Isa::kAmx};
-
 #if PERFORATED_CONV_X86
 bool HasTiles() {
   constexpr unsigned kTileBits = 1u << 24 | 1u << 22;  // of EDX: AMX-TILE, AMX-BF16
@@ -81,7 +79,7 @@ Isa DetectIsa() {
 }
 
 std::optional<Isa> IsaNamed(const char* name) {
-  for (const Isa isa : kLevels) {
+  for (const Isa isa : kEveryIsa) {
     if (name != nullptr && std::strcmp(name, IsaName(isa)) == 0) return isa;
   }
   return std::nullopt;

@@ -10,8 +10,6 @@
 
 namespace perforated_conv {
 
-constexpr Isa kEveryIsa[] = {Isa::kPortable, Isa::kAvx2, Isa::kAvx512, Isa::kAvx512Bf16, Isa::kAmx};
-
 inline std::string LevelName(Isa isa, Precision precision) {
   return std::string(IsaName(isa)) + "_" + PrecisionName(precision);
 }

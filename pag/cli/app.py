@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import Annotated, Any, NoReturn
 
@@ -19,8 +19,8 @@ from pag.cli.exit_codes import DONE, HELP, INTERRUPTED, PIPE_CLOSED, SOME_FAILED
 from pag.cli.files import remove_unfinished
 from pag.printable import printable
 
-# The other verbs hand over to programs that handle signals themselves.
-INTERRUPTIBLE = {"parse", "models", "bench"}
+# These verbs hand over to programs that handle signals themselves; all others end by Interrupted.
+HANDING_OVER = {"serve", "export"}
 SIGNALS = {signal.SIGINT: INTERRUPTED, signal.SIGTERM: TERMINATED}
 _received: list[int] = []
 
@@ -63,12 +63,20 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command(epilog=parse.EPILOG)(parse.parse)
-app.command()(extras.serve)
-app.command(epilog=models.EPILOG)(models.models)
-app.command(epilog=bench.EPILOG)(bench.bench)
-app.command()(extras.doctor)
-app.command(context_settings=extras.EXPORT_SETTINGS)(extras.export)
+
+
+def _add(verb: Callable[..., None], legend: str = "", settings: dict[str, Any] | None = None) -> None:
+    """Make `verb` a verb of that name; its help ends with `legend` and the table of exit codes."""
+    app.command(epilog="\n\n".join(filter(None, (legend, HELP))), context_settings=settings)(verb)
+
+
+_add(parse.parse, parse.LEGEND)
+_add(extras.serve)
+_add(models.models, models.LEGEND)
+_add(bench.bench, bench.LEGEND)
+_add(extras.doctor)
+_add(extras.export, settings=extras.EXPORT_SETTINGS)
+VERBS = list(typer.main.get_group(app).commands)
 
 
 def _print_version(wanted: bool) -> None:
@@ -87,7 +95,7 @@ def _pag(
         typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and end."),
     ] = False,
 ) -> None:
-    if context.invoked_subcommand in INTERRUPTIBLE:
+    if context.invoked_subcommand not in HANDING_OVER:
         for number in SIGNALS:
             signal.signal(number, _on_signal)
 

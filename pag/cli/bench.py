@@ -8,15 +8,13 @@ from typing import Annotated
 import typer
 
 from pag.cli import options
-from pag.cli.exit_codes import HELP, USAGE, Stop
+from pag.cli.exit_codes import USAGE, Stop
 
-EPILOG = f"""\b
+LEGEND = """\b
 p50, p95   milliseconds of one client, from request to arrays; budgets take turns;
            p95 from 20 runs up
 images/s   of --jobs clients at a time: median of three windows, in turns too
-then       milliseconds of each stage in the server, medians of one client
-
-{HELP}"""
+then       milliseconds of each stage in the server, medians of one client"""
 
 
 def bench(

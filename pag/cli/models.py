@@ -8,7 +8,6 @@ import textwrap
 from typing import TYPE_CHECKING
 
 from pag.cli import options
-from pag.cli.exit_codes import HELP
 from pag.cli.report import figure, table
 from pag.printable import printable
 
@@ -17,15 +16,13 @@ if TYPE_CHECKING:
 
 SHARE = "share"
 NO_FIGURES = ("budget", SHARE, "scale")
-EPILOG = f"""\b
+LEGEND = """\b
 maps     with their kinds (labels: class ids; probability and share: 0 to 1;
          metric: metres; vectors: unit vectors); * only where --maps names it
 budget   requested ceiling on the share of the full network's multiply-adds
 share    of the full network's multiply-adds, computed
 The other columns are figures of accuracy, as the model names them; --json has
-all of them, with their titles and units.
-
-{HELP}"""
+all of them, with their titles and units."""
 
 
 def models(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from pag.cli import options
-from pag.cli.exit_codes import DONE, HELP, USAGE, Stop, code_of_all
+from pag.cli.exit_codes import DONE, USAGE, Stop, code_of_all
 from pag.cli.extras import needs
 from pag.cli.files import check_folders
 from pag.cli.inputs import OVERLAY, Source, find_sources
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 # Requests that the service in this process holds beside those of --jobs: its own checks of readiness.
 SPARE_REQUESTS = 64
 
-EPILOG = f"""\b
+LEGEND = """\b
 INPUT is a photograph (JPEG, PNG, WebP, BMP, TIFF, GIF), a folder of them, a quoted
 glob such as 'shots/**/*.jpg', a video (.mp4 .m4v .mov .avi .mkv .webm .mpg), camera:0
 (or camera:/dev/video1, camera:rtsp://...), or - for one photograph on standard input.
@@ -62,9 +62,7 @@ names depend on what else is parsed at the same time; --json and --dry-run tell 
 OUT may also be one file (.npz .json, .png for one map or an overlay, .mp4 for a video)
 or - for standard output. Files appear when they are whole; inputs are never overwritten.
 
-A camera gives its newest frame whenever one is done and ends with Ctrl-C or --seconds.
-
-{HELP}"""
+A camera gives its newest frame whenever one is done and ends with Ctrl-C or --seconds."""
 
 
 def parse(

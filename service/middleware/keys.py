@@ -13,7 +13,7 @@ from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.errors import StartupError, Unauthorized
-from service.problems import documented, service_problem
+from service.problems import refusal, service_problem
 from service.settings import Settings, listed
 
 METRICS, DOCS = "/metrics", ("/openapi.json", "/docs")
@@ -76,20 +76,16 @@ def is_open(path: str, closed: tuple[str, ...] = ()) -> bool:
     return path in OPEN_PATHS or path.startswith(OPEN_BELOW)
 
 
-def describe(document: dict[str, Any], closed: tuple[str, ...] = ()) -> None:
-    """Say in an OpenAPI document which operations need a key."""
-    document["components"]["securitySchemes"] = SCHEMES
+def describe(document: dict[str, Any], closed: tuple[str, ...] = (), *, asked: bool = True) -> None:
+    """Say in an OpenAPI document which operations refuse a request without a key; `asked`: there are keys."""
+    if asked:
+        document["components"]["securitySchemes"] = SCHEMES
     for path, operations in document["paths"].items():
         if not is_open(path, closed):
             for operation in operations.values():
-                operation["security"] = [{name: []} for name in SCHEMES]
-                operation["responses"]["401"] = _refusal(operation["responses"])
-
-
-def _refusal(responses: dict[str, Any]) -> dict[str, Any]:
-    """In the form that the operation's other errors have: there is more than one."""
-    others = [answer for status, answer in responses.items() if status.startswith("4")]
-    return {**(others or [documented(401)[401]])[0], "description": "Unauthorized"}
+                operation["responses"]["401"] = refusal(path, 401)
+                if asked:
+                    operation["security"] = [{name: []} for name in SCHEMES]
 
 
 def _given_keys(headers: Iterable[tuple[bytes, bytes]]) -> list[bytes]:

@@ -51,7 +51,7 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
         "description": "The maps, as the Accept header chooses.",
         "content": {each.media_type: BINARY for each in REPRESENTATIONS if each.media_type != JSON},
     },
-    **documented(400, 401, 404, 406, 408, 413, 415, 422, 429, 500, 503, 504),
+    **documented(400, 404, 406, 408, 413, 415, 429, 500, 503, 504),
 }
 
 

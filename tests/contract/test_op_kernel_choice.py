@@ -7,12 +7,14 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import perforated_conv
 import pytest
 from perforated_conv import ISAS, PRECISIONS
 
+from service.settings import Settings
 from tests.support.operators.layers import CAP, LAYERS, LEVELS, PRECISION, run_layers
 from tests.support.operators.nodes import needs_library
 
@@ -95,9 +97,7 @@ def test_every_precision_is_taken(precision: str) -> None:
 
 
 def test_unknown_names_are_refused_with_the_known_ones() -> None:
-    with pytest.raises(
-        ValueError, match="max_isa must be one of portable, avx2, avx512, avx512_bf16, amx or None"
-    ):
+    with pytest.raises(ValueError, match=f"max_isa must be one of {', '.join(ISAS)} or None"):
         perforated_conv.configure("sse2", None)
     with pytest.raises(ValueError, match="precision must be one of f32, bf16 or None, is 'F32'"):
         perforated_conv.configure(None, "F32")
@@ -124,5 +124,7 @@ def test_without_the_library_there_is_nothing_to_configure(tmp_path: Path) -> No
     assert python(ask, options=("-S",), PYTHONPATH=str(tmp_path)) == "none"
 
 
-def test_levels_of_the_tests_are_those_of_the_library() -> None:
+def test_levels_of_the_tests_and_of_the_setting_are_those_of_the_library() -> None:
     assert tuple(LEVELS) == ISAS
+    names, _ = get_args(Settings.model_fields["max_isa"].annotation)
+    assert get_args(names) == ISAS

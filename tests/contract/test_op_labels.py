@@ -10,7 +10,7 @@ import onnxruntime
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from onnx import TensorProto, helper
+from onnx import helper
 
 from model_export.op import functions
 from model_export.op.reference_labels import upsampled_labels, upsampled_logits
@@ -27,7 +27,7 @@ ROUNDING = 1e-5
 
 def session(names: tuple[str, ...], *, native: bool, threads: int = 2) -> onnxruntime.InferenceSession:
     node = helper.make_node("UpsampledLabels", names, ["Y"], domain="pag")
-    model = model_of([node], {name: KINDS[name] for name in names}, {}, (TensorProto.UINT8, 3))
+    model = model_of([node], {name: KINDS[name] for name in names}, {})
     if native:
         return session_of(model, threads)
     functions.attach(model)
@@ -145,6 +145,6 @@ def test_wrong_inputs_are_refused_with_their_values(name: str) -> None:
     feeds: dict[str, Array] = GOOD | changed
     node = helper.make_node("UpsampledLabels", list(feeds), ["Y"], domain="pag")
     kinds = {key: (value.dtype, value.ndim) for key, value in feeds.items()}
-    opened = session_of(model_of([node], kinds, {}, (TensorProto.UINT8, 3)))
+    opened = session_of(model_of([node], kinds, {}))
     with pytest.raises(Exception, match=re.escape(message)):
         opened.run(None, feeds)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.support.operators.good import GOOD
-from tests.support.operators.nodes import Array, needs_library, node_session, refused, run_node, text
+from tests.support.operators.nodes import INPUTS, Array, needs_library, node_session, refused, run_node, text
 
 pytestmark = needs_library
 
@@ -111,6 +111,10 @@ BAD: dict[str, dict[str, Bad]] = {
     "budget mask": BAD_MASKS | BAD_STRIDES,
     "labels": BAD_LABELS,
 }
+
+
+def test_each_operator_has_wrong_inputs() -> None:
+    assert {GOOD[name].op for name in BAD} == INPUTS.keys()
 
 
 @pytest.mark.parametrize(("good", "name"), [(good, name) for good, cases in BAD.items() for name in cases])

@@ -8,6 +8,7 @@ namespace perforated_conv {
 
 // Ordered: a CPU that has one level has all levels before it.
 enum class Isa { kPortable, kAvx2, kAvx512, kAvx512Bf16, kAmx };
+constexpr Isa kEveryIsa[] = {Isa::kPortable, Isa::kAvx2, Isa::kAvx512, Isa::kAvx512Bf16, Isa::kAmx};
 
 // portable, avx2, avx512, avx512_bf16 or amx.
 const char* IsaName(Isa isa);

@@ -1,3 +1,4 @@
+#include <cstddef>
 #include <iterator>
 #include <type_traits>
 
@@ -25,6 +26,20 @@ constexpr Kernel<bf16> kBf16Kernels[] = {
    Narrow_##name},
 #include "kernels/kernels.inc"
 };
+
+template <typename T, size_t n>
+constexpr bool EachRowNeedsLessThanTheOneBefore(const Kernel<T> (&rows)[n]) {
+  for (size_t i = 1; i < n; ++i) {
+    if (rows[i].isa >= rows[i - 1].isa) return false;
+  }
+  return rows[n - 1].isa == Isa::kPortable;
+}
+
+static_assert(
+    EachRowNeedsLessThanTheOneBefore(kFloatKernels) &&
+        EachRowNeedsLessThanTheOneBefore(kBf16Kernels),
+    "kernels.inc: best first, down to kPortable, and one row per level and type: a second "
+    "one of a level would never be chosen, so a new row takes the place of the former");
 
 }  // namespace
 

@@ -56,5 +56,5 @@ INFER_ANSWERS: Responses = {
         "description": f"The maps; with binary outputs, {HEADER_LENGTH} says where the JSON ends.",
         "content": {BINARY: BYTES},
     },
-    **failing(400, 401, 404, 408, 413, 415, 422, 429, 500, 503, 504),
+    **failing(400, 404, 408, 413, 415, 429, 500, 503, 504),
 }

@@ -13,7 +13,6 @@ from starlette.responses import Response
 from service.engine.engine import Engine
 from service.engine.models import ModelSession
 from service.errors import UnknownModel
-from service.routes.request import refuse_query
 from service.routes.v2.infer import infer
 from service.routes.v2.metadata import describe_model, index_entry
 from service.routes.v2.openapi import INFER, INFER_ANSWERS, failing
@@ -45,7 +44,7 @@ def build_router(engine: Engine, settings: Settings) -> APIRouter:
             raise UnknownModel(f"{model} version {version}", known)
         return session
 
-    router = APIRouter(prefix=ROOT, tags=["open inference protocol v2"], dependencies=[Depends(refuse_query)])
+    router = APIRouter(prefix=ROOT, tags=["open inference protocol v2"])
     _add_server(router, engine)
     parsing = asyncio.Lock()
     for path, found in (("/models/{model}", newest), ("/models/{model}/versions/{version}", versioned)):
@@ -55,25 +54,25 @@ def build_router(engine: Engine, settings: Settings) -> APIRouter:
 
 
 def _add_server(router: APIRouter, engine: Engine) -> None:
-    @router.get("", responses=failing(401, 422))
+    @router.get("")
     async def server(request: Request) -> ServerMetadata:
         """Name, version and extensions of the server."""
         return ServerMetadata(name=SERVER, version=request.app.version, extensions=EXTENSIONS)
 
-    @router.get("/health/live", responses=failing(422) | {503: {"model": ServerLive}})
+    @router.get("/health/live", responses={503: {"model": ServerLive}})
     async def live(response: Response) -> ServerLive:
         """200 unless only a restart can help."""
         alive = engine.state != "failed"
         response.status_code = 200 if alive else 503
         return ServerLive(live=alive)
 
-    @router.get("/health/ready", responses=failing(422) | {503: {"model": ServerReady}})
+    @router.get("/health/ready", responses={503: {"model": ServerReady}})
     async def ready(response: Response) -> ServerReady:
         """200 once every model is loaded and warmed up, 503 before and while stopping."""
         response.status_code = 200 if engine.state == "ready" else 503
         return ServerReady(ready=engine.state == "ready")
 
-    @router.post("/repository/index", responses=failing(401, 422))
+    @router.post("/repository/index")
     async def index() -> list[RepositoryEntry]:
         """All models; the body is not read."""
         return [index_entry(session, engine) for session in engine.registry]
@@ -88,12 +87,12 @@ def _add_model(
 ) -> None:
     found = Depends(find)
 
-    @router.get(path, responses=failing(401, 404, 422))
+    @router.get(path, responses=failing(404))
     async def metadata(session: ModelSession = found) -> ModelMetadata:
         """Inputs and outputs of a model."""
         return describe_model(session)
 
-    @router.get(f"{path}/ready", responses=failing(401, 404, 422) | {503: {"model": ModelReady}})
+    @router.get(f"{path}/ready", responses=failing(404) | {503: {"model": ModelReady}})
     async def model_ready(response: Response, session: ModelSession = found) -> ModelReady:
         """200 once requests for the model are served."""
         response.status_code = 200 if engine.state == "ready" else 503

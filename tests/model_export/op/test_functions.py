@@ -175,7 +175,7 @@ def test_nodes_in_branches_get_their_bodies():
             "If", ["any"], ["Y"], then_branch=branch("a", "relu"), else_branch=branch("b", "none")
         ),
     ]
-    model = model_of(nodes, feeds, "Y")
+    model = model_of(nodes, feeds, "Y", op="PerforatedConv")
     assert {f.overload for f in model.functions} == {"dense_relu", "dense_none"}
     np.testing.assert_array_equal(session_of(model).run(None, feeds)[0], np.zeros((1, 2, 2, 1)))
 

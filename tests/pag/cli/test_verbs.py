@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from pag.cli.app import app
+from pag.cli.app import HANDING_OVER, VERBS, app
 from service import VERSION
 from service.settings import settings_table
 from tests.support.command_line import Pag, run_pag, start_pag, write_photo
@@ -24,7 +25,16 @@ NOT_IN_BASE = ("cv2", "onnxruntime", "fastapi", "starlette", "uvicorn", "pydanti
 def test_version_and_help() -> None:
     assert run_pag("--version").stdout.decode() == f"pag {VERSION}\n"
     said = run_pag("--help").stdout.decode()
-    assert all(verb in said for verb in ("parse", "serve", "models", "bench", "doctor", "export"))
+    assert all(f"\n  {verb} " in said for verb in VERBS)
+
+
+def test_the_guide_has_all_verbs() -> None:
+    guide = Path(__file__).parents[3] / "docs/guide/command_line.md"
+    assert re.findall(r"^\| `pag (\w+)", guide.read_text(), re.MULTILINE) == VERBS
+
+
+def test_the_exceptions_from_our_signals_are_verbs() -> None:
+    assert set(VERBS) >= HANDING_OVER
 
 
 @pytest.mark.process

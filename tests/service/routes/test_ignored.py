@@ -7,7 +7,6 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.support.open_inference import INFER, assert_error, document, message
 from tests.support.photographs import LANDSCAPE
 from tests.support.problems import assert_problem
 from tests.support.streams import open_stream, receive
@@ -113,31 +112,6 @@ def test_the_head_of_a_part_is_bounded(client: httpx.Client) -> None:
     kind = {"Content-Type": "multipart/form-data; boundary=B"}
     answer = client.post("/parse", content=head.encode() + LANDSCAPE + b"\r\n--B--\r\n", headers=kind)
     assert_problem(answer, 400, "malformed-request", "Invalid multipart data")
-
-
-@pytest.mark.parametrize(
-    ("method", "path"),
-    [
-        ("GET", "/v2"),
-        ("GET", "/v2/health/live"),
-        ("GET", "/v2/health/ready"),
-        ("GET", "/v2/models/tiny"),
-        ("GET", "/v2/models/tiny/ready"),
-        ("POST", "/v2/repository/index"),
-        ("POST", INFER),
-        ("POST", INFER.replace("/infer", "/versions/1.0.0/infer")),
-    ],
-)
-def test_a_query_below_v2_is_refused_by_name(client: httpx.Client, method: str, path: str) -> None:
-    body, headers = message(document(), bytes(768))
-    answer = client.request(method, path, params={"budget": "0.3"}, content=body, headers=headers)
-    assert_error(answer, 422, "'budget' is no parameter of this route")
-
-
-@pytest.mark.parametrize("path", ["/models", "/models/tiny", "/livez", "/readyz", "/healthz", "/metrics"])
-def test_a_query_is_refused_where_there_are_no_parameters(client: httpx.Client, path: str) -> None:
-    assert client.get(path).status_code == 200
-    assert_problem(client.get(path, params={"verbose": ""}), 422, "invalid-parameter", "'verbose'")
 
 
 @pytest.mark.parametrize(

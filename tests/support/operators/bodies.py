@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import numpy as np
 import onnxruntime as ort
-from onnx import TensorProto, helper
+from onnx import helper
 
 from model_export.op import functions
+from tests.support.operators.nodes import output_of
 
 
-def model_of(nodes, feeds, output, initializers=()):
-    """A model with free dimensions around the nodes, bodies attached."""
-    element = {np.dtype(np.bool_): TensorProto.BOOL, np.dtype(np.float32): TensorProto.FLOAT}
-    inputs = [helper.make_tensor_value_info(n, element[v.dtype], [None] * v.ndim) for n, v in feeds.items()]
-    outputs = [helper.make_tensor_value_info(output, *(TensorProto.FLOAT, [None] * 4))]
-    if nodes[-1].op_type in ("BudgetMask", "GateMask"):
-        outputs = [helper.make_tensor_value_info(output, TensorProto.BOOL, [None] * 3)]
+def model_of(nodes, feeds, output, initializers=(), op=None):
+    """A model with free dimensions around the nodes, bodies attached; output is of `op`, or the last node."""
+    inputs = [
+        helper.make_tensor_value_info(n, helper.np_dtype_to_tensor_dtype(v.dtype), [None] * v.ndim)
+        for n, v in feeds.items()
+    ]
+    outputs = [output_of(op or nodes[-1].op_type, output)]
     graph = helper.make_graph(nodes, "case", inputs, outputs, list(initializers))
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 22)], ir_version=10)
     functions.attach(model)

@@ -13,7 +13,7 @@ from onnx.reference import ReferenceEvaluator
 from perforated_conv import DOMAIN
 
 from model_export.op.reference import OPERATORS
-from tests.support.operators.nodes import MAP, Array, model_of, uniform
+from tests.support.operators.nodes import Array, model_of, uniform
 
 SAME = {"pads": (1,) * 4}
 
@@ -28,7 +28,7 @@ class Model:
 
     def proto(self) -> onnx.ModelProto:
         kinds = {name: (np.bool_ if name == "M" else np.float32, len(s)) for name, s in self.inputs.items()}
-        return model_of(self.nodes, kinds, self.constants, MAP)
+        return model_of(self.nodes, kinds, self.constants)
 
     def feeds(self, seed: int) -> dict[str, Array]:
         """Values in [-1, 1]; "ratio" is a budget per image, 0 and 1 among them; "M" a mask as dense."""
@@ -121,6 +121,12 @@ def gated_bottleneck(fill: str, depthwise: bool) -> Model:
     return Model(nodes, {"X": (2, 25, 22, channels), "ratio": (2,)}, constants)
 
 
+def labels() -> Model:
+    """The classes of a map at four times its size."""
+    sizes = {"size": np.array([88, 104]), "extent": np.array([21.5, 26], np.float32)}
+    return Model([node("UpsampledLabels", "L size extent", "Y")], {"L": (2, 22, 26, 40)}, sizes)
+
+
 # Sizes give every layer several chunks of work and no channel count is a multiple of a vector.
 MODELS = {
     "3x3": layer((2, 23, 31, 30), (45, 3, 3, 30), True, activation="relu", fill="interpolate", **SAME),
@@ -130,4 +136,5 @@ MODELS = {
     "two branches": two_branches(),
     "bottleneck": gated_bottleneck("zero", depthwise=False),
     "inverted bottleneck": gated_bottleneck("interpolate", depthwise=True),
+    "labels": labels(),
 }

@@ -16,24 +16,12 @@ from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 from perforated_conv import DOMAIN, OPSET_VERSION, library_path
 
+from model_export.op.schema import SCHEMAS
+
 Array = NDArray[Any]
 
-# Inputs of each operator, in order, and its output as (element type, rank). A new operator joins both.
-INPUTS = {
-    "PerforatedConv": ("X", "W", "B", "M", "R"),
-    "Bottleneck": ("X", "W_first", "B_first", "W", "B", "W_last", "B_last", "M", "R"),
-    "BudgetMask": ("S", "ratio"),
-    "GateMask": ("X", "W", "B", "ratio"),
-    "UpsampledLabels": ("L", "size", "extent"),
-}
-MAP, MASK, LABELS = ((getattr(onnx.TensorProto, t), n) for t, n in [("FLOAT", 4), ("BOOL", 3), ("UINT8", 3)])
-OUTPUTS = {
-    "PerforatedConv": MAP,
-    "Bottleneck": MAP,
-    "BudgetMask": MASK,
-    "GateMask": MASK,
-    "UpsampledLabels": LABELS,
-}
+# Inputs of each operator, in order.
+INPUTS = {name: tuple(each.name for each in schema.inputs) for name, schema in SCHEMAS.items()}
 
 # PAG_OP_LIBRARY names another build of the library, one with sanitizers for instance.
 LIBRARY = Path(os.environ["PAG_OP_LIBRARY"]) if "PAG_OP_LIBRARY" in os.environ else library_path()
@@ -62,23 +50,30 @@ def model_of(
     nodes: Sequence[onnx.NodeProto],
     inputs: Mapping[str, tuple[Any, int]],
     constants: Mapping[str, Array],
-    output: tuple[int, int],
 ) -> onnx.ModelProto:
-    """A model with inputs given as name: (numpy type, rank) and one output Y: (element type, rank)."""
+    """A model with inputs given as name: (numpy type, rank) and one output Y, that of the last node."""
     described = [
         helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(np.dtype(kind)), [None] * rank)
         for name, (kind, rank) in inputs.items()
     ]
-    element, rank = output
     graph = helper.make_graph(
         nodes,
         "graph",
         described,
-        [helper.make_tensor_value_info("Y", element, [None] * rank)],
+        [output_of(nodes[-1].op_type, "Y")],
         [numpy_helper.from_array(value, name) for name, value in constants.items()],
     )
     opsets = [helper.make_opsetid("", 22), helper.make_opsetid(DOMAIN, OPSET_VERSION)]
     return helper.make_model(graph, opset_imports=opsets, ir_version=10)
+
+
+def output_of(op: str, name: str) -> onnx.ValueInfoProto:
+    """An operator's output as its schema has it: element type, and as many free axes as its text lists."""
+    (declared,) = SCHEMAS[op].outputs
+    (kind,) = declared.types
+    element = onnx.TensorProto.DataType.Value(kind.removeprefix("tensor(").removesuffix(")").upper())
+    axes = declared.description.removeprefix("[").partition("]")[0].split(", ")
+    return helper.make_tensor_value_info(name, element, [None] * len(axes))
 
 
 def node_session(
@@ -90,7 +85,7 @@ def node_session(
         given_names.pop()
     node = helper.make_node(op, given_names, ["Y"], domain=DOMAIN, **attributes)
     inputs = {name: (value.dtype, value.ndim) for name, value in feeds.items()}
-    return session_of(model_of([node], inputs, constants, OUTPUTS[op]))
+    return session_of(model_of([node], inputs, constants))
 
 
 def run_node(op: str, tensors: dict[str, Array], constant: Collection[str] = (), **attributes: Any) -> Array:
