@@ -20,11 +20,12 @@ from service.engine.reload import watching
 from service.engine.resources import resolve_resources
 from service.middleware import keys, origins
 from service.middleware.answers import SafeAnswers
+from service.middleware.head_method import HeadAsGet
 from service.middleware.heads import BoundedHeads
 from service.middleware.observation import ObservedRequests
 from service.middleware.prefix import ForwardedPrefix
 from service.middleware.stopping import RefusedWhenStopping, Stopping
-from service.routes import health, metrics, models, page, parse, representations, stream, v2
+from service.routes import health, metrics, models, page, parse, representations, stream, unmatched, v2
 from service.settings import Settings
 from service.telemetry import tracing
 from service.telemetry.metrics import Metrics
@@ -61,11 +62,14 @@ def create_app(settings: Settings) -> FastAPI:
         version=VERSION,
         description=DESCRIPTION,
         lifespan=lifespan,
+        # A redirected upload is sent twice, or by some clients not at all.
+        redirect_slashes=False,
         redoc_url=None,
         static_url="/docs/static",
     )
     app.state.stopping, app.state.metrics, app.state.memory = stopping, counters, engine.memory
     # The last one added is the outermost: every refusal carries ids, and what a page needs to read it.
+    app.add_middleware(HeadAsGet)
     app.add_middleware(ForwardedPrefix)
     closed = keys.closed_by(settings)
     if accepted_keys:
@@ -78,21 +82,28 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(ObservedRequests, metrics=counters, spans=spans, stopping=stopping)
     app.add_middleware(SafeAnswers)
     problems.install(app, counters, partial(keys.describe, closed=closed) if accepted_keys else None)
-    for router in (
+    routers = [
         metrics.build_router(counters),
         parse.build_router(engine, settings),
         models.build_router(registry),
         health.build_router(engine),
         v2.build_router(engine, settings),
         stream.build_router(engine, settings, counters, stopping.listeners),
-    ):
-        app.include_router(router)
+    ]
     if settings.page:
-        app.include_router(page.build_router())
+        routers.append(page.build_router())
+    for router in routers:
+        app.include_router(router)
+    unmatched.install(app, routers)
     return app
 
 
 def checked_app(settings: Settings) -> FastAPI:
-    """The application, once its models are known to be whole; StartupError if they are not."""
-    find_models(settings)
-    return create_app(settings)
+    """The application, once its models are known to be whole; StartupError if they are not.
+
+    `state.model_names` of it lists them.
+    """
+    names = [manifest.name for manifest in find_models(settings).values()]
+    app = create_app(settings)
+    app.state.model_names = names
+    return app

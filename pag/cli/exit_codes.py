@@ -31,12 +31,17 @@ HELP = f"\b\nExit codes:\n{TABLE}"
 PROBLEMS_OF_THE_REQUEST = {
     "unknown-model",
     "unknown-map",
+    "no-default-model",
     "invalid-parameter",
     "not-acceptable",
     "unauthorized",
 }
 STATUSES_OF_THE_REQUEST = {401, 403, 404, 405, 406}
 
+NO_DEFAULT = (
+    "several models are loaded, and none answers by default: choose one with --model NAME, "
+    "or with PAG_MODEL=NAME where the service starts"
+)
 MORE_TIME = "raise --deadline-ms, lower --min-budget or --jobs, or add --size model"
 FIXES = {
     "unsupported-image": "convert it to JPEG or PNG",
@@ -50,6 +55,7 @@ FIXES = {
 # In place of the server's messages, which name parameters of requests: these name options.
 CLI_MESSAGES = {
     "empty-body": "the file is empty: copy it anew",
+    "no-default-model": NO_DEFAULT,
     "unauthorized": "the server wants an API key: give --key or PAG_KEY",
     "wrong-key": "this API key is none of the server's: give another --key or PAG_KEY",
     "deadline-unreachable": f"no answer can be there within --deadline-ms: {MORE_TIME}",

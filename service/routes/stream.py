@@ -96,7 +96,7 @@ def _requested(socket: WebSocket) -> StreamQuery:
     try:
         return StreamQuery.model_validate(dict(socket.query_params))
     except ValidationError as error:
-        raise invalid_parameter(error.errors(), "query") from error
+        raise invalid_parameter(error.errors(), StreamQuery, "query") from error
 
 
 class _OpenStreams:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -11,6 +11,11 @@ from service.schemas.parse import RequestOptions
 
 class StreamQuery(RequestOptions):
     """Query parameters of GET /stream, and the options that its text messages change."""
+
+    elsewhere: ClassVar[dict[str, str]] = {
+        **RequestOptions.elsewhere,
+        "output": "output is called answer here: answer=overlay, npz or zip",
+    }
 
     answer: Annotated[
         Literal["npz", "zip", "overlay"],
