@@ -68,6 +68,7 @@ def create_app(settings: Settings) -> FastAPI:
         static_url="/docs/static",
     )
     app.state.stopping, app.state.metrics, app.state.memory = stopping, counters, engine.memory
+    app.state.is_ready = lambda: engine.state == "ready"
     # The last one added is the outermost: every refusal carries ids, and what a page needs to read it.
     app.add_middleware(HeadAsGet)
     app.add_middleware(ForwardedPrefix)

@@ -50,12 +50,12 @@ FIXES = {
     "image-too-small": "enlarge it, or leave it out",
     "unknown-model": "pag models lists those there are",
     "unknown-map": "pag models lists those there are",
+    "no-default-model": "with pag: --model NAME",
     "overloaded": "lower --jobs, or try again later",
 }
 # In place of the server's messages, which name parameters of requests: these name options.
 CLI_MESSAGES = {
     "empty-body": "the file is empty: copy it anew",
-    "no-default-model": NO_DEFAULT,
     "unauthorized": "the server wants an API key: give --key or PAG_KEY",
     "wrong-key": "this API key is none of the server's: give another --key or PAG_KEY",
     "deadline-unreachable": f"no answer can be there within --deadline-ms: {MORE_TIME}",

@@ -28,6 +28,7 @@ TICKS_PER_SWEEP = 5
 POLL_SECONDS = 0.05
 # Between pings to peers of streams, which may be silent for long.
 PING_SECONDS = 20.0
+EVERYWHERE = ("0.0.0.0", "::")
 # For what cannot be interrupted, after the time for running requests.
 FINAL_SECONDS = 0.8
 
@@ -52,6 +53,9 @@ class Server(uvicorn.Server):
         from service.transport.stream_connections import StreamConnection  # noqa: PLC0415
 
         self._stopping = app.state.stopping
+        self._is_ready = app.state.is_ready
+        # Still to be told, to whoever looks at the log for where to go.
+        self._addresses: list[str] = []
         self._lifespan = app.router.lifespan_context(app)
         self._seconds = settings.shutdown_seconds
         limits = Limits(
@@ -97,19 +101,17 @@ class Server(uvicorn.Server):
         """
         if sockets is None and self.config.uds is None:
             sockets = await _bound(self.config.host, self.config.port)
+            self._addresses = [_url(each) for each in sockets]
         async with self._lifespan:
             await super()._serve(sockets)
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listen, and say where."""
-        await super().startup(sockets)
-        for each in sockets or ():
-            log.info("listening", open=_url(each), answers="503 until the event ready")
 
     async def on_tick(self, counter: int) -> bool:
         """Called ten times a second."""
         if counter % TICKS_PER_SWEEP == 0:
             self._sweep()
+        if self._addresses and self._is_ready():
+            log.info("serving", open=" ".join(self._addresses))
+            self._addresses = []
         return await super().on_tick(counter)
 
     async def shutdown(self, sockets: Any = None) -> None:
@@ -149,10 +151,11 @@ async def _bound(host: str, port: int) -> list[socket.socket]:
         server = await loop.create_server(asyncio.Protocol, host, port, start_serving=False)
     except OSError as error:
         # The library's own words repeat the address; those of resolvers have numbers below 0.
-        why = os.strerror(error.errno) if (error.errno or 0) > 0 else error.strerror or str(error)
+        number = error.errno or 0
+        why = os.strerror(number) if number > 0 else error.strerror or str(error)
         raise StartupError(
-            f"port {port} of {host} cannot be listened on ({why}): set PAG_PORT (--port) and PAG_HOST (--host) "
-            "to what is free here, or end the program that listens there"
+            f"port {port} of {host} cannot be listened on ({why}): set PAG_PORT (--port) and PAG_HOST "
+            "(--host) to what is free here, or end the program that listens there"
         ) from error
     # Theirs are closed with the server that made them.
     sockets = [socket.socket(fileno=os.dup(each.fileno())) for each in server.sockets]
@@ -162,7 +165,8 @@ async def _bound(host: str, port: int) -> list[socket.socket]:
 
 def _url(listening: socket.socket) -> str:
     host, port = listening.getsockname()[:2]
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}/"
+    host = "localhost" if host in EVERYWHERE else f"[{host}]" if ":" in host else host
+    return f"http://{host}:{port}/"
 
 
 def _end() -> None:
