@@ -150,10 +150,23 @@ def _openapi(app: FastAPI, describe: Callable[[dict[str, Any]], None] | None) ->
         definition = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
         schemas |= definition.pop("$defs")
         schemas["Problem"] = definition
+        for operations in document["paths"].values():
+            for operation in operations.values():
+                operation["responses"] = _with_foreigners(operation["responses"])
         if describe is not None:
             describe(document)
         app.openapi_schema = document
     return app.openapi_schema
+
+
+def _with_foreigners(responses: dict[str, Any]) -> dict[str, Any]:
+    """With the refusals of foreign hosts and pages, which go with that of callers without a key."""
+    others = {
+        str(status): {**responses["401"], "description": HTTPStatus(status).phrase}
+        for status in (403, 421)
+        if "401" in responses
+    }
+    return dict(sorted({**responses, **others}.items()))
 
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:

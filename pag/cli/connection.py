@@ -47,7 +47,7 @@ class Connection:
             loaded = ", ".join(model.name for model in models) or "none"
             if name is None:
                 raise Stop(REFUSED, f"{NO_DEFAULT} (loaded: {loaded})")
-            raise Stop(REFUSED, f"there is no model {name}: choose one of those loaded, {loaded}")
+            raise Stop(REFUSED, f"there is no model {name}: choose one of those loaded: {loaded}")
         return found[0]
 
 

@@ -94,8 +94,9 @@ def _refusal(responses: dict[str, Any]) -> dict[str, Any]:
 
 
 def _keys_in(scope: Scope) -> list[bytes]:
-    """The keys that a request carries, right or wrong."""
-    return [*_given_keys(scope["headers"]), *_offered_keys(scope.get("subprotocols", ()))]
+    """The keys that a request carries, right or wrong; an empty one is none."""
+    keys = [*_given_keys(scope["headers"]), *_offered_keys(scope.get("subprotocols", ()))]
+    return [key for key in keys if key]
 
 
 def _given_keys(headers: Iterable[tuple[bytes, bytes]]) -> list[bytes]:

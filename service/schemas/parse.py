@@ -36,7 +36,8 @@ class RequestOptions(BaseModel):
             le=1,
             allow_inf_nan=False,
             description="Least budget that load or a deadline may lower this request to; where less would "
-            "be needed it is refused. min_budget=budget opts out of both. Default: the model's floor.",
+            "be needed it is refused. min_budget=budget opts out of both. Unset: the model's floor for "
+            "deadlines, the larger of it and PAG_BROWNOUT_FLOOR under load.",
         ),
     ] = None
     deadline_ms: Annotated[
