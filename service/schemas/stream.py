@@ -20,7 +20,7 @@ class StreamQuery(RequestOptions):
     answer: Annotated[
         Literal["npz", "zip", "overlay"],
         Field(
-            description="Form of the maps: arrays (npz), PNGs (zip), or the photograph in the classes' "
+            description="Format of the maps: arrays (npz), PNGs (zip), or the photograph in the classes' "
             "colours as image/png (overlay)."
         ),
     ] = "npz"

@@ -105,6 +105,13 @@ class Server(uvicorn.Server):
         async with self._lifespan:
             await super()._serve(sockets)
 
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen; StartupError if another program, which began at the same time, was quicker."""
+        try:
+            await super().startup(sockets)
+        except OSError as error:
+            raise _cannot_listen(self.config.host, self.config.port, error) from error
+
     async def on_tick(self, counter: int) -> bool:
         """Called ten times a second."""
         if counter % TICKS_PER_SWEEP == 0:
@@ -150,17 +157,21 @@ async def _bound(host: str, port: int) -> list[socket.socket]:
     try:
         server = await loop.create_server(asyncio.Protocol, host, port, start_serving=False)
     except OSError as error:
-        # The library's own words repeat the address; those of resolvers have numbers below 0.
-        number = error.errno or 0
-        why = os.strerror(number) if number > 0 else error.strerror or str(error)
-        raise StartupError(
-            f"port {port} of {host} cannot be listened on ({why}): set PAG_PORT (--port) and PAG_HOST "
-            "(--host) to what is free here, or end the program that listens there"
-        ) from error
+        raise _cannot_listen(host, port, error) from error
     # Theirs are closed with the server that made them.
     sockets = [socket.socket(fileno=os.dup(each.fileno())) for each in server.sockets]
     server.close()
     return sockets
+
+
+def _cannot_listen(host: str, port: int, error: OSError) -> StartupError:
+    # The library's own words repeat the address; those of resolvers have numbers below 0.
+    number = error.errno or 0
+    why = os.strerror(number) if number > 0 else error.strerror or str(error)
+    return StartupError(
+        f"port {port} of {host} cannot be listened on ({why}): set PAG_PORT (--port) and PAG_HOST (--host) "
+        "to what is free here, or end the program that listens there"
+    )
 
 
 def _url(listening: socket.socket) -> str:
