@@ -49,7 +49,7 @@ help:  ## this list
 
 .PHONY: serve
 serve: $(VENV)/.serve  ## set up what is missing and run the service on port 8000
-	$(BIN)/pag serve
+	PAG_LOG_FORMAT=$${PAG_LOG_FORMAT:-console} $(BIN)/pag serve
 
 .PHONY: setup
 setup: $(VENV)/.dev  ## everything a developer needs, in .venv

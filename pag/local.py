@@ -7,8 +7,6 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any, Self
 
@@ -17,8 +15,6 @@ import httpx
 from pag.client import Client, PagError
 
 try:
-    from fastapi import FastAPI
-
     from pag.local_logs import log_warnings_only
     from service.app import checked_app
     from service.engine.resources import resolve_resources
@@ -84,7 +80,6 @@ class LocalServer:
             raise CannotStart(str(error)) from error
         self._process = os.getpid()
         self._failure: BaseException | None = None
-        app.router.lifespan_context = self._watched(app.router.lifespan_context)
         self._thread = threading.Thread(target=self._run, name="pag-service", daemon=True)
         self._folder: Path | None = None
 
@@ -140,23 +135,9 @@ class LocalServer:
     def _run(self) -> None:
         try:
             self._server.run()
-        except SystemExit:
-            # uvicorn exits so when the application failed; the cause is in _failure.
-            return
-
-    def _watched(self, inner: Callable[[Any], AbstractAsyncContextManager[Any]]) -> Any:
-        """The application's lifespan, whose exception is kept: uvicorn only logs it."""
-
-        @asynccontextmanager
-        async def watched(app: FastAPI) -> AsyncIterator[Any]:
-            try:
-                async with inner(app) as state:
-                    yield state
-            except BaseException as error:
-                self._failure = error
-                raise
-
-        return watched
+        except BaseException as error:
+            # Raised in the thread that waits for it.
+            self._failure = error
 
     def _wait(self) -> None:
         while not self._server.started:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+import structlog
+
 from service.app import checked_app
 from service.errors import StartupError
 from service.printable import printable
 from service.settings import read_settings
 from service.telemetry.logs import configure_logging
 from service.transport.server import serve
+
+log = structlog.get_logger(__name__)
 
 
 def main(**chosen: Any) -> None:
@@ -22,6 +26,9 @@ def main(**chosen: Any) -> None:
         settings = read_settings(**chosen)
         configure_logging(settings)
         app = checked_app(settings)
+        if settings.model is None and len(app.state.model_names) > 1:
+            fix = "set PAG_MODEL, or pag serve --model, to the one that answers requests which name none"
+            log.warning("no_default_model", models=app.state.model_names, fix=fix)
         serve(app, settings)
     except StartupError as error:
         print(f"cannot start: {printable(error)}", file=sys.stderr)

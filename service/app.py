@@ -20,11 +20,12 @@ from service.engine.reload import watching
 from service.engine.resources import resolve_resources
 from service.middleware import keys, origins
 from service.middleware.answers import SafeAnswers
+from service.middleware.head_method import HeadAsGet
 from service.middleware.heads import BoundedHeads
 from service.middleware.observation import ObservedRequests
 from service.middleware.prefix import ForwardedPrefix
 from service.middleware.stopping import RefusedWhenStopping, Stopping
-from service.routes import health, metrics, models, page, parse, representations, stream, v2
+from service.routes import health, metrics, models, page, parse, representations, stream, unmatched, v2
 from service.routes.request import refuse_query
 from service.settings import Settings
 from service.telemetry import tracing
@@ -62,11 +63,15 @@ def create_app(settings: Settings) -> FastAPI:
         version=VERSION,
         description=DESCRIPTION,
         lifespan=lifespan,
+        # A redirected upload is sent twice, or by some clients not at all.
+        redirect_slashes=False,
         redoc_url=None,
         static_url="/docs/static",
     )
     app.state.stopping, app.state.metrics, app.state.memory = stopping, counters, engine.memory
+    app.state.is_ready = lambda: engine.state == "ready"
     # The last one added is the outermost: every refusal carries ids, and what a page needs to read it.
+    app.add_middleware(HeadAsGet)
     app.add_middleware(ForwardedPrefix)
     closed = keys.closed_by(settings)
     if accepted_keys:
@@ -79,22 +84,33 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(ObservedRequests, metrics=counters, spans=spans, stopping=stopping)
     app.add_middleware(SafeAnswers)
     problems.install(app, counters, partial(keys.describe, closed=closed, asked=bool(accepted_keys)))
-    # These have parameters in their query, and refuse all others themselves.
-    app.include_router(parse.build_router(engine, settings))
-    app.include_router(stream.build_router(engine, settings, counters, stopping.listeners))
-    for router in (
+    # These read their query themselves: what is no parameter is refused, the page's apart.
+    reading = [
+        parse.build_router(engine, settings),
+        stream.build_router(engine, settings, counters, stopping.listeners),
+    ]
+    others = [
         models.build_router(registry),
         health.build_router(engine),
         metrics.build_router(counters),
         v2.build_router(engine, settings),
-    ):
-        app.include_router(router, dependencies=[Depends(refuse_query)])
+    ]
     if settings.page:
-        app.include_router(page.build_router())
+        reading.append(page.build_router())
+    for router in reading:
+        app.include_router(router)
+    for router in others:
+        app.include_router(router, dependencies=[Depends(refuse_query)])
+    unmatched.install(app, [*reading, *others])
     return app
 
 
 def checked_app(settings: Settings) -> FastAPI:
-    """The application, once its models are known to be whole; StartupError if they are not."""
-    find_models(settings)
-    return create_app(settings)
+    """The application, once its models are known to be whole; StartupError if they are not.
+
+    `state.model_names` of it lists them.
+    """
+    names = [manifest.name for manifest in find_models(settings).values()]
+    app = create_app(settings)
+    app.state.model_names = names
+    return app

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+# Of a path that a client sent, so much is repeated.
+LONGEST_PATH_SHOWN = 100
+
 
 class StartupError(RuntimeError):
     """The service cannot start; the message names the cause and the fix."""
@@ -42,6 +45,30 @@ class RequestTimeout(ServiceError):
 
     slug = "request-timeout"
     title = "The image arrived too slowly"
+
+
+class NoSuchRoute(ServiceError):
+    """A path that no route has; `meant` is the nearest one that there is."""
+
+    slug = "not-found"
+    title = "There is no such route"
+
+    def __init__(self, path: str, meant: str | None) -> None:
+        hint = f"did you mean {meant}?" if meant else "/openapi.json lists those that there are."
+        super().__init__(f"No route is called {path[:LONGEST_PATH_SHOWN]!r}: {hint}")
+
+
+class MethodNotAllowed(ServiceError):
+    """A method that the route does not take; `allowed` lists those that it does."""
+
+    slug = "method-not-allowed"
+    title = "The route takes another method"
+
+    def __init__(self, method: str, allowed: Sequence[str]) -> None:
+        super().__init__(
+            f"{method} is not for this route: use {' or '.join(allowed)}.", allowed=list(allowed)
+        )
+        self.headers = {"Allow": ", ".join(allowed)}
 
 
 class NotAcceptable(ServiceError):
@@ -117,10 +144,10 @@ class UnsupportedImage(ServiceError):
     """Bytes that begin like none of the formats read."""
 
     slug = "unsupported-image"
-    title = "The body is not an image of a supported format"
+    title = "Not an image of a supported format"
 
     def __init__(self, formats: Sequence[str], reason: str = "") -> None:
-        detail = reason or f"The body's first bytes are not those of {', '.join(formats)}."
+        detail = reason or f"Its first bytes are not those of {', '.join(formats)}."
         super().__init__(detail, supported=list(formats))
 
 
@@ -136,6 +163,20 @@ class InvalidParameter(ServiceError):
 
     slug = "invalid-parameter"
     title = "A parameter is not valid"
+
+
+class NoDefaultModel(InvalidParameter):
+    """A request that names no model where several are loaded and none of them is the default."""
+
+    slug = "no-default-model"
+    title = "A model must be named"
+
+    def __init__(self, available: Sequence[str]) -> None:
+        detail = (
+            f"Several models are loaded, and none answers by default: name one by the parameter model "
+            f"({', '.join(available)}), or start the server with PAG_MODEL=NAME."
+        )
+        super().__init__(detail, available=list(available))
 
 
 class UnknownMap(ServiceError):
@@ -205,7 +246,7 @@ class DeadlineExceeded(ServiceError):
 
 
 class Unauthorized(ServiceError):
-    """No key, or a wrong one, where keys are required."""
+    """No key where one is required."""
 
     slug = "unauthorized"
     title = "An API key is needed"
@@ -213,6 +254,17 @@ class Unauthorized(ServiceError):
     def __init__(self) -> None:
         super().__init__("Send a key of this server as 'Authorization: Bearer KEY' or 'X-API-Key: KEY'.")
         self.headers = {"WWW-Authenticate": "Bearer"}
+
+
+class WrongKey(Unauthorized):
+    """A key that is none of the server's."""
+
+    slug = "wrong-key"
+    title = "The API key is wrong"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.detail = "The key that was sent is none of this server's (PAG_API_KEYS): send another one."
 
 
 class ForeignHost(ServiceError):
@@ -298,7 +350,9 @@ STATUS: dict[type[ServiceError], int] = {
     MalformedRequest: 400,
     Unauthorized: 401,
     ForeignOrigin: 403,
+    NoSuchRoute: 404,
     UnknownModel: 404,
+    MethodNotAllowed: 405,
     NotAcceptable: 406,
     RequestTimeout: 408,
     AnswerTooLarge: 413,

@@ -10,16 +10,18 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, HTTPConnection
 from starlette.responses import Response
 
 from service.errors import Cancelled, InvalidParameter, ServiceError, Unavailable, status_of
-from service.schemas.parse import RENAMED
+from service.schemas.parse import ParseQuery
 from service.schemas.problem import MEDIA_TYPE, FieldProblem, Problem
 from service.schemas.v2 import ROOT as V2_ROOT
 from service.schemas.v2 import V2Error
 from service.telemetry.metrics import Metrics
+from service.wording import in_words
 
 TYPE_PREFIX = "urn:problem-type:"
 SCHEMA = {"$ref": "#/components/schemas/Problem"}
@@ -67,21 +69,16 @@ def internal_error() -> ServiceError:
     return ServiceError("An unexpected error occurred; the log names it under this request's id.")
 
 
-def invalid_parameter(errors: Iterable[Mapping[str, Any]], *place: str) -> InvalidParameter:
-    """The error of the parameters that pydantic refused, at `place` and below."""
+def invalid_parameter(
+    errors: Iterable[Mapping[str, Any]], model: type[BaseModel], *place: str
+) -> InvalidParameter:
+    """The error of the parameters of `model` that pydantic refused, at `place` and below."""
     found = [
-        FieldProblem(location=".".join(map(str, (*place, *item["loc"]))), detail=_in_words(item))
+        FieldProblem(location=".".join(map(str, (*place, *item["loc"]))), detail=in_words(item, model))
         for item in errors
     ]
     detail = "; ".join(f"{item.location}: {item.detail}" for item in found)
     return InvalidParameter(detail, errors=[item.model_dump() for item in found])
-
-
-def _in_words(item: Mapping[str, Any]) -> str:
-    name = item["loc"][-1] if item["loc"] else None
-    if item["type"] == "extra_forbidden" and name in RENAMED:
-        return f"{name} is called {RENAMED[name]} now"
-    return str(item["msg"])
 
 
 def install(app: FastAPI, metrics: Metrics, describe: Callable[[dict[str, Any]], None]) -> None:
@@ -141,7 +138,8 @@ async def _on_http_exception(request: HTTPConnection, error: Exception) -> Respo
 
 async def _on_validation_error(request: HTTPConnection, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    return service_problem(request, invalid_parameter(error.errors()))
+    # No other route leaves its query to the framework.
+    return service_problem(request, invalid_parameter(error.errors(), ParseQuery))
 
 
 def _openapi(app: FastAPI, describe: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
@@ -158,11 +156,15 @@ def _openapi(app: FastAPI, describe: Callable[[dict[str, Any]], None]) -> dict[s
         describe(document)
         for path, operations in document["paths"].items():
             for operation in operations.values():
-                # Of all routes: an unknown parameter of the query, or a wrong one.
-                answers = {**operation["responses"], "422": refusal(path, 422)}
-                operation["responses"] = dict(sorted(answers.items()))
+                operation["responses"] = _with_common(path, operation["responses"])
         app.openapi_schema = document
     return app.openapi_schema
+
+
+def _with_common(path: str, responses: dict[str, Any]) -> dict[str, Any]:
+    """With the refusals of all routes: of long heads, unknown parameters and, beside 401, foreign callers."""
+    statuses = (414, 422, 431, *((403, 421) if "401" in responses else ()))
+    return dict(sorted({**responses, **{str(status): refusal(path, status) for status in statuses}}.items()))
 
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:

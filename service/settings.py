@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args, get_origin
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from service.errors import StartupError
+from service.wording import in_words, nearest
 
 PREFIX = "PAG_"
 # Of the native operator's own variables.
@@ -49,7 +49,7 @@ class Settings(BaseSettings):
     weights: Path = Field(default=Path("weights"), description="Folder that holds one folder per model.")
     model: str | None = Field(
         default=None,
-        description="Model that answers when a request names none; needed if several are loaded.",
+        description="Model that answers when a request names none; unset: the only one, of several none.",
     )
     default_budget: float | None = Field(
         default=None,
@@ -88,8 +88,8 @@ class Settings(BaseSettings):
         default=0,
         ge=0,
         description="Bytes of bodies and answers held at a time, until their last byte is sent; an answer "
-        "beyond is refused with 429, one that fits in no case with 413. 0: a quarter of the memory that the "
-        "cgroup allows, or of the machine's.",
+        "beyond is refused with 429, one too large even for an idle server with 413. 0: a quarter of the "
+        "memory that the cgroup allows, or of the machine's.",
     )
     max_connections: int = Field(
         default=1000,
@@ -121,7 +121,9 @@ class Settings(BaseSettings):
     )
     brownout: bool = Field(default=True, description="Lower budgets when requests wait, before refusing any.")
     brownout_wait_seconds: float = Field(
-        default=0.1, gt=0, description="Wait for the engine, in seconds, that the brown-out keeps to."
+        default=0.1,
+        gt=0,
+        description="The brown-out lowers budgets to keep the predicted wait below this many seconds.",
     )
     brownout_floor: float = Field(
         default=0.2, gt=0, le=1, description="Least budget that the brown-out goes down to."
@@ -204,7 +206,7 @@ class Settings(BaseSettings):
         default="info", description="Least level logged."
     )
     log_format: Literal["json", "console"] = Field(
-        default="json", description="One JSON object a line, or for people."
+        default="json", description="json: one object a line; console: for people."
     )
 
 
@@ -214,7 +216,9 @@ def read_settings(**chosen: Any) -> Settings:
     try:
         return Settings(**chosen)
     except ValidationError as error:
-        problems = (f"{environment_name(str(item['loc'][0]))}: {item['msg']}" for item in error.errors())
+        problems = (
+            f"{environment_name(str(item['loc'][0]))}: {in_words(item, Settings)}" for item in error.errors()
+        )
         raise StartupError("; ".join(problems)) from error
 
 
@@ -238,8 +242,8 @@ def _unknown(name: str, known: list[str]) -> str:
     longer = [each for each in known if each.startswith(f"{name}_")]
     # Without the prefix, by which all names are a little alike.
     endings = {_ending(each): each for each in [*known, *sorted(OTHERS)]}
-    nearest = longer or [endings[each] for each in get_close_matches(_ending(name), endings, n=1)]
-    hint = f"did you mean {nearest[0]}?" if nearest else "pag serve --settings lists them"
+    near = longer[0] if longer else endings.get(nearest(_ending(name), endings) or "")
+    hint = f"did you mean {near}?" if near else "pag serve --settings lists them"
     return f"{name} is not a setting: {hint}"
 
 
@@ -265,5 +269,12 @@ def settings_table() -> str:
     rows = ["| variable | default | meaning |", "|---|---|---|"]
     for name, field in Settings.model_fields.items():
         default = "(unset)" if field.default is None else str(field.default) or "(unset)"
-        rows.append(f"| `{environment_name(name)}` | `{default}` | {field.description} |")
+        meaning = f"{field.description}{_choices(field.annotation)}"
+        rows.append(f"| `{environment_name(name)}` | `{default}` | {meaning} |")
     return "\n".join(rows)
+
+
+def _choices(annotation: Any) -> str:
+    """The values of a setting that takes one of a list."""
+    kinds = [kind for kind in (annotation, *get_args(annotation)) if get_origin(kind) is Literal]
+    return f" One of {', '.join(f'`{value}`' for value in get_args(kinds[0]))}." if kinds else ""

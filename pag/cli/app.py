@@ -40,6 +40,10 @@ class _Verbs(TyperGroup):
         try:
             result = super().invoke(ctx)
             sys.stdout.flush()
+        except typer.BadParameter as error:
+            # Typer leaves what its validation puts before the words.
+            error.message = error.message.removeprefix("Value error, ")
+            raise
         except Interrupted as error:
             raise Stop(error.code, "") from error
         except BrokenPipeError as error:

@@ -12,7 +12,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pag.cli.exit_codes import NO_SERVER, REFUSED, USAGE, Stop, code_of, message_of
+from pag.cli.exit_codes import NO_DEFAULT, NO_SERVER, REFUSED, USAGE, Stop, code_of, message_of
 from pag.cli.extras import needs
 from pag.client import Client, Model, PagError
 
@@ -45,7 +45,9 @@ class Connection:
         found = [model for model in models if (model.default if name is None else model.name == name)]
         if not found:
             loaded = ", ".join(model.name for model in models) or "none"
-            raise Stop(REFUSED, f"there is no model {name or 'by default'}; loaded: {loaded}")
+            if name is None:
+                raise Stop(REFUSED, f"{NO_DEFAULT} (loaded: {loaded})")
+            raise Stop(REFUSED, f"there is no model {name}: choose one of those loaded: {loaded}")
         return found[0]
 
 

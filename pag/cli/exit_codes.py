@@ -31,12 +31,17 @@ HELP = f"\b\nExit codes:\n{TABLE}"
 PROBLEMS_OF_THE_REQUEST = {
     "unknown-model",
     "unknown-map",
+    "no-default-model",
     "invalid-parameter",
     "not-acceptable",
     "unauthorized",
 }
 STATUSES_OF_THE_REQUEST = {401, 403, 404, 405, 406}
 
+NO_DEFAULT = (
+    "several models are loaded, and none answers by default: choose one with --model NAME, "
+    "or with PAG_MODEL=NAME where the service starts"
+)
 MORE_TIME = "raise --deadline-ms, lower --min-budget or --jobs, or add --size model"
 FIXES = {
     "unsupported-image": "convert it to JPEG or PNG",
@@ -45,6 +50,7 @@ FIXES = {
     "image-too-small": "enlarge it, or leave it out",
     "unknown-model": "pag models lists those there are",
     "unknown-map": "pag models lists those there are",
+    "no-default-model": "with pag: --model NAME",
     "overloaded": "lower --jobs, or try again later",
 }
 # In place of the server's messages, which name parameters of requests: these name options.

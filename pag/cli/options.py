@@ -71,7 +71,8 @@ MinBudget = Annotated[
     typer.Option(
         metavar="SHARE",
         parser=read_share,
-        help="Least budget that a deadline or load may lower it to. Default: the model's floor.",
+        help="Least budget that a deadline or load may lower it to. "
+        "Default: --budget where there is no --deadline-ms, else the model's floor.",
     ),
 ]
 DeadlineMs = Annotated[

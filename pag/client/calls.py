@@ -195,7 +195,7 @@ def _is_ready(outcome: Outcome | None, address: str) -> bool:
             raise error
         return False
     if outcome.status not in (200, 502, 503):
-        raise refusal(outcome.status, outcome.headers, outcome.body)
+        raise refusal(outcome.status, outcome.headers, outcome.body, address)
     if _status(outcome) == "failed":
         problem = {"title": "The server failed", "detail": "Restart it; its log says why."}
         raise Refused(outcome.status, problem)

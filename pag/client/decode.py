@@ -60,10 +60,13 @@ T = TypeVar("T", Budget, Photograph)
 
 
 def read_npz(data: bytes, headers: Mapping[str, str] | None = None) -> Parsing:
-    """The parsing in an npz answer, or in one saved to a file; BadAnswer if it cannot be read.
+    """The parsing in an npz answer, or in one saved to a file; `data` are its bytes.
 
+    BadAnswer if it cannot be read, TypeError for anything but bytes.
     `headers` of the answer, if at hand, add the stages that end after the body is made, and the trace.
     """
+    if not isinstance(data, bytes | bytearray | memoryview):
+        raise TypeError(f"read_npz takes the bytes of a file, not {data!r:.60}: Path(...).read_bytes()")
     with _reading("maps"):
         arrays = read_arrays(data)
         meta = json.loads(str(arrays.pop("meta")))

@@ -9,10 +9,12 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlsplit
 
 from pag.printable import printable
 
 SLUG_OF_HOPELESS_DEADLINE = "deadline-unreachable"
+UNKNOWN_MODEL = "urn:problem-type:unknown-model"
 MAX_QUOTED_BYTES = 200
 # More than clocks can wait.
 MAX_PAUSE_SECONDS = 1e9
@@ -108,9 +110,16 @@ class DeadlineMissed(Refused):
     """The answer cannot be or was not there in time; `status` is 0 where this client stopped waiting."""
 
 
-def refusal(status: int, headers: Mapping[str, str], body: bytes) -> Refused:
-    """The error for a response with a `status` of 300 or more; names of `headers` are in lower case."""
+def refusal(status: int, headers: Mapping[str, str], body: bytes, address: str = "") -> Refused:
+    """The error for a response with a `status` of 300 or more; names of `headers` are in lower case.
+
+    `address`: the server's, as this client was given it.
+    """
     problem = _read_problem(body) or _foreign_problem(status, headers, body)
+    path = urlsplit(address).path if address.startswith("http") else ""
+    if status == HTTPStatus.NOT_FOUND and path and problem.get("type") != UNKNOWN_MODEL:
+        fix = f"The client's address ends in {path}: leave that out, unless a proxy shows the server there."
+        problem = {**problem, "detail": f"{problem.get('detail', '')} {fix}".strip()}
     return refusal_of_problem(
         status, problem, read_retry_after(headers.get("retry-after"), datetime.now(UTC))
     )

@@ -238,7 +238,7 @@ def _next_attempt(request: Request, policy: Policy, elapsed: float) -> Attempt:
 
 def _error(outcome: Outcome | None, request: Request, policy: Policy) -> PagError:
     if isinstance(outcome, Response):
-        return refusal(outcome.status, outcome.headers, outcome.body)
+        return refusal(outcome.status, outcome.headers, outcome.body, policy.address)
     assert outcome is not None
     # Without a limit of this client it was the system that timed out.
     if outcome.timed_out and policy.remaining_seconds(request, 0.0) < math.inf:

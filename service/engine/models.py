@@ -14,7 +14,7 @@ import onnxruntime
 import structlog
 from numpy.typing import NDArray
 
-from service.errors import InferenceFailed, InvalidParameter, NotReady, UnknownModel
+from service.errors import InferenceFailed, NoDefaultModel, NotReady, UnknownModel
 from service.maps import kind_of
 from service.model_folder.geometry import Sampling
 from service.model_folder.manifest import ModelManifest
@@ -188,11 +188,11 @@ class ModelRegistry:
         self.default = self.default or _only(self._models)
 
     def get(self, name: str | None) -> ModelSession:
-        """The model `name`, or the default one; UnknownModel if there is none, NotReady before the first."""
+        """The model `name`, or the default one; UnknownModel, NoDefaultModel, NotReady before the first."""
         self.check_loaded()
         wanted = name if name is not None else self.default
         if wanted is None:
-            raise InvalidParameter(f"Several models are loaded; choose model={' or '.join(self.names())}.")
+            raise NoDefaultModel(self.names())
         if wanted not in self._models:
             raise UnknownModel(wanted, self.names())
         return self._models[wanted]

@@ -12,7 +12,7 @@ from typing import Any
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from service.errors import StartupError, Unauthorized
+from service.errors import StartupError, Unauthorized, WrongKey
 from service.problems import refusal, service_problem
 from service.settings import Settings, listed
 
@@ -40,13 +40,14 @@ class ApiKeys:
         if scope["type"] == "lifespan" or is_open(scope["path"], self._closed) or self._has_key(scope):
             await self._app(scope, receive, send)
             return
-        await service_problem(HTTPConnection(scope), Unauthorized())(scope, receive, send)
+        error = WrongKey() if _keys_in(scope) else Unauthorized()
+        await service_problem(HTTPConnection(scope), error)(scope, receive, send)
 
     def _has_key(self, scope: Scope) -> bool:
         # Each given key is compared with each of ours, whatever the outcome, so the time discloses neither.
         matches = [
             hmac.compare_digest(_digest(given), digest)
-            for given in (*_given_keys(scope["headers"]), *_offered_keys(scope.get("subprotocols", ())))
+            for given in _keys_in(scope)
             for digest in self._digests
         ]
         return any(matches)
@@ -86,6 +87,12 @@ def describe(document: dict[str, Any], closed: tuple[str, ...] = (), *, asked: b
                 operation["responses"]["401"] = refusal(path, 401)
                 if asked:
                     operation["security"] = [{name: []} for name in SCHEMES]
+
+
+def _keys_in(scope: Scope) -> list[bytes]:
+    """The keys that a request carries, right or wrong; an empty one is none."""
+    keys = [*_given_keys(scope["headers"]), *_offered_keys(scope.get("subprotocols", ()))]
+    return [key for key in keys if key]
 
 
 def _given_keys(headers: Iterable[tuple[bytes, bytes]]) -> list[bytes]:

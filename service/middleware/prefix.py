@@ -1,4 +1,4 @@
-"""The path below which a proxy shows this server, for the links of the documentation and of redirects."""
+"""The path below which a proxy shows this server, for the links of the documentation."""
 
 from __future__ import annotations
 

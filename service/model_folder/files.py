@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import stat
@@ -26,8 +27,8 @@ class ManifestError(ValueError):
         self.folder = folder
         self.problems = problems
         more = [f"and {len(problems) - MOST_SHOWN} more"] if len(problems) > MOST_SHOWN else []
-        listing = "".join(f"\n  - {problem}" for problem in problems[:MOST_SHOWN] + more)
-        super().__init__(f"model folder {folder} cannot be used:{listing}")
+        # One line, as whatever a terminal shows.
+        super().__init__(f"model folder {folder} cannot be used: {'; '.join(problems[:MOST_SHOWN] + more)}")
 
 
 def model_folders(weights: Path) -> list[Path]:
@@ -83,7 +84,8 @@ def read_files(folder: Path, manifest: ModelManifest) -> dict[str, bytes]:
         try:
             data = contents[name] = _read_plain(folder / name, entry.bytes)
         except OSError as error:
-            problems.append(f"{name}: {error.strerror}; fetch or export it again")
+            other = f", so its sha256 is not {entry.sha256[:12]}..." if error.errno == errno.EFBIG else ""
+            problems.append(f"{name}: {error.strerror}{other}; fetch or export it again")
             continue
         found = hashlib.sha256(data).hexdigest()
         if (found, len(data)) != (entry.sha256, entry.bytes):
@@ -103,7 +105,7 @@ def _read_plain(path: Path, most: int) -> bytes:
     plain = stat.S_ISREG(status.st_mode)
     if not plain or status.st_size > most:
         os.close(descriptor)
-        raise OSError(0, f"larger than {most} bytes" if plain else "not a plain file")
+        raise OSError(errno.EFBIG, f"larger than {most} bytes") if plain else OSError(0, "not a plain file")
     with os.fdopen(descriptor, "rb") as stream:
         return stream.read(status.st_size)
 

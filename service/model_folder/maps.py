@@ -49,8 +49,8 @@ class LabelsMap(MapBase):
     """A class for each pixel, from logits float32 [N,h,w,C]: channel c is the class with id c.
 
     `void` marks pixels without a label. `labels_model`, if there, is a file beside the model whose graph is
-    one node pag::UpsampledLabels: inputs `logits`, `size` and `extent`, output `labels`. It has no function
-    body: only a native kernel runs it.
+    one node pag::UpsampledLabels: inputs `logits`, `size` and `extent`, output `labels`. The file
+    carries no function body: only a native kernel runs it.
     """
 
     kind: Literal["labels"]

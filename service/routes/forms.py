@@ -61,7 +61,7 @@ def with_fields(query: ParseQuery, fields: dict[str, str]) -> ParseQuery:
     try:
         given = ParseQuery.model_validate(fields)
     except ValidationError as error:
-        raise invalid_parameter(error.errors(), "form") from error
+        raise invalid_parameter(error.errors(), ParseQuery, "form") from error
     options = {name: getattr(given, name) for name in given.model_fields_set}
     for name in query.model_fields_set & options.keys():
         if getattr(query, name) != options[name]:

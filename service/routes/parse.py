@@ -16,10 +16,11 @@ from service.errors import NotAcceptable
 from service.problems import documented
 from service.routes.delivery import PieceResponse
 from service.routes.forms import FIELD, FORM, is_form, with_fields
-from service.routes.representations import JSON, REPRESENTATIONS, Representation, headers_of
+from service.routes.representations import JSON, PNG, REPRESENTATIONS, Representation, headers_of
 from service.routes.request import (
     cancelled_on_disconnect,
     choose,
+    explaining_curl,
     options_of,
     read_image,
     refuse_repeated,
@@ -76,7 +77,7 @@ def build_router(engine: Engine, settings: Settings) -> APIRouter:
         upload = await read_image(request, settings.max_body_bytes, settings.body_timeout_seconds, lease)
         options, chosen = known or prepared(request, with_fields(query, upload.fields), arrived)
         render = chosen.renderer(request.scope["request_id"])
-        with engine.admitted():
+        with engine.admitted(), explaining_curl(request):
             async with cancelled_on_disconnect(request, cancellation):
                 parsed, body = await engine.parse(upload.data, options, render, cancellation, lease)
         headers = headers_of(parsed, chosen.canonical) | {"Vary": "Accept"}
@@ -91,7 +92,7 @@ def _chosen(request: Request, options: Options) -> Representation:
     available = {each.media_type: each for each in REPRESENTATIONS if _fits(each, options)}
     chosen = choose(accept, list(available))
     if chosen is None:
-        raise NotAcceptable(accept, list(available), _hint(options))
+        raise NotAcceptable(accept, list(available), _hint(options, accept))
     return available[chosen]
 
 
@@ -101,9 +102,9 @@ def _fits(each: Representation, options: Options) -> bool:
     return each.content == "maps" or (each.content == "one map" and len(options.maps) == 1)
 
 
-def _hint(options: Options) -> str:
+def _hint(options: Options, accept: str) -> str:
     if options.photograph:
         return "Leave out output=overlay for the maps themselves."
-    if len(options.maps) > 1:
+    if len(options.maps) > 1 and choose(accept, [PNG]):
         return f"image/png holds one map: request maps={options.maps[0]}, say, or output=overlay."
     return ""

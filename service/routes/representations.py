@@ -21,7 +21,7 @@ from service.model_folder.maps import LabelsMap
 from service.schemas.parse import BudgetMeta, ImageMeta, MapMeta, ModelMeta, ParseMeta, SizeMeta
 
 META_FILE = "meta.json"
-JSON = "application/json"
+JSON, PNG = "application/json", "image/png"
 
 
 @dataclass(frozen=True)
@@ -121,8 +121,8 @@ REPRESENTATIONS = (
     Representation("json", JSON, False, render_json),
     Representation("zip", "application/zip", False, render_zip),
     Representation("npz", "application/x-npz", True, render_npz),
-    Representation("png", "image/png", False, render_png, "one map"),
-    Representation("overlay", "image/png", False, render_overlay, "overlay"),
+    Representation("png", PNG, False, render_png, "one map"),
+    Representation("overlay", PNG, False, render_overlay, "overlay"),
 )
 
 

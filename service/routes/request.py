@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import partial
 from typing import TypeVar
 
@@ -21,12 +21,19 @@ from service.errors import (
     InvalidParameter,
     NothingToPaint,
     RequestTimeout,
+    UndecodableImage,
+    UnsupportedImage,
 )
 from service.model_folder.manifest import ModelManifest
 from service.routes.forms import FIELD, Upload, is_form, read_form
 from service.schemas.parse import RequestOptions
 
 T = TypeVar("T")
+URL_ENCODED = "application/x-www-form-urlencoded"
+CURL_FIX = (
+    "If curl sent it: -d sends the name of the file, and -d @ drops its line ends; "
+    "write --data-binary @photo.jpg."
+)
 _PLACES = (
     "options of a photograph stand in the query of POST /parse and GET /stream, below /v2 in the member "
     "parameters of the body. Leave it out here."
@@ -126,6 +133,17 @@ async def cancelled_on_disconnect(request: Request, *cancellations: Cancellation
         watcher.cancel()
         with suppress(asyncio.CancelledError):
             await watcher
+
+
+@contextmanager
+def explaining_curl(request: Request) -> Iterator[None]:
+    """Let a refusal of the image say what curl's -d makes of a file."""
+    try:
+        yield
+    except (UnsupportedImage, UndecodableImage) as error:
+        if request.headers.get("content-type", "").lower().startswith(URL_ENCODED):
+            error.detail = f"{error.detail} {CURL_FIX}"
+        raise
 
 
 def _media_ranges(accept: str) -> list[tuple[str, float]]:

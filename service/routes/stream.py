@@ -56,9 +56,9 @@ def build_router(
         Each frame is answered, in order, by a text message {"frame", "dropped", "frames_per_second",
         "media_type", "meta"} and a binary one, the maps; or, where it failed, by {"frame", "dropped",
         "problem"} alone. `frame` counts the binary messages from 0, `dropped` those before this one that a
-        newer one replaced before they were computed. {"frame": null, "problem"} refuses options; those from
-        before then hold on. Two frames are computed at a time, or one where it has a deadline: `deadline_ms`
-        counts from a frame's arrival.
+        newer one replaced before they were computed. {"frame": null, "problem"} refuses new options; the
+        former stay in force. Two frames are computed at a time, or one where it has a deadline:
+        `deadline_ms` counts from a frame's arrival.
 
         The server closes with 1001 when it stops, 1002 for a flood of tiny frames, 1003 or 1007 for text that
         is no JSON object, 1008 for a message that does not end or a stream without a frame for too long, 1009
@@ -99,7 +99,7 @@ def _requested(socket: WebSocket) -> StreamQuery:
     try:
         return StreamQuery.model_validate(dict(socket.query_params))
     except ValidationError as error:
-        raise invalid_parameter(error.errors(), "query") from error
+        raise invalid_parameter(error.errors(), StreamQuery, "query") from error
 
 
 class _OpenStreams:

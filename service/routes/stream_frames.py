@@ -80,7 +80,7 @@ class Frames:
         try:
             new = requested.changed(changes)
         except ValidationError as error:
-            raise invalid_parameter(error.errors(), "options") from error
+            raise invalid_parameter(error.errors(), StreamQuery, "options") from error
         self.options(new, time.perf_counter())
         return new
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -10,14 +10,13 @@ from service.model_folder.geometry import Size
 from service.model_folder.maps import ClassEntry
 from service.model_folder.operating_point import Reason
 
-# Parameters of earlier releases, and how each is called now.
-RENAMED = {"tasks": "maps"}
-
 
 class RequestOptions(BaseModel):
     """Options of one image; unknown names are refused, since a misspelt budget would pass unnoticed."""
 
     model_config = ConfigDict(extra="forbid")
+    #: Of parameters of earlier releases and of other routes: how each is called here.
+    elsewhere: ClassVar[dict[str, str]] = {"tasks": "tasks is called maps now"}
 
     budget: Annotated[
         float | None,
@@ -37,7 +36,8 @@ class RequestOptions(BaseModel):
             le=1,
             allow_inf_nan=False,
             description="Least budget that load or a deadline may lower this request to; where less would "
-            "be needed it is refused. min_budget=budget opts out of both. Default: the model's floor.",
+            "be needed it is refused. min_budget=budget opts out of both. Unset: the model's floor for "
+            "deadlines, the larger of it and PAG_BROWNOUT_FLOOR under load.",
         ),
     ] = None
     deadline_ms: Annotated[
@@ -73,6 +73,12 @@ class RequestOptions(BaseModel):
 class ParseQuery(RequestOptions):
     """Query parameters of POST /parse."""
 
+    elsewhere: ClassVar[dict[str, str]] = {
+        **RequestOptions.elsewhere,
+        "answer": "answer is of /stream: here the Accept header chooses, and output=overlay",
+        "format": "the Accept header chooses the format",
+    }
+
     output: Annotated[
         Literal["maps", "overlay"],
         Field(description="The maps themselves, or the photograph in the classes' colours as image/png."),
@@ -87,7 +93,7 @@ class BudgetMeta(BaseModel):
     reason: Reason = Field(
         description="client: as requested; default: none requested; deadline: lowered to meet deadline_ms; "
         "brownout: lowered because many wait; floor: raised to the least that the model serves, which "
-        "padding makes more than its floor for some small photographs."
+        "padding can raise above the model's floor for small photographs."
     )
     scale: float = Field(description="Working resolution: share of the photograph's working size, per side.")
     share: float = Field(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -12,10 +12,15 @@ from service.schemas.parse import RequestOptions
 class StreamQuery(RequestOptions):
     """Query parameters of GET /stream, and the options that its text messages change."""
 
+    elsewhere: ClassVar[dict[str, str]] = {
+        **RequestOptions.elsewhere,
+        "output": "output is called answer here: answer=overlay, npz or zip",
+    }
+
     answer: Annotated[
         Literal["npz", "zip", "overlay"],
         Field(
-            description="Form of the maps: arrays (npz), PNGs (zip), or the photograph in the classes' "
+            description="Format of the maps: arrays (npz), PNGs (zip), or the photograph in the classes' "
             "colours as image/png (overlay)."
         ),
     ] = "npz"

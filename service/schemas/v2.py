@@ -8,6 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from service.model_folder.geometry import Size
 from service.model_folder.operating_point import Reason
+from service.wording import SHOWN_CHARACTERS, unknown_name
+from service.wording import in_words as one_in_words
 
 Datatype = Literal["UINT8", "FP32", "BYTES"]
 Dimension = Annotated[int, Field(ge=1, le=2**31 - 1)]
@@ -92,8 +94,12 @@ class Closed(BaseModel):
         unknown = [] if not isinstance(members, dict) else [n for n in members if n not in cls.model_fields]
         if unknown:
             name = unknown[0]
-            reason = next((why for start, why in cls.elsewhere.items() if name.startswith(start)), "unknown")
-            raise ValueError(f"{name[:60]!r}: {reason}; possible here: {', '.join(cls.model_fields)}")
+            reason = next((why for start, why in cls.elsewhere.items() if name.startswith(start)), None)
+            raise ValueError(
+                f"{name[:SHOWN_CHARACTERS]!r}: {reason}; possible here: {', '.join(cls.model_fields)}"
+                if reason
+                else unknown_name(name, "member", cls.model_fields)
+            )
         return members
 
 
@@ -252,13 +258,13 @@ class InferResponse(BaseModel):
 
 
 def in_words(error: ValidationError) -> str:
-    """The errors of a request as one line, each with its place."""
-    found = error.errors(include_url=False, include_context=False, include_input=False)
-    words = [_describe(item["loc"], item["msg"]) for item in found[:SHOWN_ERRORS]]
+    """The errors of an InferRequest as one line, each with its place."""
+    found = error.errors(include_url=False)
+    words = [_describe(item["loc"], one_in_words(item, InferRequest)) for item in found[:SHOWN_ERRORS]]
     more = [f"and {len(found) - SHOWN_ERRORS} more"] if len(found) > SHOWN_ERRORS else []
     return "; ".join([*words, *more])
 
 
 def _describe(place: tuple[int | str, ...], message: str) -> str:
     where = ".".join(map(str, place))
-    return f"{where}: {message}".removeprefix(": ").replace("Value error, ", "")
+    return f"{where}: {message}".removeprefix(": ")

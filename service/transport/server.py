@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 import sys
 import threading
+from contextlib import suppress
 from functools import partial
 from types import FrameType
 from typing import Any, Protocol, cast
@@ -14,9 +16,9 @@ from typing import Any, Protocol, cast
 import structlog
 import uvicorn
 from fastapi import FastAPI
-from uvicorn.config import STARTUP_FAILURE
 
 from service.engine.resources import most_connections
+from service.errors import StartupError
 from service.settings import Settings
 from service.transport.places import Places
 from service.transport.versions import check_versions
@@ -26,6 +28,7 @@ TICKS_PER_SWEEP = 5
 POLL_SECONDS = 0.05
 # Between pings to peers of streams, which may be silent for long.
 PING_SECONDS = 20.0
+EVERYWHERE = ("0.0.0.0", "::")
 # For what cannot be interrupted, after the time for running requests.
 FINAL_SECONDS = 0.8
 
@@ -50,6 +53,10 @@ class Server(uvicorn.Server):
         from service.transport.stream_connections import StreamConnection  # noqa: PLC0415
 
         self._stopping = app.state.stopping
+        self._is_ready = app.state.is_ready
+        # Still to be told, to whoever looks at the log for where to go.
+        self._addresses: list[str] = []
+        self._lifespan = app.router.lifespan_context(app)
         self._seconds = settings.shutdown_seconds
         limits = Limits(
             settings.body_timeout_seconds,
@@ -75,6 +82,7 @@ class Server(uvicorn.Server):
                 # Photographs and maps are compressed already.
                 ws_per_message_deflate=False,
                 log_config=None,
+                lifespan="off",
                 access_log=False,
                 server_header=False,
             )
@@ -88,10 +96,31 @@ class Server(uvicorn.Server):
         latest.start()
         super().handle_exit(sig, frame)
 
+    async def _serve(self, sockets: list[socket.socket] | None = None) -> None:
+        """Bind, load, then serve; StartupError before anything listens.
+
+        uvicorn would log the cause of a failure, and end the process without a word of its own.
+        """
+        if sockets is None and self.config.uds is None:
+            sockets = await _bound(self.config.host, self.config.port)
+            self._addresses = [_url(each) for each in sockets]
+        async with self._lifespan:
+            await super()._serve(sockets)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen; StartupError if another program, which began at the same time, was quicker."""
+        try:
+            await super().startup(sockets)
+        except OSError as error:
+            raise _cannot_listen(self.config.host, self.config.port, error) from error
+
     async def on_tick(self, counter: int) -> bool:
         """Called ten times a second."""
         if counter % TICKS_PER_SWEEP == 0:
             self._sweep()
+        if self._addresses and self._is_ready():
+            log.info("serving", open=" ".join(self._addresses))
+            self._addresses = []
         return await super().on_tick(counter)
 
     async def shutdown(self, sockets: Any = None) -> None:
@@ -120,13 +149,37 @@ def serve(app: FastAPI, settings: Settings) -> None:
     """Run `app` in this process until a signal stops it; raises StartupError as `Server` does."""
     # uvicorn raises the signal again once it has drained: to be stopped is no failure.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    server = Server(app, settings)
+    with suppress(KeyboardInterrupt):
+        Server(app, settings).run()
+
+
+async def _bound(host: str, port: int) -> list[socket.socket]:
+    """Sockets of an address, bound and not yet listening; StartupError names what keeps it from them."""
+    loop = asyncio.get_running_loop()
     try:
-        server.run()
-    except KeyboardInterrupt:
-        return
-    if not server.started:
-        sys.exit(STARTUP_FAILURE)
+        server = await loop.create_server(asyncio.Protocol, host, port, start_serving=False)
+    except OSError as error:
+        raise _cannot_listen(host, port, error) from error
+    # Theirs are closed with the server that made them.
+    sockets = [socket.socket(fileno=os.dup(each.fileno())) for each in server.sockets]
+    server.close()
+    return sockets
+
+
+def _cannot_listen(host: str, port: int, error: OSError) -> StartupError:
+    # The library's own words repeat the address; those of resolvers have numbers below 0.
+    number = error.errno or 0
+    why = os.strerror(number) if number > 0 else error.strerror or str(error)
+    return StartupError(
+        f"port {port} of {host} cannot be listened on ({why}): set PAG_PORT (--port) and PAG_HOST (--host) "
+        "to what is free here, or end the program that listens there"
+    )
+
+
+def _url(listening: socket.socket) -> str:
+    host, port = listening.getsockname()[:2]
+    host = "localhost" if host in EVERYWHERE else f"[{host}]" if ":" in host else host
+    return f"http://{host}:{port}/"
 
 
 def _end() -> None:

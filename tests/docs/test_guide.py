@@ -17,7 +17,10 @@ GUIDE = REPOSITORY / "docs" / "guide"
 PAGES = sorted(GUIDE.glob("*.md"))
 # It changes the models that are served, so it has a server of its own.
 BRINGING = GUIDE / "own_network.md"
-ASKING = [page for page in PAGES if page != BRINGING and blocks_of(page)]
+README = REPOSITORY / "README.md"
+# As a reader meets them.
+FIRST = [README, GUIDE / "quick_start.md", GUIDE / "command_line.md"]
+ASKING = [*FIRST, *(page for page in PAGES if page not in (*FIRST, BRINGING) and blocks_of(page))]
 SAMPLE = REPOSITORY / "service" / "page" / "samples" / "room.jpg"
 LINK = re.compile(r"\]\((?!https?://|#)([^)#\s]+)")
 PATTERNS = ("*.md", "docs/**/*.md", "weights/**/*.md", "benchmarks/*.md")
@@ -27,16 +30,17 @@ OF_TODAY = [page for page in DOCUMENTS if page.name != "CHANGELOG.md"]
 NAMED = re.compile(r"`((?:service|model_export|pag|native|tests|benchmarks|scripts|docker)/[\w/.]+)`")
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A reader's folder: a photograph, a folder of them, and the models."""
-    shutil.copy(SAMPLE, tmp_path / "photo.jpg")
-    photographs = tmp_path / "photographs"
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A reader's folder, the same for all pages: a photograph, a folder of them, and the models."""
+    folder = tmp_path_factory.mktemp("reader")
+    shutil.copy(SAMPLE, folder / "photo.jpg")
+    photographs = folder / "photographs"
     photographs.mkdir()
     for name in ("kitchen.jpg", "hall.jpg"):
         shutil.copy(SAMPLE, photographs / name)
-    shutil.copytree(REPOSITORY / "weights", tmp_path / "weights")
-    return tmp_path
+    shutil.copytree(REPOSITORY / "weights", folder / "weights")
+    return folder
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +64,7 @@ def check_examples(page: Path, folder: Path, server: str) -> None:
 
 
 @pytest.mark.process
-@pytest.mark.parametrize("page", [*ASKING, REPOSITORY / "README.md"], ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", ASKING, ids=lambda page: page.stem)
 def test_the_examples_of_a_page_run_in_order(page: Path, folder: Path, server: str) -> None:
     check_examples(page, folder, server)
 

@@ -5,17 +5,29 @@ from __future__ import annotations
 import json
 import re
 import socket
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
 import httpx
+import onnxruntime
 import pytest
 
 from service.__main__ import main
 from service.settings import OTHERS, Settings, environment_name, read_settings, settings_table
 from tests.support.photographs import PHOTO, encoded, picture
 from tests.support.problems import assert_problem
-from tests.support.servers import GUARD_SECONDS, Process, Serve, computing, metric, running_server, until
+from tests.support.servers import (
+    GUARD_SECONDS,
+    Process,
+    Serve,
+    bare_environment,
+    computing,
+    metric,
+    running_server,
+    until,
+)
 from tests.support.tiny_model import SMALL, write_model
 
 pytestmark = pytest.mark.slow
@@ -40,11 +52,12 @@ def test_it_starts_serves_logs_and_stops(weights: Path) -> None:
     ("variable", "value", "words"),
     [
         ("PAG_WEIGHTS", "/nonexistent", "weights folder /nonexistent does not exist"),
-        ("PAG_MAX_PENDING", "0", "PAG_MAX_PENDING: Input should be greater than or equal to 1"),
+        ("PAG_MAX_PENDING", "0", "PAG_MAX_PENDING: '0' is not a whole number of at least 1"),
         ("PAG_MAX_WAIT", "1", "PAG_MAX_WAIT is not a setting: did you mean PAG_MAX_WAIT_SECONDS?"),
         ("PAG_MAX_PENDNG", "1", "PAG_MAX_PENDNG is not a setting: did you mean PAG_MAX_PENDING?"),
+        ("PAG_PAGE", "perhaps", "PAG_PAGE: 'perhaps' is neither true nor false"),
         ("PAG_ZEBRA", "1", "PAG_ZEBRA is not a setting: pag serve --settings lists them"),
-        ("PERFORATED_CONV_MAX_ISA", "sse", "PERFORATED_CONV_MAX_ISA: Input should be 'portable'"),
+        ("PERFORATED_CONV_MAX_ISA", "sse", "PERFORATED_CONV_MAX_ISA: 'sse' is none of 'portable'"),
     ],
 )
 def test_it_says_why_it_cannot_start(
@@ -60,7 +73,50 @@ def test_it_says_why_it_cannot_start(
     assert caught.value.code == 2
     message = capsys.readouterr().err
     assert message.startswith("cannot start: ")
+    assert "Traceback" not in message
     assert words in message
+
+
+@pytest.mark.process
+@pytest.mark.parametrize(
+    ("variable", "value", "words"),
+    [
+        ("PAG_PROVIDER", "cuda", "needs CUDAExecutionProvider"),
+        ("PAG_HOST", "nowhere.invalid", "of nowhere.invalid cannot be listened on"),
+        ("PAG_PORT", "TAKEN", "cannot be listened on (Address already in use): set PAG_PORT (--port)"),
+    ],
+)
+def test_what_fails_at_the_start_itself_is_one_sentence_too(
+    variable: str, value: str, words: str, weights: Path
+) -> None:
+    if variable == "PAG_PROVIDER" and "CUDAExecutionProvider" in onnxruntime.get_available_providers():
+        pytest.skip("this onnxruntime has a GPU's provider")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        value = value.replace("TAKEN", str(taken.getsockname()[1]))
+        environment = {"PAG_PORT": "0", "PAG_WEIGHTS": str(weights), "PAG_LOG_LEVEL": "warning"}
+        ended = subprocess.run(
+            [sys.executable, "-m", "service"],
+            env={**bare_environment(), **environment, variable: value},
+            capture_output=True,
+            text=True,
+            timeout=GUARD_SECONDS,
+            check=False,
+        )
+    (line,) = ended.stderr.splitlines()
+    assert (ended.returncode, line.startswith("cannot start: "), words in line) == (2, True, True), line
+
+
+@pytest.mark.process
+def test_it_says_where_it_serves_and_that_no_model_is_the_default(tmp_path: Path) -> None:
+    write_model(tmp_path, "a")
+    write_model(tmp_path, "b")
+    with Process(PAG_WEIGHTS=str(tmp_path)) as process:
+        process.until(lambda: bool(process.events("serving")))
+        assert process.events("serving")[0]["open"] == f"{process.url}/"
+        (warning,) = process.events("no_default_model")
+        assert (warning["models"], "PAG_MODEL" in warning["fix"]) == (["a", "b"], True)
+        order = [line["event"] for line in map(json.loads, process.log().splitlines()) if "event" in line]
+        assert order.index("ready") < order.index("serving")
 
 
 @pytest.mark.parametrize(
@@ -99,6 +155,7 @@ def test_the_settings_are_documented() -> None:
     assert table.count("\n| `") == len(Settings.model_fields)
     assert "| `PAG_MAX_PENDING` | `64` |" in table
     assert "| `PERFORATED_CONV_MAX_ISA` | `(unset)` |" in table
+    assert "One of `cpu`, `cuda`. |" in table
     assert all(field.description for field in Settings.model_fields.values())
 
 

@@ -19,9 +19,11 @@ from tests.support.photographs import PHOTO
 from tests.support.servers import GUARD_SECONDS, metric, until
 
 
-def open_stream(client: httpx.Client, query: dict[str, Any] | None = None, **more: Any) -> ClientConnection:
+def open_stream(
+    client: httpx.Client, query: dict[str, Any] | None = None, path: str = "/stream", **more: Any
+) -> ClientConnection:
     """A stream of the server that `client` asks; closes at the end of a `with`."""
-    address = f"ws://{client.base_url.host}:{client.base_url.port}/stream?{urlencode(query or {})}"
+    address = f"ws://{client.base_url.host}:{client.base_url.port}{path}?{urlencode(query or {})}"
     given = {"max_size": None, "compression": None, "open_timeout": GUARD_SECONDS, **more}
     return connect(address, **given)
 

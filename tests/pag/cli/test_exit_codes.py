@@ -38,6 +38,11 @@ def test_the_table_is_in_the_help() -> None:
         (["parse", "PHOTO", "-o", "OUT", "--budget", "1.5"], "1.5 is no share: more than 0 and at most 1"),
         (["parse", "PHOTO", "-o", "OUT", "--budget", "abc"], "abc is no share: more than 0"),
         (["parse", "PHOTO", "-o", "OUT", "--overwrite", "--skip-existing"], "not both"),
+        (["parse", "PHOTO", "-o", "OUT", "--format", "jpg"], "'--format': 'jpg' is not one of 'png', 'npz'"),
+        (
+            ["parse", "PHOTO", "-o", "OUT", "--size", "full"],
+            "'--size': 'full' is not one of 'input', 'model'",
+        ),
         (["parse", "PHOTO", "-o", "OUT/x.png"], "name it with --maps"),
         (["parse", "PHOTO", "-o", "-"], "name it with --maps"),
         (["parse", "PHOTO", "-o", "OUT/x.mp4"], "name for a video"),
@@ -109,6 +114,24 @@ def test_4_refused_as_a_whole(words: list[str], told: str, pag: Pag, photo: Path
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize(
+    "words", [["parse", "PHOTO", "-o", "OUT"], ["parse", "PHOTO", "-o", "OUT/x.npz"], ["bench"]]
+)
+def test_4_of_several_models_one_is_named(
+    words: list[str], serve: Serve, photo: Path, tmp_path: Path
+) -> None:
+    write_model(tmp_path / "weights", "a")
+    write_model(tmp_path / "weights", "b")
+    (tmp_path / "out").mkdir()
+    places = {"PHOTO": str(photo), "OUT": str(tmp_path / "out"), "OUT/x.npz": str(tmp_path / "out" / "x.npz")}
+    with serve(weights=tmp_path / "weights") as http:
+        ended = run_pag(*[places.get(word, word) for word in words], "--server", str(http.base_url))
+    said = ended.stderr.decode()
+    for part in ("none answers by default", "a, b", "--model NAME", "PAG_MODEL=NAME"):
+        assert part in said
+    assert ended.returncode == 4
+
+
 def test_4_a_key_is_asked_for(serve: Serve, photo: Path, tmp_path: Path) -> None:
     with serve(api_keys="the-key-of-this-server") as client:
         words = ("parse", photo, "-o", tmp_path / "out", "--server", str(client.base_url))
@@ -147,6 +170,12 @@ def test_mistakes_in_the_address(server: str, code: int, told: str, url: str) ->
     ended = start_pag("models", "--server", given)
     assert (ended.returncode, told in ended.stderr.decode()) == (code, True), ended.stderr
     assert len(ended.stderr.splitlines()) <= 1
+
+
+def test_the_table_of_the_guide_is_that_of_the_help() -> None:
+    page = Path(__file__).parents[3] / "docs" / "guide" / "command_line.md"
+    rows = "\n".join(f"| {code} | {meaning} |" for code, meaning in MEANINGS.items())
+    assert f"{rows}\n\n" in page.read_text(encoding="utf-8"), rows
 
 
 def test_5_only_if_nothing_else_failed() -> None:

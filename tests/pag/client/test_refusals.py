@@ -72,10 +72,10 @@ def test_what_is_no_deadline_is_said_before_anything_is_sent(deadline_ms: float,
 def test_a_key_opens_what_is_closed_without(strict: str) -> None:
     with Client(strict, key="sesame", timeout=GUARD_SECONDS) as client:
         assert client.parse(LANDSCAPE).model == "tiny"
-    for key in (None, "wrong"):
+    for key, words in ((None, "X-API-Key"), ("wrong", "The API key is wrong")):
         with Client(strict, key=key, timeout=GUARD_SECONDS) as client:
             assert client.ready()
-            with pytest.raises(Refused, match="X-API-Key") as refused:
+            with pytest.raises(Refused, match=words) as refused:
                 client.parse(LANDSCAPE)
             assert refused.value.status == 401
 
@@ -117,6 +117,16 @@ def test_the_async_client_waits_for_a_full_server_too(slow: str) -> None:
             return await asyncio.gather(*(client.parse(LANDSCAPE) for _ in range(3)))
 
     assert [parsing.model for parsing in asyncio.run(parse())] == ["tiny"] * 3
+
+
+def test_a_path_too_much_in_the_address_is_named(url: str) -> None:
+    with Client(f"{url}/parse", timeout=GUARD_SECONDS) as client:
+        for call in (lambda: client.parse(LANDSCAPE), client.models, client.ready):
+            with pytest.raises(Refused, match=r"address ends in /parse: leave that out, unless a proxy"):
+                call()
+    with Client(url, timeout=GUARD_SECONDS) as client, pytest.raises(Refused, match="other") as refused:
+        client.parse(LANDSCAPE, model="other")
+    assert "address" not in str(refused.value)
 
 
 def test_where_nobody_listens_nobody_is_reached() -> None:

@@ -6,6 +6,7 @@ import copy
 import io
 import json
 import pickle
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -139,6 +140,12 @@ def test_an_array_is_as_its_description_says(
 ) -> None:
     with pytest.raises(BadAnswer, match=words):
         parsing(x=(description, array))
+
+
+@pytest.mark.parametrize("given", ["maps.npz", Path("maps.npz"), None])
+def test_of_a_saved_file_the_bytes_are_read(given: Any) -> None:
+    with pytest.raises(TypeError, match="takes the bytes of a file"):
+        read_npz(given)
 
 
 def test_models_describe_maps_in_the_same_form() -> None:

@@ -133,7 +133,7 @@ QUERIES = {
     "maps=" + "a" * 4000: "semantics, depth, normals",
     "maps=%F0%9F%98%80": "semantics, depth, normals",
     "output=html": "output",
-    "x" * 4000 + "=1": "Extra inputs",
+    "x" * 4000 + "=1": "is no parameter: there are budget, min_budget",
 }
 ACCEPTS = (b"text/html", b";;;", b"*/*;q=0", b"application/json;q=nan", b"image/*;q=2;q=0", b"\xff\xfe", b",")
 IGNORED = (
@@ -189,7 +189,7 @@ def test_paths_beside_the_route_have_none(server: Process, path: str) -> None:
     # Given the path alone, the client would take what follows two slashes for a host.
     url = f"http://127.0.0.1:{server.port}{path}"
     answer = server.client.post(url, content=PHOTO, follow_redirects=False)
-    assert answer.status_code in (307, 404)
+    assert answer.status_code == 404
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH", "TRACE", "BREW"])

@@ -47,17 +47,31 @@ def test_a_key_opens(locked: httpx.Client, headers: dict[str, str]) -> None:
         {"Authorization": FIRST},
         {"Authorization": f"Basic {FIRST}"},
         {"X-API-Key": ""},
+    ],
+)
+@pytest.mark.parametrize("path", ["/parse", "/models", "/nowhere", "/livez/x"])
+def test_without_a_key_there_is_no_way(locked: httpx.Client, headers: dict[str, str], path: str) -> None:
+    answer = locked.post(path, content=PHOTO, headers=headers)
+    assert_problem(answer, 401, "unauthorized", "X-API-Key")
+    assert answer.headers["www-authenticate"] == "Bearer"
+    assert answer.headers["x-request-id"] == answer.json()["request_id"]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Authorization": f"Bearer {FIRST}x"},
         {"X-API-Key": FIRST[:-1]},
         {"X-API-Key": f"{FIRST}, {SECOND}"},
         {"X-API-Key": "schlüssel".encode("latin-1")},
     ],
 )
 @pytest.mark.parametrize("path", ["/parse", "/models", "/nowhere", "/livez/x"])
-def test_without_a_key_there_is_no_way(
+def test_a_wrong_key_is_said_to_be_wrong(
     locked: httpx.Client, headers: dict[str, str | bytes], path: str
 ) -> None:
     answer = locked.post(path, content=PHOTO, headers=headers)
-    assert_problem(answer, 401, "unauthorized", "X-API-Key")
+    assert_problem(answer, 401, "wrong-key", "none of this server's")
     assert answer.headers["www-authenticate"] == "Bearer"
     assert answer.headers["x-request-id"] == answer.json()["request_id"]
     assert FIRST not in answer.text

@@ -58,10 +58,43 @@ def test_metrics_count_what_happened(serve: Serve) -> None:
 
 
 def test_unknown_routes_and_methods_are_problems(client: httpx.Client) -> None:
-    assert_problem(client.get("/nowhere"), 404, "not-found")
+    assert_problem(client.get("/nowhere"), 404, "not-found", "/openapi.json lists")
     answer = client.get("/parse")
-    assert_problem(answer, 405, "method-not-allowed")
+    assert_problem(answer, 405, "method-not-allowed", "GET is not for this route: use POST.")
     assert answer.headers["allow"] == "POST"
+    assert client.post("/docs/static/x").headers["allow"] == "GET, HEAD"
+
+
+@pytest.mark.parametrize(
+    ("path", "meant"),
+    [
+        ("/parse/", "/parse"),
+        ("/prase", "/parse"),
+        ("/model", "/models"),
+        ("/v2/", "/v2"),
+        ("/docs/", "/docs"),
+    ],
+)
+def test_a_misspelt_route_is_told_the_nearest(client: httpx.Client, path: str, meant: str) -> None:
+    answer = client.post(path, content=b"x", follow_redirects=False)
+    assert answer.status_code == 404
+    assert f"did you mean {meant}?" in answer.text
+
+
+def test_behind_a_prefix_the_nearest_route_is_named_without_it(client: httpx.Client) -> None:
+    answer = client.post("/parse/", headers={"X-Forwarded-Prefix": "/pag"})
+    assert_problem(answer, 404, "not-found", "'/parse/': did you mean /parse?")
+
+
+@pytest.mark.parametrize(
+    "path", ["/livez", "/readyz", "/models", "/metrics", "/openapi.json", "/docs", "/v2"]
+)
+def test_head_is_answered_wherever_get_is(client: httpx.Client, path: str) -> None:
+    answer = client.head(path)
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert int(answer.headers["content-length"]) > 0
+    # The connection stays usable: no body came behind the head.
+    assert client.get("/livez").status_code == 200
 
 
 def test_the_document_describes_bodies_answers_and_problems(client: httpx.Client) -> None:

@@ -52,7 +52,12 @@ def test_a_parameter_may_stand_in_query_and_form_if_it_is_the_same(client: httpx
 @pytest.mark.parametrize(
     ("fields", "status", "slug", "words"),
     [
-        ([text("budjet", "0.3")], 422, "invalid-parameter", "form.budjet"),
+        (
+            [text("budjet", "0.3")],
+            422,
+            "invalid-parameter",
+            "form.budjet: 'budjet' is no parameter: did you mean budget?",
+        ),
         ([text("budget", "7")], 422, "invalid-parameter", "form.budget"),
         ([text("budget", "")], 422, "invalid-parameter", "form.budget"),
         ([text("tasks", "depth")], 422, "invalid-parameter", "tasks is called maps now"),
@@ -118,7 +123,12 @@ def test_the_head_of_a_part_is_bounded(client: httpx.Client) -> None:
     ("options", "words"),
     [
         ('{"budjet": null}', "options.budjet"),
-        ('{"budjet": 0.3}', "options.budjet"),
+        (
+            '{"budjet": 0.3}',
+            "options.budjet: 'budjet' is no parameter: did you mean budget? There are budget",
+        ),
+        ('{"output": "overlay"}', "output is called answer here: answer=overlay"),
+        ('{"budget": 0}', "options.budget: 0 is not a number of more than 0 and at most 1"),
         ('{"tasks": null}', "maps"),
     ],
 )

@@ -198,7 +198,8 @@ def test_the_accept_header_is_weighed(client: httpx.Client, accept: str, kind: s
 def test_what_cannot_be_accepted_names_the_fix(client: httpx.Client) -> None:
     body = assert_problem(post(client, accept="image/png"), 406, "not-acceptable", "maps=semantics")
     assert body["available"] == ["application/json", "application/zip", "application/x-npz"]
-    assert_problem(post(client, accept="text/html"), 406, "not-acceptable", "can be answered as")
+    refused = assert_problem(post(client, accept="text/html"), 406, "not-acceptable", "can be answered as")
+    assert "image/png" not in refused["detail"]
     assert_problem(
         post(client, accept="application/json", output="overlay"), 406, "not-acceptable", "output=overlay"
     )
@@ -208,6 +209,7 @@ def test_what_cannot_be_accepted_names_the_fix(client: httpx.Client) -> None:
 def test_a_budget_outside_its_domain_is_refused(client: httpx.Client, budget: str) -> None:
     body = assert_problem(post(client, budget=budget), 422, "invalid-parameter", "query.budget")
     assert body["errors"][0]["location"] == "query.budget"
+    assert "is not a number of more than 0 and at most 1" in body["detail"]
 
 
 @pytest.mark.parametrize(
@@ -217,8 +219,10 @@ def test_a_budget_outside_its_domain_is_refused(client: httpx.Client, budget: st
         ({"maps": ""}, 422, "unknown-map", ""),
         ({"tasks": "depth"}, 422, "invalid-parameter", "query.tasks: tasks is called maps now"),
         ({"model": "large"}, 404, "unknown-model", "loaded: tiny"),
-        ({"size": "huge"}, 422, "invalid-parameter", "query.size"),
-        ({"buget": "0.5"}, 422, "invalid-parameter", "query.buget"),
+        ({"size": "huge"}, 422, "invalid-parameter", "query.size: 'huge' is none of 'input' or 'model'"),
+        ({"buget": "0.5"}, 422, "invalid-parameter", "did you mean budget? There are budget, min_budget,"),
+        ({"zebra": "0.5"}, 422, "invalid-parameter", "'zebra' is no parameter: there are budget,"),
+        ({"answer": "zip"}, 422, "invalid-parameter", "query.answer: answer is of /stream"),
         ({"output": "overlay", "maps": "depth"}, 422, "invalid-parameter", "semantics alone"),
     ],
 )
@@ -241,6 +245,17 @@ def test_unknown_names_are_refused(
 )
 def test_bad_images_are_refused(client: httpx.Client, data: bytes, status: int, slug: str) -> None:
     assert_problem(post(client, data), status, slug)
+
+
+@pytest.mark.parametrize(
+    "body", [b"photo.jpg", encoded(picture(64, 64), "JPEG").replace(b"\n", b"").replace(b"\0", b"")]
+)
+def test_what_curl_makes_of_a_file_is_explained(client: httpx.Client, body: bytes) -> None:
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    answer = client.post("/parse", content=body, headers=headers)
+    assert answer.status_code in (415, 422)
+    assert "--data-binary @photo.jpg" in answer.json()["detail"]
+    assert "curl" not in client.post("/parse", content=body).json()["detail"]
 
 
 def test_bad_forms_are_refused(client: httpx.Client) -> None:
@@ -276,7 +291,9 @@ def test_several_models_need_a_choice(tmp_path: Path, serve: Serve) -> None:
     write_model(tmp_path, "a")
     write_model(tmp_path, "b", maps=map_entries("depth"))
     with serve(weights=tmp_path) as client:
-        assert_problem(post(client), 422, "invalid-parameter", "model=a or b")
+        assert_problem(
+            post(client), 422, "no-default-model", "(a, b), or start the server with PAG_MODEL=NAME"
+        )
         assert post(client, model="b").json()["model"]["name"] == "b"
         assert post(client, model="b", accept="image/png").status_code == 200
         assert_problem(post(client, model="b", output="overlay"), 422, "unknown-map", "of kind metric")

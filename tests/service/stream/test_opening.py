@@ -41,7 +41,12 @@ HEADERS = {"X-API-Key": KEY}
         ({"model": "other"}, 404, "unknown-model", "other"),
         ({"maps": "taste"}, 422, "unknown-map", "taste"),
         ({"budget": 7}, 422, "invalid-parameter", "query.budget"),
-        ({"output": "overlay"}, 422, "invalid-parameter", "query.output"),
+        (
+            {"output": "overlay"},
+            422,
+            "invalid-parameter",
+            "query.output: output is called answer here: answer=overlay",
+        ),
         ({"answer": "overlay", "maps": "depth"}, 422, "invalid-parameter", "overlay"),
         ({"budget": 0.5, "min_budget": 0.75}, 422, "invalid-parameter", "above the budget"),
     ],
@@ -81,10 +86,19 @@ def test_a_key_opens(guarded: httpx.Client, opening: dict[str, Any]) -> None:
         assert stream.subprotocol == ("pag" if "subprotocols" in opening else None)
 
 
-@pytest.mark.parametrize("protocols", [None, ["pag"], keyed("wrong"), ["pag", "key."], ["pag", "key.%"]])
+@pytest.mark.parametrize("protocols", [None, ["pag"], ["pag", "key."], ["pag", "key.%"]])
 def test_without_a_key_there_is_no_way(guarded: httpx.Client, protocols: list[str] | None) -> None:
     answer = refused_opening(guarded, subprotocols=protocols)
     assert_problem(answer, 401, "unauthorized", "X-API-Key")
+
+
+def test_a_wrong_key_is_said_to_be_wrong(guarded: httpx.Client) -> None:
+    assert_problem(refused_opening(guarded, subprotocols=keyed("wrong")), 401, "wrong-key")
+
+
+def test_a_route_that_is_none_is_told_as_to_requests(client: httpx.Client) -> None:
+    answer = refused_opening(client, path="/strem")
+    assert_problem(answer, 404, "not-found", "did you mean /stream?")
 
 
 def test_a_key_among_subprotocols_opens_no_request(guarded: httpx.Client) -> None:
