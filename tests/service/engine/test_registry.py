@@ -37,7 +37,7 @@ def test_models_are_found_loaded_and_named(tmp_path: Path) -> None:
     assert registry.get("a").manifest.name == "a"
     with pytest.raises(UnknownModel, match="loaded: a, b"):
         registry.get("c")
-    with pytest.raises(InvalidParameter, match="model=a or b"):
+    with pytest.raises(InvalidParameter, match=r"name one by the parameter model \(a, b\)"):
         registry.get(None)
     assert load_models(Settings(weights=tmp_path, model="b")).get(None).manifest.name == "b"
 

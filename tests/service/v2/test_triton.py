@@ -191,7 +191,7 @@ def test_times_and_turns_are_taken(remote: triton.InferenceServerClient) -> None
             "No map 'edges'; the model has semantics, depth, normals",
         ),
         ({"outputs": [triton.InferRequestedOutput("depth", class_count=3)]}, "422", "classification"),
-        ({"parameters": {"rho": 0.5}}, "422", "'rho': unknown; possible here: budget, min_budget"),
+        ({"parameters": {"rho": 0.5}}, "422", "'rho' is no member: there are budget, min_budget"),
         ({"parameters": {"budget": 2.0}}, "422", "parameters.budget"),
         ({"sequence_id": 7, "sequence_start": True}, "422", "no sequences"),
         ({"timeout": 1}, "503", "An idle server needs about"),
