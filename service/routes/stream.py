@@ -61,8 +61,8 @@ def build_router(
         `deadline_ms` counts from a frame's arrival.
 
         The server closes with 1001 when it stops, 1002 for a flood of tiny frames, 1003 or 1007 for text that
-        is no JSON object, 1008 for a message that does not end or a stream without a frame for too long, 1009
-        for a message that is too large, 1011 when pings are not answered, 1013 for a message for which others
+        is no JSON object, 1008 for a message that does not end or a stream that is idle too long, 1009 for a
+        message that is too large, 1011 when pings are not answered, 1013 for a message for which others
         leave no memory, and for a stream without a frame for 10 seconds when another one needs its place.
         """
         refuse_repeated(socket)

@@ -102,12 +102,11 @@ class Session:
 
     async def _next_message(self) -> Message:
         while True:
-            remaining = self._idle_seconds - self.silent_seconds
-            if remaining <= 0 and self.code is None:
-                self._end(IDLE, f"No frame came for {self._idle_seconds:g} seconds.")
             with suppress(TimeoutError):
-                async with asyncio.timeout(remaining if remaining > 0 else self._idle_seconds):
+                async with asyncio.timeout(self._idle_seconds):
                     return await self._socket.receive()
+            if self.silent_seconds:
+                self._end(IDLE, f"Nothing was sent for {self._idle_seconds:g} seconds.")
 
     async def _change(self, text: str) -> None:
         try:
