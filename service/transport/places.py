@@ -8,6 +8,8 @@ from typing import Protocol
 
 import structlog
 
+# A connection may have sent a request that is not read yet: in its first moments it gives way to none.
+MOMENT_SECONDS = 0.2
 # Between lines in the log, of which a flood of connections would make one each.
 QUIET_SECONDS = 5.0
 
@@ -65,11 +67,12 @@ class Places:
             self._taken[successor] = self._taken.pop(connection)
 
     def _longest_waiting(self, address: str | None) -> Placed | None:
-        """Of `address`, or of all if None."""
+        """Of `address`, or of all if None; None if none has waited for more than a moment."""
+        latest = time.monotonic() - MOMENT_SECONDS
         waiting = [
             (since, connection)
             for connection, other in self._taken.items()
-            if address in (None, other) and (since := connection.waits_since) is not None
+            if address in (None, other) and (since := connection.waits_since) is not None and since < latest
         ]
         return min(waiting, key=lambda pair: pair[0], default=(0.0, None))[1]
 
