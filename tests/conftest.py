@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -27,6 +26,20 @@ hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "busy"))
 
 ROOT = Path(__file__).parents[1]
 SHIPPED = "efficientnet_lite0-nyuv2"
+# Files of more than 20 seconds, the longest first.
+LONG = (
+    "docs/test_guide.py",
+    "page/test_problems.py",
+    "service/hostile/test_places.py",
+    "contract/test_op_levels.py",
+    "page/test_access.py",
+    "contract/test_nothing_is_sent.py",
+    "service/ops/test_connections.py",
+    "service/test_load.py",
+    "page/test_camera.py",
+    "page/test_budget.py",
+    "service/hostile/test_floods.py",
+)
 HEAVY = ("browser", "process", "slow")
 
 
@@ -39,8 +52,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if "shipped_server" in fixtures:
             item.add_marker(pytest.mark.slow)
     # Workers take files in this order: those that take long must not be the last ones of a run.
-    weights = Counter(item.path for item in items if any(item.iter_markers(mark) for mark in HEAVY))
-    items.sort(key=lambda item: (-weights[item.path], item.path))
+    ranks = {ROOT / "tests" / name: rank for rank, name in enumerate(LONG)}
+    heavy = {item.path for item in items if any(item.iter_markers(mark) for mark in HEAVY)}
+    items.sort(key=lambda item: (ranks.get(item.path, len(LONG)), item.path not in heavy, item.path))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -32,6 +32,17 @@ def test_what_is_shared_is_in_support() -> None:
     assert astray == []
 
 
+def test_files_that_start_first_are_there() -> None:
+    (listed,) = [
+        node.value
+        for node in ast.parse((ROOT / "tests" / "conftest.py").read_text(encoding="utf-8")).body
+        if isinstance(node, ast.Assign)
+        and isinstance(node.targets[0], ast.Name)
+        and node.targets[0].id == "LONG"
+    ]
+    assert [name for name in ast.literal_eval(listed) if not (ROOT / "tests" / name).exists()] == []
+
+
 def test_support_holds_no_tests() -> None:
     support = [path.stem for path in (ROOT / "tests" / "support").rglob("*.py")]
     assert [name for name in support if name.startswith("test_") or name == "conftest"] == []
