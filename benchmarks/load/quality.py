@@ -27,9 +27,8 @@ class Quality:
         """The model's curve; nothing is known where the manifest measured nothing."""
         points: dict[float, list[tuple[float, float]]] = defaultdict(list)
         for row in manifest.metrics.splits.get(SPLIT, ()):
-            scale = (row.model_extra or {}).get("scale") or 1.0
             if (miou := row.figure("miou40")) is not None:
-                points[float(scale)].append((row.budget, miou))
+                points[row.scale or 1.0].append((row.budget, miou))
         return cls(points)
 
     def at(self, scale: float, budget: float) -> float | None:

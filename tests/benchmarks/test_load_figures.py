@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from benchmarks.load import scrape
@@ -12,7 +14,9 @@ from benchmarks.load.quality import Quality
 from benchmarks.load.records import Record
 from benchmarks.load.soak.memory import Sample, drift
 from benchmarks.load.soak.tally import Tally
+from service.model_folder.files import load_manifest
 
+WEIGHTS = Path(__file__).parents[2] / "weights" / "efficientnet_lite0-nyuv2"
 QUALITY = Quality({0.8: [(0.4, 0.30), (0.6, 0.32)], 1.0: [(1.0, 0.4)]})
 
 
@@ -23,6 +27,15 @@ def record(
     ended = Record(query, 1.0, sent=1.0 + late, done=1.0 + latency, status=status, **known)  # type: ignore[arg-type]
     ended.outcome = "answered" if status else "timeout"
     return ended
+
+
+def test_accuracy_is_known_at_every_scale_of_a_model() -> None:
+    manifest = load_manifest(WEIGHTS)
+    quality, rows = Quality.of(manifest), manifest.metrics.splits["test"]
+    assert len({row.scale for row in rows}) > 1
+    assert [quality.at(row.scale or 1.0, row.budget) for row in rows] == [
+        row.figure("miou40") for row in rows
+    ]
 
 
 def test_goodput_is_right_and_in_time() -> None:

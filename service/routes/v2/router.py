@@ -34,10 +34,10 @@ EXTENSIONS = ["binary_tensor_data", "parameters", "schedule_policy"]
 def build_router(engine: Engine, settings: Settings) -> APIRouter:
     """All routes of the protocol."""
 
-    def newest(model: str) -> ModelSession:
+    async def newest(model: str) -> ModelSession:
         return engine.registry.get(model)
 
-    def versioned(model: str, version: str) -> ModelSession:
+    async def versioned(model: str, version: str) -> ModelSession:
         session = engine.registry.get(model)
         if session.manifest.version != version:
             known = [f"{each.manifest.name} version {each.manifest.version}" for each in engine.registry]
@@ -81,7 +81,7 @@ def _add_server(router: APIRouter, engine: Engine) -> None:
 def _add_model(
     router: APIRouter,
     path: str,
-    find: Callable[..., ModelSession],
+    find: Callable[..., Awaitable[ModelSession]],
     engine: Engine,
     answer: Callable[[Request, ModelSession], Awaitable[Response]],
 ) -> None:
