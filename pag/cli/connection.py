@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -27,6 +27,7 @@ PREFIXES = ("PAG_", "PERFORATED_CONV_")
 # What the command line itself reads of the environment.
 VARIABLES = ("PAG_SERVER", "PAG_KEY")
 
+MOMENT_SECONDS = 0.5
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -72,7 +73,7 @@ def connected(
 
 def in_order(
     items: Iterable[T], function: Callable[[T], R], jobs: int, window: int | None = None
-) -> Iterator[tuple[T, R]]:
+) -> Generator[tuple[T, R], None, None]:
     """Each item with the function's result, in the order of the items, computed by `jobs` threads.
 
     At most `window` items (default: `jobs`) are taken before the first of them is given back.
@@ -89,6 +90,8 @@ def in_order(
             yield first, future.result()
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
+        # A client closed beneath a request would leave its connection open; a slow one is not waited for.
+        wait([future for _, future in pending], MOMENT_SECONDS)
 
 
 def _remote(stack: ExitStack, server: str, key: str | None) -> Connection:

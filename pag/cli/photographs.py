@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -82,13 +83,14 @@ def parse_photographs(
 ) -> set[int]:
     """Exit codes of all; raises the error of one if every further photograph would fail alike."""
     codes: set[int] = set()
-    for job, result in in_order(jobs, parser, parallel, WINDOW * parallel):
-        if isinstance(result, (PagError, OSError)):
-            codes.add(report_failure(job, result, report))
-            continue
-        parsed, files = result
-        report.step(parsed.budget["used"], parsed.budget["reason"])
-        report.done(job.source.text, _summary(parsed), _document(parsed, files))
+    with closing(in_order(jobs, parser, parallel, WINDOW * parallel)) as results:
+        for job, result in results:
+            if isinstance(result, (PagError, OSError)):
+                codes.add(report_failure(job, result, report))
+                continue
+            parsed, files = result
+            report.step(parsed.budget["used"], parsed.budget["reason"])
+            report.done(job.source.text, _summary(parsed), _document(parsed, files))
     return codes
 
 
