@@ -164,4 +164,6 @@ class Client:
             for part in response.iter_raw():
                 body.write(part)
                 attempt.check_size(body.tell())
+                # A transport of the caller's may limit each piece alone.
+                self._time_limits.remaining(None, httpx.ReadTimeout)
         return Response(response.status_code, dict(response.headers), body.getvalue())

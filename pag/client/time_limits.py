@@ -95,7 +95,7 @@ class _Backend(httpcore.NetworkBackend):
 
 
 def limit(client: httpx.Client, limits: TimeLimits) -> httpx.Client:
-    """`client`, whose connections keep to `limits`; a transport of the caller's is left as it is."""
+    """`client`, whose connections keep to `limits` where they are the library's own."""
     # The library has no argument for this; tests notice where it keeps its connections elsewhere.
     for transport in (client._transport, *client._mounts.values()):
         pool = getattr(transport, "_pool", None)

@@ -27,11 +27,10 @@ NOT_USED = "not used: PAG_NATIVE_OPERATOR=off or a GPU"
 def versions(settings: Settings) -> Iterator[Finding]:
     """The platform, and the fast parser of HTTP."""
     found = {name: _version(name) for name in ("pag-parse", "uvicorn", "httptools")}
-    absent = [name for name in ("httptools",) if found[name] is None]
+    absent = found["httptools"] is None
     told = " ".join(f"{name} {number or 'absent'}" for name, number in found.items())
     detail = f"{told}; Python {platform.python_version()} on {sys.platform} {platform.machine()}"
-    fix = f"pip install {' '.join(absent)}"
-    yield Finding("versions", WARN if absent else OK, detail, fix if absent else "")
+    yield Finding("versions", WARN if absent else OK, detail, "pip install httptools" if absent else "")
 
 
 def cpus(settings: Settings) -> Iterator[Finding]:

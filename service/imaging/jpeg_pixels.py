@@ -21,6 +21,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 from service.imaging.formats import jpeg
 from service.imaging.formats.jpeg_scans import ceil_div, intervals, scan_end
 from service.imaging.formats.still import Malformed, Still, Unread
+from service.imaging.formats.tiff import HEIGHT, PLANAR, PLANES, SAMPLES, TILE_HEIGHT, TILE_WIDTH, WIDTH
 
 # The factors by which libjpeg decodes smaller, as OpenCV's flags; the order of channels is a flag of its own.
 REDUCED = {
@@ -36,10 +37,9 @@ ONES = b"\xff\0" * 8
 # A decoder between stretches skips single bytes of ones; one within a stretch soon holds on to one.
 PROBES = 4
 EOI = b"\xff\xd9"
-WIDTH, HEIGHT, SAMPLES, PLANES, TABLES_TAG = 256, 257, 277, 284, 347
-PLANAR, ROWS_A_STRIP = 2, 278
+TABLES_TAG, ROWS_A_STRIP = 347, 278
 # Tags of the places, lengths, heights and widths of strips (all columns), and of tiles.
-STRIPS_AND_TILES = ((273, 279, ROWS_A_STRIP, WIDTH), (324, 325, 323, 322))
+STRIPS_AND_TILES = ((273, 279, ROWS_A_STRIP, WIDTH), (324, 325, TILE_HEIGHT, TILE_WIDTH))
 # A photograph of 32 megapixels has 1,000 tiles of 180 x 180; each takes a decoder of its own.
 MAX_JPEGS = 4096
 MAX_TABLES_BYTES = 2**14

@@ -24,9 +24,9 @@ from service.settings import Settings
 from service.telemetry.metrics import Metrics
 
 SUBPROTOCOL = "pag"
-# Streams last: a client that is refused need not try again every second.
 # A stream without a frame for so long loses its place where others wait for one.
 GIVE_WAY_SECONDS = 10.0
+# Streams last: a client that is refused need not try again every second.
 RETRY_SECONDS = 5
 
 log = structlog.get_logger(__name__)

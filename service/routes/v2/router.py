@@ -47,9 +47,9 @@ def build_router(engine: Engine, settings: Settings) -> APIRouter:
     router = APIRouter(prefix=ROOT, tags=["open inference protocol v2"])
     _add_server(router, engine)
     parsing = asyncio.Lock()
-    for path, found in (("/models/{model}", newest), ("/models/{model}/versions/{version}", versioned)):
-        answer = partial(infer, engine=engine, settings=settings, parsing=parsing)
-        _add_model(router, path, found, engine, answer)
+    answer = partial(infer, engine=engine, settings=settings, parsing=parsing)
+    _add_model(router, "/models/{model}", newest, engine, answer)
+    _add_model(router, "/models/{model}/versions/{version}", versioned, engine, answer)
     return router
 
 
