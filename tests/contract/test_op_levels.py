@@ -28,4 +28,5 @@ def test_lower_levels_agree(level: str) -> None:
 def test_bf16_is_as_safe() -> None:
     """In bf16, too, threads change no bit, no shape passes unseen and nothing is left behind."""
     names = ("test_op_threads.py", "test_op_any_shape.py", "test_op_memory.py")
-    run_tests([FOLDER / name for name in names], **{PRECISION: "bf16"})
+    # Labels are no products: they know no precision.
+    run_tests([FOLDER / name for name in names], "-k", "not labels", **{PRECISION: "bf16"})

@@ -36,7 +36,7 @@ def running_server(*, until_ready: bool = True, **settings: Any) -> Iterator[htt
     """Client of the whole server in a thread of this process, warmed up unless told otherwise."""
     with running_at(**{"port": 0, **settings}) as server:
         port = server.servers[0].sockets[0].getsockname()[1]
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=GUARD_SECONDS) as client:
+        with plain_client(port) as client:
             if until_ready:
                 wait_until_ready(client)
             yield client
@@ -74,7 +74,7 @@ class Process:
         self.port = 0
         try:
             self.until(self._listens)
-            self.client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=GUARD_SECONDS)
+            self.client = plain_client(self.port)
             if until_ready:
                 self.until(lambda: self.client.get("/readyz").status_code == 200)
         except BaseException:
@@ -163,12 +163,17 @@ class Process:
         return self.port != 0
 
 
+def plain_client(port: int) -> httpx.Client:
+    """Client of a server on this machine; reading the certificates would take longer than most tests."""
+    return httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=GUARD_SECONDS, verify=False)
+
+
 def until(happened: Callable[[], bool]) -> None:
     """Return once `happened`."""
     deadline = time.monotonic() + GUARD_SECONDS
     while not happened():
         assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.01)
+        time.sleep(0.02)
 
 
 def wait_until_ready(client: httpx.Client) -> None:

@@ -8,10 +8,10 @@ import sys
 from pathlib import Path
 
 
-def run_tests(files: list[Path], **environment: str) -> None:
+def run_tests(files: list[Path], *options: str, **environment: str) -> None:
     """Level and precision are read once per process, so other ones have a process that repeats the tests."""
     run = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *map(str, files)],
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *options, *map(str, files)],
         env=os.environ | {"HYPOTHESIS_PROFILE": "again"} | environment,
         capture_output=True,
         text=True,
