@@ -88,8 +88,9 @@ class Settings(BaseSettings):
         default=0,
         ge=0,
         description="Bytes of bodies and answers held at a time, until their last byte is sent; an answer "
-        "beyond is refused with 429, one too large even for an idle server with 413. 0: a quarter of the "
-        "memory that the cgroup allows, or of the machine's.",
+        "beyond is refused with 429, one too large even for an idle server with 413; several requests of one "
+        "address hold three quarters at most. 0: a quarter of the memory that the cgroup allows, or of the "
+        "machine's.",
     )
     max_connections: int = Field(
         default=1000,

@@ -18,6 +18,7 @@ from service.routes.delivery import PieceResponse
 from service.routes.forms import FIELD, FORM, is_form, with_fields
 from service.routes.representations import JSON, PNG, REPRESENTATIONS, Representation, headers_of
 from service.routes.request import (
+    address_of,
     cancelled_on_disconnect,
     choose,
     explaining_curl,
@@ -73,7 +74,7 @@ def build_router(engine: Engine, settings: Settings) -> APIRouter:
         # The options of a form may stand beside its file.
         known = None if is_form(request) else prepared(request, query, arrived)
         engine.check_capacity(known and known[0])
-        lease, cancellation = engine.memory.lease(), Cancellation()
+        lease, cancellation = engine.memory.lease(address_of(request)), Cancellation()
         upload = await read_image(request, settings.max_body_bytes, settings.body_timeout_seconds, lease)
         options, chosen = known or prepared(request, with_fields(query, upload.fields), arrived)
         render = chosen.renderer(request.scope["request_id"])

@@ -40,6 +40,11 @@ _PLACES = (
 )
 
 
+def address_of(connection: HTTPConnection) -> str | None:
+    """Address of the client, behind a trusted proxy the forwarded one; None on a Unix socket."""
+    return connection.client.host if connection.client else None
+
+
 def refuse_repeated(request: HTTPConnection) -> None:
     """InvalidParameter if a parameter is given twice: which one counts, no two servers agree on."""
     counts = Counter(name for name, _ in request.query_params.multi_items())

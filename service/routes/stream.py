@@ -16,7 +16,7 @@ from starlette.websockets import WebSocket
 from service.engine.engine import Engine
 from service.errors import Overloaded, UpgradeRequired
 from service.problems import invalid_parameter
-from service.routes.request import refuse_repeated
+from service.routes.request import address_of, refuse_repeated
 from service.routes.stream_frames import Frames
 from service.routes.stream_session import Session
 from service.schemas.stream import StreamQuery
@@ -62,14 +62,14 @@ def build_router(
 
         The server closes with 1001 when it stops, 1002 for a flood of tiny frames, 1003 or 1007 for text that
         is no JSON object, 1008 for a message that does not end or a stream that is idle too long, 1009 for a
-        message that is too large, 1011 when pings are not answered, 1013 for a message for which others
-        leave no memory, and for a stream without a frame for 10 seconds when another one needs its place.
+        message that is too large, 1011 when pings are not answered, 1013 for a message for which no
+        memory is left, and for a stream without a frame for 10 seconds when another one needs its place.
         """
         refuse_repeated(socket)
         engine.check_capacity()
         frames, requested = Frames(socket, engine, metrics), _requested(socket)
         frames.options(requested, time.perf_counter())
-        idle, kept = settings.stream_idle_seconds, engine.memory.lease()
+        idle, kept = settings.stream_idle_seconds, engine.memory.lease(address_of(socket))
         session = Session(socket, frames, requested, metrics, idle, kept)
         with open_streams.one_more(session):
             await socket.accept(SUBPROTOCOL if SUBPROTOCOL in socket.scope["subprotocols"] else None)

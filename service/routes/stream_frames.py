@@ -18,7 +18,7 @@ from service.engine.memory import Lease
 from service.errors import DeadlineUnreachable, ServiceError, Unavailable
 from service.problems import internal_error, invalid_parameter, problem_body
 from service.routes.representations import describe, representation
-from service.routes.request import options_of
+from service.routes.request import address_of, options_of
 from service.schemas.stream import StreamQuery
 from service.streaming.mailbox import Frame
 from service.telemetry.metrics import Metrics
@@ -103,7 +103,7 @@ class Frames:
             if self._given_up:
                 cancellation.cancel()
             self._engine.check_capacity(options)
-            lease = self._engine.memory.lease()
+            lease = self._engine.memory.lease(address_of(self._connection))
             lease.grow(len(frame.data))
             with self._engine.admitted():
                 render = self._renderer(frame.options, lease)

@@ -36,8 +36,6 @@ class StreamConnection(WebSocketsSansIOProtocol):
         self.logger = self.conn.logger = quiet
         self._limits = limits
         self._message_begun: float | None = None
-        # Of the message that arrives.
-        self._lease = limits.memory.lease()
         self._heard_at = 0.0
         self._frames_left = float(FRAMES_AT_ONCE)
         self._frames_counted_at = self.loop.time()
@@ -48,6 +46,8 @@ class StreamConnection(WebSocketsSansIOProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """The transport of an HTTP connection is handed over."""
         super().connection_made(transport)
+        # Of the message that arrives.
+        self._lease = self._limits.memory.lease(self.client[0] if self.client else None)
         self._delivery = self._limits.delivery(cast(CountingTransport, transport))
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -115,7 +115,7 @@ class StreamConnection(WebSocketsSansIOProtocol):
         try:
             self._lease.grow(size)
         except Overloaded:
-            self._end(CloseCode.TRY_AGAIN_LATER, "Others hold the memory for messages (PAG_MEMORY_BYTES).")
+            self._end(CloseCode.TRY_AGAIN_LATER, "No memory is left for this message (PAG_MEMORY_BYTES).")
 
     def _counted_frame(self, frame: Frame) -> None:
         now, is_text = self.loop.time(), frame.opcode is Opcode.TEXT

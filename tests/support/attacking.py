@@ -35,9 +35,9 @@ def status(port: int, *, path: bytes = b"/livez", address: str = "127.0.0.1") ->
 class SlowReader(threading.Thread):
     """Posts a photograph for its npz and reads `rate` bytes of the answer a second, until it is cut off."""
 
-    def __init__(self, port: int, photograph: bytes, rate: int) -> None:
+    def __init__(self, port: int, photograph: bytes, rate: int, address: str = "127.0.0.1") -> None:
         super().__init__(daemon=True)
-        self._connection = connect(port, receive_buffer=4096)
+        self._connection = connect(port, address=address, receive_buffer=4096)
         self._photograph = photograph
         self._rate = rate
         self.status = 0

@@ -17,7 +17,7 @@ from service.engine.memory import Lease
 from service.engine.models import ModelSession
 from service.errors import InvalidParameter
 from service.routes.representations import headers_of
-from service.routes.request import read_body
+from service.routes.request import address_of, read_body
 from service.routes.v2.batch import parse_all
 from service.routes.v2.message import HEADER_LENGTH, InferMessage, read_message
 from service.routes.v2.outputs import check_json_size, render, respond
@@ -32,7 +32,7 @@ async def infer(
     """Answer a request for the model of `session`; who holds `parsing` may parse JSON."""
     arrived = time.perf_counter()
     engine.check_capacity()
-    lease = engine.memory.lease()
+    lease = engine.memory.lease(address_of(request))
     message = await _receive(request, settings, lease, parsing)
     with engine.admitted():
         options = _options(engine, session, message.request, arrived)

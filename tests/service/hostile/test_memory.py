@@ -26,6 +26,8 @@ pytestmark = [pytest.mark.process, pytest.mark.slow]
 # Its npz takes 17 bytes a pixel, 68 MB.
 LARGE = encoded(picture(2000, 2000), "JPEG")
 ANSWER_BYTES = 17 * 2000 * 2000
+# 17 MB: four of them are less than three quarters of the limit, and eight more than all of it.
+SMALLER = encoded(picture(1000, 1000), "JPEG")
 LIMIT_BYTES = 150_000_000
 READERS = 12
 # While answers are made there are the maps, and the photographs, beside them.
@@ -66,6 +68,22 @@ def test_slow_readers_hold_bounded_memory_and_are_cut_off(narrow: Process) -> No
     for reader in readers:
         reader.leave()
     assert narrow.client.post("/parse", content=LARGE).status_code == 200
+
+
+def test_one_address_leaves_memory_to_others(narrow: Process) -> None:
+    until(lambda: held(narrow) == 0)
+    # Slow, but not so slow that they are cut off.
+    readers = [SlowReader(narrow.port, SMALLER, rate=500_000) for _ in range(READERS)]
+    until(lambda: all(reader.status for reader in readers))
+    assert {reader.status for reader in readers} == {200, 429}
+    # As long as they are served, whoever comes from elsewhere is served too.
+    other = SlowReader(narrow.port, SMALLER, rate=500_000, address="127.0.0.2")
+    until(lambda: bool(other.status))
+    assert other.status == 200
+    refused = narrow.client.post("/parse", content=SMALLER, headers={"Accept": "application/x-npz"})
+    assert "of your address" in assert_problem(refused, 429, "overloaded")["detail"]
+    for reader in (*readers, other):
+        reader.leave()
 
 
 def test_an_unread_stream_holds_bounded_memory_and_ends(narrow: Process) -> None:
