@@ -20,7 +20,7 @@ class Memory:
         self._of_address: Counter[str] = Counter()
 
     def lease(self, address: str | None = None) -> Lease:
-        """The share of one request of the client at `address`, empty at first; None: the address is not known."""
+        """The share of one request of the client at `address`, empty at first; None: not known."""
         return Lease(self, address)
 
     def check(self, size: int, own: int, address: str | None) -> None:
@@ -56,7 +56,7 @@ class Lease:
         self._bytes = 0
 
     def grow(self, size: int) -> None:
-        """Count `size` bytes more; Overloaded where others, or others of this address, hold too much for them."""
+        """Count `size` bytes more; Overloaded where others, or others of its address, hold too much."""
         self._memory.check(size, self._bytes, self._address)
         self._set(self._bytes + size)
 
