@@ -9,6 +9,7 @@ from functools import partial
 
 import cv2
 from fastapi import Depends, FastAPI
+from fastapi.routing import APIRoute
 from fastapi_offline import FastAPIOffline
 
 from service import VERSION, problems
@@ -27,11 +28,24 @@ from service.middleware.prefix import ForwardedPrefix
 from service.middleware.stopping import RefusedWhenStopping, Stopping
 from service.routes import health, metrics, models, page, parse, representations, stream, unmatched, v2
 from service.routes.request import refuse_query
+from service.schemas.v2 import ROOT
 from service.settings import Settings
 from service.telemetry import tracing
 from service.telemetry.metrics import Metrics
 
 DESCRIPTION = "Dense maps of photographs at a compute budget chosen per request."
+
+# In the order in which people need them.
+TAGS = [
+    {"name": "parse", "description": "Maps of a photograph, at a compute budget."},
+    {"name": "models", "description": "Models, their maps and what they do at each budget."},
+    {
+        "name": "open inference protocol v2",
+        "description": "The same for clients of Triton and KServe.",
+    },
+    {"name": "health", "description": "Probes."},
+    {"name": "metrics", "description": "Prometheus' metrics."},
+]
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -65,6 +79,9 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=lifespan,
         # A redirected upload is sent twice, or by some clients not at all.
         redirect_slashes=False,
+        # Names of functions in generated clients.
+        generate_unique_id_function=_operation_id,
+        openapi_tags=TAGS,
         redoc_url=None,
         static_url="/docs/static",
     )
@@ -93,7 +110,7 @@ def create_app(settings: Settings) -> FastAPI:
         models.build_router(registry),
         health.build_router(engine),
         metrics.build_router(counters),
-        v2.build_router(engine, settings),
+        v2.build_router(engine, settings, counters),
     ]
     if settings.page:
         reading.append(page.build_router())
@@ -114,3 +131,10 @@ def checked_app(settings: Settings) -> FastAPI:
     app = create_app(settings)
     app.state.model_names = names
     return app
+
+
+def _operation_id(route: APIRoute) -> str:
+    """The name of a function in generated clients, short and the only one of its kind."""
+    protocol = ["v2"] if route.path.startswith(ROOT) else []
+    versioned = ["versioned"] if "{version}" in route.path else []
+    return "_".join([*protocol, *versioned, route.name])

@@ -145,7 +145,11 @@ async def _on_validation_error(request: HTTPConnection, error: Exception) -> Res
 def _openapi(app: FastAPI, describe: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
     if app.openapi_schema is None:
         document = get_openapi(
-            title=app.title, version=app.version, description=app.description, routes=app.routes
+            title=app.title,
+            version=app.version,
+            description=app.description,
+            routes=app.routes,
+            tags=app.openapi_tags,
         )
         schemas = document.setdefault("components", {}).setdefault("schemas", {})
         for replaced in ("HTTPValidationError", "ValidationError"):

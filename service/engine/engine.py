@@ -154,7 +154,14 @@ class Engine:
         is hopeless, Cancelled when `cancellation` is used, DeadlineExceeded when the time is over.
         """
         self._check_ready()
-        parsed, rendered = await self._parse(source, options, render, cancellation, lease)
+        manifest, begun = options.session.manifest, time.perf_counter()
+        try:
+            parsed, rendered = await self._parse(source, options, render, cancellation, lease)
+        except ServiceError:
+            model, took = (manifest.name, manifest.version), time.perf_counter() - begun
+            self._metrics.images.labels(*model, "failed").inc()
+            self._metrics.model_seconds.labels(*model, "failed").inc(took)
+            raise
         self._record(parsed)
         return parsed, cast(T, rendered)
 
@@ -259,8 +266,12 @@ class Engine:
 
     def _record(self, parsed: Parsed) -> None:
         point, metrics = parsed.point, self._metrics
+        model = (parsed.manifest.name, parsed.manifest.version)
+        metrics.images.labels(*model, "answered").inc()
+        metrics.last_answer.labels(*model).set_to_current_time()
         for stage, took in parsed.seconds.items():
             metrics.stage_seconds.labels(stage).observe(took)
+            metrics.model_seconds.labels(*model, stage).inc(took)
         metrics.budget_requested.observe(point.requested_budget)
         metrics.budget_used.observe(point.used_budget)
         metrics.budget_reason.labels(point.reason).inc()

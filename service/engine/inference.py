@@ -99,6 +99,8 @@ class Inference:
     def _start(self, batch: _Batch, shared: bool, taken: int) -> None:
         self._free -= taken
         self._metrics.batch_size.observe(len(batch))
+        manifest = batch[0][0].job.options.session.manifest
+        self._metrics.executions.labels(manifest.name, manifest.version).inc()
         seconds = 0.0
         for waiting, choice in batch:
             waiting.job.progress.stage = "inference"

@@ -7,7 +7,7 @@ import re
 import secrets
 import time
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 
 import structlog
@@ -38,6 +38,13 @@ HEADS = {
     "websocket.accept": SWITCHED,
     "websocket.close": 403,
 }
+# Fields of a log line, and the headers of an answer with maps that hold them.
+OF_MAPS: dict[str, tuple[str, Callable[[str], object]]] = {
+    "model": ("pag-model", str),
+    "budget_requested": ("pag-budget-requested", float),
+    "budget_used": ("pag-budget-used", float),
+    "budget_reason": ("pag-budget-reason", str),
+}
 
 log = structlog.get_logger(__name__)
 
@@ -64,7 +71,7 @@ class ObservedRequests:
         ids = {"request_id": scope["request_id"], "trace_id": scope["trace"].trace_id}
         with structlog.contextvars.bound_contextvars(**ids):
             try:
-                await self._answered(observed, receive)
+                await self._answered(observed, observed.counted(receive))
             finally:
                 self._record(observed)
 
@@ -98,8 +105,8 @@ class ObservedRequests:
         method = scope["method"] if route != "unmatched" else "any"
         self._metrics.request_seconds.labels(method, route, str(status)).observe(seconds)
         level = log.debug if quiet else log.info
-        milliseconds = round(1000 * seconds, 1)
-        level("request", method=scope["method"], path=scope["path"], status=status, milliseconds=milliseconds)
+        facts = {"method": scope["method"], "path": scope["path"], "status": status}
+        level("request", **facts, milliseconds=round(1000 * seconds, 1), **observed.measured())
 
 
 class _Observed:
@@ -111,7 +118,18 @@ class _Observed:
         self.begun = time.perf_counter()
         self._answered = self.begun
         self._headers: list[tuple[bytes, bytes]] = []
+        self._bytes_in = self._bytes_out = 0
         self._send = send
+
+    def counted(self, receive: Receive) -> Receive:
+        """ASGI receive that counts the bytes of the body."""
+
+        async def counting() -> Message:
+            message = await receive()
+            self._bytes_in += len(message.get("body", b""))
+            return message
+
+        return counting
 
     async def send(self, message: Message) -> None:
         """ASGI send."""
@@ -126,6 +144,18 @@ class _Observed:
                 *((CALL, value) for name, value in self.scope["headers"] if name == CALL),
             ]
         await self._send(message)
+        self._bytes_out += len(message.get("body", b""))
+
+    def measured(self) -> dict[str, object]:
+        """Who asked, bytes of the bodies, and of an answer with maps its model and budget."""
+        client = self.scope.get("client")
+        named = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in self._headers}
+        return {
+            "client": client[0] if client else None,
+            "bytes_in": self._bytes_in,
+            "bytes_out": self._bytes_out,
+            **{field: read(named[header]) for field, (header, read) in OF_MAPS.items() if header in named},
+        }
 
     async def give_up(self) -> None:
         """Close a stream as failed; the answer to a request can only break off."""

@@ -16,7 +16,7 @@ from service.errors import NotAcceptable
 from service.problems import documented
 from service.routes.delivery import PieceResponse
 from service.routes.forms import FIELD, FORM, is_form, with_fields
-from service.routes.representations import JSON, PNG, REPRESENTATIONS, Representation, headers_of
+from service.routes.representations import HEADERS, JSON, PNG, REPRESENTATIONS, Representation, headers_of
 from service.routes.request import (
     address_of,
     cancelled_on_disconnect,
@@ -51,6 +51,9 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {
         "model": ParseMeta,
         "description": "The maps, as the Accept header chooses.",
+        "headers": {
+            name: {"description": text, "schema": {"type": "string"}} for name, text in HEADERS.items()
+        },
         "content": {each.media_type: BINARY for each in REPRESENTATIONS if each.media_type != JSON},
     },
     **documented(400, 404, 406, 408, 413, 415, 429, 500, 503, 504),

@@ -169,6 +169,21 @@ def describe_map(manifest: ModelManifest, name: str, canonical: bool) -> MapMeta
     return MapMeta(**meta, array=name if canonical else None)
 
 
+# What `headers_of` says, for people.
+HEADERS = {
+    "Server-Timing": "Milliseconds of each stage of this request.",
+    "PAG-Model": "The model that answered.",
+    "PAG-Model-Version": "Its version.",
+    "PAG-Budget-Requested": "The budget in force before anything lowered it.",
+    "PAG-Budget-Used": "The budget that was spent at most, in (0,1].",
+    "PAG-Budget-Reason": "Why this budget: client, default, floor, deadline or brownout.",
+    "PAG-Scale": "Sides of the image that the network saw, as a share of those at budget 1.",
+    "PAG-Share": "Multiply-adds of this image, as a share of the full network's.",
+    "PAG-Multiply-Adds": "Multiply-adds of this image.",
+    "PAG-Maps": "What each map holds: kind, unit, values that are not known.",
+}
+
+
 def headers_of(parsed: Parsed, canonical: bool = False) -> dict[str, str]:
     """Headers that say of every representation what its body may not; `canonical` as in `describe`."""
     point = parsed.point

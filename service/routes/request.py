@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import partial
 from typing import TypeVar
 
+from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection, Request
 from starlette.types import Message, Receive
 
@@ -107,6 +108,7 @@ async def read_image(request: Request, limit: int, timeout: float, lease: Lease)
     The body has at most `limit` bytes, which `lease` counts, and arrives within `timeout` seconds. Raises
     EmptyBody, MalformedRequest, InvalidParameter, BodyTooLarge, Overloaded or RequestTimeout.
     """
+    refuse_encoding(request)
     if is_form(request):
         upload = await _read(request, partial(read_form, limit=limit), limit, timeout, lease)
     else:
@@ -116,8 +118,16 @@ async def read_image(request: Request, limit: int, timeout: float, lease: Lease)
     return upload
 
 
+def refuse_encoding(request: Request) -> None:
+    """Raise HTTPException 415 for a body packed once more, as by gzip: it could expand to any size."""
+    encoding = request.headers.get("content-encoding", "identity")
+    if encoding.strip().lower() != "identity":
+        raise HTTPException(415, f"Content-Encoding {encoding[:60]} is not read: send the body as it is.")
+
+
 async def read_body(request: Request, limit: int, timeout: float, lease: Lease) -> bytes:
     """The whole body, within the same bounds; raises BodyTooLarge, Overloaded or RequestTimeout."""
+    refuse_encoding(request)
     return await _read(request, _whole, limit, timeout, lease)
 
 

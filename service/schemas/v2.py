@@ -13,6 +13,11 @@ from service.wording import in_words as one_in_words
 
 Datatype = Literal["UINT8", "FP32", "BYTES"]
 Dimension = Annotated[int, Field(ge=1, le=2**31 - 1)]
+# As some servers' clients write it; what it may say is what is read anyway.
+ContentType = Annotated[
+    Literal["np", "base64"] | None,
+    Field(description="np of pixels, base64 of photographs in JSON; changes nothing."),
+]
 Share = Annotated[float | None, Field(gt=0, le=1, allow_inf_nan=False)]
 SHOWN_ERRORS = 4
 ROOT = "/v2"
@@ -100,7 +105,8 @@ class Closed(BaseModel):
                 if reason
                 else unknown_name(name, "member", cls.model_fields)
             )
-        return members
+        # Writers of JSON in some languages name what they leave out.
+        return {n: v for n, v in members.items() if v is not None} if isinstance(members, dict) else members
 
 
 class InputParameters(Closed):
@@ -111,6 +117,7 @@ class InputParameters(Closed):
     binary_data_size: Annotated[
         int | None, Field(ge=0, description="Bytes of the tensor after the JSON; without it, see data.")
     ] = None
+    content_type: ContentType = None
 
 
 class InputTensor(Closed):
@@ -122,7 +129,8 @@ class InputTensor(Closed):
         Field(
             min_length=1,
             max_length=4,
-            description="[H,W,3] or [N,H,W,3] of UINT8: RGB pixels. [N] of BYTES: encoded photographs.",
+            description="[H,W,3] or [N,H,W,3] of UINT8: RGB pixels. [N] or [N,1] of BYTES: encoded "
+            "photographs.",
         ),
     ]
     datatype: Literal["UINT8", "BYTES"]
@@ -145,6 +153,7 @@ class OutputParameters(Closed):
     binary_data: bool | None = Field(
         default=None, description="Binary after the JSON, or within it. Default: binary_data_output."
     )
+    content_type: ContentType = None
 
 
 class RequestedOutput(Closed):
@@ -189,6 +198,7 @@ class InferParameters(Closed):
     binary_data_output: bool = Field(
         default=False, description="Whether outputs that do not say otherwise are binary."
     )
+    content_type: ContentType = None
 
     @model_validator(mode="after")
     def _one_deadline(self) -> InferParameters:
@@ -208,6 +218,8 @@ class InferRequest(Closed):
     """One to `PAG_MAX_IMAGES` photographs and what is wanted of them."""
 
     id: Annotated[str | None, Field(max_length=256, description="Returned in the answer.")] = None
+    model_name: str | None = Field(default=None, description="The model of the path, once more.")
+    model_version: str | None = Field(default=None, description="Its version, once more.")
     inputs: Annotated[list[InputTensor], Field(min_length=1, max_length=1)]
     outputs: list[RequestedOutput] = Field(
         default=[], max_length=16, description="None: the model's default_maps of GET /models."

@@ -100,6 +100,21 @@ class Metrics:
         self.model_info = self._gauge(
             "pag_model_info", "Always 1; the labels name a loaded model.", ("name", "version")
         )
+        model = ("name", "version")
+        self.images = self._counter(
+            "pag_model_images", "Images of a model, answered or failed.", (*model, "outcome")
+        )
+        self.executions = self._counter(
+            "pag_model_executions", "Runs of a model's network, of one image or of several.", model
+        )
+        self.model_seconds = self._counter(
+            "pag_model_stage_seconds",
+            "Time of a model's images by stage; of those without an answer: failed.",
+            (*model, "stage"),
+        )
+        self.last_answer = self._gauge(
+            "pag_model_last_answer_timestamp_seconds", "When a model last answered.", model
+        )
         self.reloads = self._counter(
             "pag_reloads", "Changes of the weights folder taken over, or refused.", ("outcome",)
         )
@@ -114,6 +129,10 @@ class Metrics:
 
     def _gauge(self, name: str, help_text: str, labels: tuple[str, ...] = ()) -> Gauge:
         return Gauge(name, help_text, labels, registry=self.registry)
+
+    def value(self, name: str, /, **labels: str) -> float:
+        """Value of one sample; 0 if nothing was counted yet."""
+        return self.registry.get_sample_value(name, labels) or 0.0
 
     def render(self) -> bytes:
         """All metrics in Prometheus' text format."""

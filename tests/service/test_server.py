@@ -45,6 +45,10 @@ def test_it_starts_serves_logs_and_stops(weights: Path) -> None:
     lines = [json.loads(line) for line in log.splitlines()]
     (request,) = [line for line in lines if line.get("request_id") == "abc"]
     assert (request["event"], request["path"], request["status"]) == ("request", "/parse", 200)
+    assert (request["client"], request["bytes_in"]) == ("127.0.0.1", len(PHOTO))
+    assert request["bytes_out"] == len(answer.content)
+    budget = (request["budget_requested"], request["budget_used"], request["budget_reason"])
+    assert (request["model"], *budget) == ("tiny", 1.0, 1.0, "default")
     assert any(line["event"] == "ready" for line in lines)
 
 

@@ -7,7 +7,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -16,6 +15,7 @@ from service.engine.job import DEFAULT_PRIORITY, Options, Parsed
 from service.engine.memory import Lease
 from service.engine.models import ModelSession
 from service.errors import InvalidParameter
+from service.model_folder.manifest import ModelManifest
 from service.routes.representations import headers_of
 from service.routes.request import address_of, read_body
 from service.routes.v2.batch import parse_all
@@ -24,6 +24,7 @@ from service.routes.v2.outputs import check_json_size, render, respond
 from service.routes.v2.tensors import Source, sizes_of, sources_of
 from service.schemas.v2 import AnswerParameters, InferRequest, InferResponse
 from service.settings import Settings
+from service.wording import SHOWN_CHARACTERS
 
 
 async def infer(
@@ -49,9 +50,6 @@ async def infer(
 
 
 async def _receive(request: Request, settings: Settings, lease: Lease, parsing: asyncio.Lock) -> InferMessage:
-    encoding = request.headers.get("content-encoding", "identity")
-    if encoding != "identity":
-        raise HTTPException(415, f"Content-Encoding {encoding[:60]} is not read: send the body as it is.")
     body = await read_body(request, settings.max_body_bytes, settings.body_timeout_seconds, lease)
     # Parsing numbers takes a while: one after the other, so that the event loop has its turn in between.
     async with parsing:
@@ -63,6 +61,7 @@ def _options(engine: Engine, session: ModelSession, request: InferRequest, arriv
     names = [output.name for output in request.outputs]
     if len(set(names)) < len(names):
         raise InvalidParameter("An output is requested twice.")
+    _check_named(session.manifest, request)
     options = engine.resolve(
         session.manifest.name,
         names or None,
@@ -75,6 +74,17 @@ def _options(engine: Engine, session: ModelSession, request: InferRequest, arriv
     )
     # The version that the path named, also where another has been loaded since.
     return replace(options, session=session)
+
+
+def _check_named(manifest: ModelManifest, request: InferRequest) -> None:
+    """Raise InvalidParameter where the body names another model or version than the path."""
+    named = {"model_name": manifest.name, "model_version": manifest.version}
+    for member, here in named.items():
+        stated = getattr(request, member)
+        if stated not in (None, here):
+            raise InvalidParameter(
+                f"{member} is {stated[:SHOWN_CHARACTERS]!r}, and the path names {here!r}: leave {member} out."
+            )
 
 
 def _forms(request: InferRequest, options: Options) -> dict[str, bool]:

@@ -50,11 +50,11 @@ def read_message(body: bytes, header_length: str | None) -> InferMessage:
     """
     view = memoryview(body)
     if header_length is None:
-        return InferMessage(_read_request(body), view[:0])
+        return InferMessage(_read_request(body, bounded=False), view[:0])
     length = _json_length(header_length, len(body))
     if length == 0:
         return InferMessage(_of_photograph(), view, raw=True)
-    return InferMessage(_read_request(body[:length]), view[length:])
+    return InferMessage(_read_request(body[:length], bounded=True), view[length:])
 
 
 def _json_length(header_length: str, available: int) -> int:
@@ -66,7 +66,7 @@ def _json_length(header_length: str, available: int) -> int:
     return length
 
 
-def _read_request(text: bytes) -> InferRequest:
+def _read_request(text: bytes, *, bounded: bool) -> InferRequest:
     if len(text) > MAX_JSON_BYTES:
         raise JsonTooLarge(MAX_JSON_BYTES, "bytes")
     if text.count(b"[") > MAX_LISTS:
@@ -77,7 +77,8 @@ def _read_request(text: bytes) -> InferRequest:
         with _no_collection():
             document = pydantic_core.from_json(text, allow_inf_nan=False)
     except ValueError as error:
-        raise MalformedRequest(f"The JSON cannot be read: {error}.") from error
+        hint = "" if bounded else f" Binary data behind the JSON need the header {HEADER_LENGTH}."
+        raise MalformedRequest(f"The JSON cannot be read: {error}.{hint}") from error
     if not isinstance(document, dict):
         raise MalformedRequest("The JSON must be an object with the member inputs.")
     try:

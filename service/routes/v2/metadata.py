@@ -51,7 +51,8 @@ def _output(entry: MapEntry) -> TensorMetadata:
 
 def _properties(manifest: ModelManifest) -> dict[str, str]:
     return {
-        "image": "RGB pixels, of one image [H,W,3] too; or BYTES [N]: photographs as JPEG, PNG, WebP, ...",
+        "image": "RGB pixels, of one image [H,W,3] too; or BYTES [N] or [N,1]: photographs as JPEG, PNG, "
+        "WebP, ...",
         "budget_floor": f"{manifest.budget.floor:g}",
         "budget_default": f"{manifest.budget.default:g}",
         **{entry.name: _words(manifest, entry) for entry in manifest.maps},

@@ -16,6 +16,8 @@ from service.errors import UnknownModel
 from service.routes.v2.infer import infer
 from service.routes.v2.metadata import describe_model, index_entry
 from service.routes.v2.openapi import INFER, INFER_ANSWERS, failing
+from service.routes.v2.triton import configuration_of, statistics_of
+from service.schemas.triton import ModelConfig, Statistics
 from service.schemas.v2 import (
     ROOT,
     ModelMetadata,
@@ -26,12 +28,13 @@ from service.schemas.v2 import (
     ServerReady,
 )
 from service.settings import Settings
+from service.telemetry.metrics import Metrics
 
 SERVER = "pag-service"
-EXTENSIONS = ["binary_tensor_data", "parameters", "schedule_policy"]
+EXTENSIONS = ["binary_tensor_data", "model_configuration", "parameters", "schedule_policy", "statistics"]
 
 
-def build_router(engine: Engine, settings: Settings) -> APIRouter:
+def build_router(engine: Engine, settings: Settings, metrics: Metrics) -> APIRouter:
     """All routes of the protocol."""
 
     async def newest(model: str) -> ModelSession:
@@ -45,15 +48,16 @@ def build_router(engine: Engine, settings: Settings) -> APIRouter:
         return session
 
     router = APIRouter(prefix=ROOT, tags=["open inference protocol v2"])
-    _add_server(router, engine)
+    _add_server(router, engine, metrics)
     parsing = asyncio.Lock()
     answer = partial(infer, engine=engine, settings=settings, parsing=parsing)
-    _add_model(router, "/models/{model}", newest, engine, answer)
-    _add_model(router, "/models/{model}/versions/{version}", versioned, engine, answer)
+    for path, find in (("/models/{model}", newest), ("/models/{model}/versions/{version}", versioned)):
+        _add_model(router, path, find, engine, answer)
+        _add_triton(router, path, find, engine, metrics, settings.provider)
     return router
 
 
-def _add_server(router: APIRouter, engine: Engine) -> None:
+def _add_server(router: APIRouter, engine: Engine, metrics: Metrics) -> None:
     @router.get("")
     async def server(request: Request) -> ServerMetadata:
         """Name, version and extensions of the server."""
@@ -76,6 +80,11 @@ def _add_server(router: APIRouter, engine: Engine) -> None:
     async def index() -> list[RepositoryEntry]:
         """All models; the body is not read."""
         return [index_entry(session, engine) for session in engine.registry]
+
+    @router.get("/models/stats")
+    async def statistics() -> Statistics:
+        """What each model has done since the service started."""
+        return Statistics(model_stats=[statistics_of(session, metrics) for session in engine.registry])
 
 
 def _add_model(
@@ -102,3 +111,24 @@ def _add_model(
     async def inference(request: Request, session: ModelSession = found) -> Response:
         """The dense maps of the photographs in a tensor."""
         return await answer(request, session)
+
+
+def _add_triton(
+    router: APIRouter,
+    path: str,
+    find: Callable[..., Awaitable[ModelSession]],
+    engine: Engine,
+    metrics: Metrics,
+    provider: str,
+) -> None:
+    found = Depends(find)
+
+    @router.get(f"{path}/config", responses=failing(404))
+    async def configuration(session: ModelSession = found) -> ModelConfig:
+        """The configuration of a model in Triton's words."""
+        return configuration_of(session, engine, provider)
+
+    @router.get(f"{path}/stats", responses=failing(404))
+    async def model_statistics(session: ModelSession = found) -> Statistics:
+        """What a model has done since the service started."""
+        return Statistics(model_stats=[statistics_of(session, metrics)])

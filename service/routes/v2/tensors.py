@@ -124,12 +124,14 @@ def _name_of(kind: type) -> str:
 
 
 def _photographs(tensor: InputTensor, binary: memoryview | None, settings: Settings) -> list[bytes]:
-    if len(tensor.shape) != 1:
-        raise MalformedRequest(f"A BYTES tensor has the shape [N], not {tensor.shape}.")
+    if tensor.shape[1:] not in ([], [1]):
+        raise MalformedRequest(f"A BYTES tensor has the shape [N] or [N,1], not {tensor.shape}.")
     count = tensor.shape[0]
     _check_count(count, settings)
     if binary is None:
         data = tensor.data or []
+        if data and isinstance(data[0], list):
+            data = _flat(data, tensor.shape)
         if len(data) != count:
             raise MalformedRequest(f"The shape {tensor.shape} has {count} elements, the data {len(data)}.")
         return _not_empty([_from_base64(element) for element in data])

@@ -6,6 +6,7 @@ PAG_OPENAPI_EXAMPLES says how many examples of each route are sent, for a longer
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.photographs import PHOTO
 from tests.support.servers import Process
 
 pytestmark = pytest.mark.process
@@ -50,6 +52,27 @@ def test_the_document_is_kept(server: Process, tmp_path: Path) -> None:
         check=False,
     )
     assert outcome.returncode == 0, outcome.stdout[-8000:] + outcome.stderr[-2000:]
+
+
+def test_operations_have_short_names_of_their_own(server: Process) -> None:
+    document = server.client.get("/openapi.json").json()
+    named = [operation["operationId"] for path in document["paths"].values() for operation in path.values()]
+    assert len(set(named)) == len(named)
+    assert all(re.fullmatch(r"[a-z0-9_]{3,32}", name) for name in named)
+    assert {"parse", "models", "v2_inference", "v2_versioned_inference"} <= set(named)
+    tags = [tag["name"] for tag in document["tags"]]
+    used = {
+        tag for path in document["paths"].values() for operation in path.values() for tag in operation["tags"]
+    }
+    assert used == set(tags)
+
+
+def test_the_headers_of_an_answer_are_described(server: Process) -> None:
+    document = server.client.get("/openapi.json").json()
+    described = document["paths"]["/parse"]["post"]["responses"]["200"]["headers"]
+    sent = server.client.post("/parse", content=PHOTO).headers
+    ours = {name for name in sent if name.startswith("pag-") or name == "server-timing"}
+    assert ours == {name.lower() for name in described}
 
 
 def test_no_reference_leads_nowhere(server: Process) -> None:

@@ -102,6 +102,11 @@ def test_containers_are_hardened(name: str) -> None:
     assert not service["image"].endswith(":latest")
 
 
+def test_ports_are_published_on_the_loopback_unless_told_otherwise() -> None:
+    ports = [port for service in COMPOSE["services"].values() for port in service["ports"]]
+    assert all(port.startswith(("127.0.0.1:", "${PAG_PUBLISH:-127.0.0.1}:")) for port in ports)
+
+
 @pytest.mark.parametrize("name", ["prometheus", "grafana"])
 def test_monitoring_is_asked_for_and_stays_on_this_machine(name: str) -> None:
     service = COMPOSE["services"][name]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import re
+from typing import Any
 
 import httpx
 import numpy as np
@@ -14,7 +16,7 @@ from service.engine.job import Parsed
 from service.model_folder.manifest import ModelManifest
 from service.model_folder.operating_point import operating_point
 from service.routes.v2.outputs import render
-from tests.support.open_inference import HEADER, INFER, document, message
+from tests.support.open_inference import HEADER, INFER, assert_error, document, message
 from tests.support.photographs import encoded, picture
 from tests.support.tiny_model import manifest_document
 
@@ -83,3 +85,48 @@ def test_the_document_tells_requests_and_errors(client: httpx.Client, path: str)
     assert {"400", "401", "404", "413", "415", "422", "429", "503", "504"} <= errors.keys()
     for each in errors.values():
         assert each["content"]["application/json"]["schema"] == {"$ref": "#/components/schemas/V2Error"}
+
+
+def in_base64(photo: bytes) -> str:
+    return base64.b64encode(photo).decode()
+
+
+def answered(client: httpx.Client, **members: object) -> list[dict[str, Any]]:
+    answer = client.post(INFER, json=members)
+    assert answer.status_code == 200, answer.text
+    outputs: list[dict[str, Any]] = answer.json()["outputs"]
+    return outputs
+
+
+def test_members_that_are_null_are_absent(client: httpx.Client) -> None:
+    tensor = {"name": "image", "shape": [1], "datatype": "BYTES", "data": [in_base64(PHOTO)]}
+    nulls = {"parameters": None, "outputs": None, "id": None}
+    assert answered(client, inputs=[tensor | {"parameters": None}], **nulls) == answered(
+        client, inputs=[tensor]
+    )
+    refused = client.post(INFER, json={"inputs": None})
+    assert_error(refused, 422, "inputs")
+
+
+def test_a_column_of_photographs_is_read(client: httpx.Client) -> None:
+    tensor = {"name": "image", "shape": [2], "datatype": "BYTES", "data": [in_base64(PHOTO)] * 2}
+    expected = answered(client, inputs=[tensor])
+    column = tensor | {"shape": [2, 1], "parameters": {"content_type": "base64"}}
+    assert answered(client, inputs=[column]) == expected
+    assert answered(client, inputs=[column | {"data": [[text] for text in tensor["data"]]}]) == expected
+    wrong = column | {"shape": [1, 2]}
+    assert_error(client.post(INFER, json={"inputs": [wrong]}), 400, "[N] or [N,1], not [1, 2]")
+
+
+def test_the_model_may_be_named_once_more(client: httpx.Client) -> None:
+    tensor = {"name": "image", "shape": [1], "datatype": "BYTES", "data": [in_base64(PHOTO)]}
+    named = {"model_name": "tiny", "model_version": "1.0.0", "inputs": [tensor]}
+    assert answered(client, **named) == answered(client, inputs=[tensor])
+    refused = client.post(INFER, json=named | {"model_name": "other"})
+    assert_error(refused, 422, "model_name is 'other', and the path names 'tiny'")
+
+
+def test_the_header_that_is_missing_is_named(client: httpx.Client) -> None:
+    body, headers = message(document(), bytes(768))
+    assert_error(client.post(INFER, content=body), 400, HEADER)
+    assert_error(client.post(INFER, content=body[1:], headers=headers), 400)

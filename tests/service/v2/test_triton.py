@@ -48,7 +48,13 @@ def test_the_server_and_its_models_tell_of_themselves(remote: triton.InferenceSe
     assert not remote.is_model_ready("other")
     assert remote.get_server_metadata()["name"] == "pag-service"
     extensions = remote.get_server_metadata()["extensions"]
-    assert extensions == ["binary_tensor_data", "parameters", "schedule_policy"]
+    assert extensions == [
+        "binary_tensor_data",
+        "model_configuration",
+        "parameters",
+        "schedule_policy",
+        "statistics",
+    ]
     assert remote.get_model_repository_index() == [
         {"name": "tiny", "version": "1.0.0", "state": "READY", "reason": ""}
     ]
@@ -68,6 +74,41 @@ def test_metadata_name_the_tensors(remote: triton.InferenceServerClient) -> None
     ]
     assert "only where outputs name it" in metadata["properties"]["computed"]
     assert metadata["properties"]["budget_floor"] == "0.25"
+
+
+def test_a_configuration_is_told(remote: triton.InferenceServerClient) -> None:
+    configuration = remote.get_model_config("tiny", "1.0.0")
+    assert configuration == remote.get_model_config("tiny")
+    assert (configuration["name"], configuration["max_batch_size"]) == ("tiny", 0)
+    assert configuration["input"] == [
+        {"name": "image", "data_type": "TYPE_UINT8", "dims": [-1, -1, -1, 3]},
+    ]
+    assert {"name": "depth", "data_type": "TYPE_FP32", "dims": [-1, -1, -1]} in configuration["output"]
+
+
+def statistics(remote: triton.InferenceServerClient) -> dict[str, Any]:
+    (found,) = remote.get_inference_statistics("tiny")["model_stats"]
+    return dict(found)
+
+
+def test_statistics_count_images_and_times(remote: triton.InferenceServerClient) -> None:
+    before = statistics(remote)
+    remote.infer("tiny", [pixels_input(np.stack([PIXELS, PIXELS]))])
+    with pytest.raises(InferenceServerException):
+        remote.infer("tiny", [pixels_input(PIXELS)], timeout=1)
+    after = statistics(remote)
+    assert remote.get_inference_statistics()["model_stats"] == [after]
+    assert after["inference_count"] == before["inference_count"] + 2
+    assert after["execution_count"] > before["execution_count"]
+    assert after["last_inference"] > before["last_inference"]
+    of, since = after["inference_stats"], before["inference_stats"]
+    assert of["fail"]["count"] == since["fail"]["count"] + 1
+    assert of["fail"]["ns"] > since["fail"]["ns"]
+    parts = ["queue", "compute_input", "compute_infer", "compute_output"]
+    assert sum(of[part]["ns"] for part in parts) == of["success"]["ns"]
+    assert of["compute_infer"]["ns"] > since["compute_infer"]["ns"]
+    with pytest.raises(InferenceServerException):
+        remote.get_inference_statistics("other")
 
 
 def test_binary_pixels_give_the_maps_of_parse(
