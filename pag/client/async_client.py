@@ -7,7 +7,7 @@ import io
 import os
 import ssl
 from collections.abc import AsyncIterable, Iterable
-from typing import Self, TypeVar, Unpack
+from typing import Any, Self, TypeVar, Unpack
 
 import httpx
 
@@ -89,6 +89,17 @@ class AsyncClient:
         """A PNG of the photograph in its classes' colours."""
         begun = self._settings.now()
         return await self._call(calls.overlay(await _bytes(image), options), begun)
+
+    async def summary(
+        self, image: Image, *, regions: bool = False, **options: Unpack[ParseOptions]
+    ) -> dict[str, Any]:
+        """The answer without pixels, as JSON: `["maps"][NAME]["summary"]` has shares of classes, or the
+        least, median and largest value.
+
+        `regions` adds to each class its region as COCO writes it: bounding box and run lengths.
+        """
+        begun = self._settings.now()
+        return await self._call(calls.summary(await _bytes(image), options, regions=regions), begun)
 
     async def models(self) -> tuple[Model, ...]:
         """The models that the server has loaded, with what each budget buys."""

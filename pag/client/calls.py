@@ -94,6 +94,12 @@ def overlay(image: bytes, options: ParseOptions) -> Call[bytes]:
     return Call(request, lambda response: read_png(_body(response, PNG)))
 
 
+def summary(image: bytes, options: ParseOptions, *, regions: bool) -> Call[dict[str, Any]]:
+    """The maps in a few numbers, as JSON."""
+    request = parse_request(image, JSON, options, output="regions" if regions else "summary")
+    return Call(request, lambda response: read_json(_body(response, JSON)))
+
+
 def models() -> Call[tuple[Model, ...]]:
     """The models that are loaded."""
     request = Request("GET", "/models", headers={"Accept": JSON})

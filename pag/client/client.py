@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import io
 import ssl
-from collections.abc import Iterable
-from typing import Self, TypeVar, Unpack
+from collections.abc import Iterable, Iterator
+from typing import Any, Self, TypeVar, Unpack
 
 import httpx
 
@@ -15,6 +15,7 @@ from pag.client.connections import OwnConnections
 from pag.client.errors import PagError
 from pag.client.exchange import Attempt, Exchange, Failure, Outcome, Response, run
 from pag.client.images import Image, image_bytes
+from pag.client.many import Errors, holding_budget, parse_many
 from pag.client.results import Model, Parsing
 from pag.client.settings import make_settings
 from pag.client.stream import Stream
@@ -61,7 +62,8 @@ class Client:
     def parse(self, image: Image, **options: Unpack[ParseOptions]) -> Parsing:
         """The maps of a photograph, as numpy arrays.
 
-        `image`: a path, the bytes of an image file, a binary file, or pixels uint8 [H,W,3] RGB.
+        `image`: a path, the bytes of an image file, a binary file, an image of Pillow, or pixels uint8
+        [H,W,3] RGB.
         Options, each left out or None for the server's default:
         `budget`: most of the network to compute, in (0, 1], as a share of its multiply-adds; `parsing.budget`
         says what was used, and why. `min_budget`: least to which load or the deadline may lower it.
@@ -82,10 +84,44 @@ class Client:
         begun = self._settings.now()
         return self._call(calls.files(image_bytes(image), options), begun)
 
+    def parse_many(
+        self,
+        images: Iterable[Image],
+        *,
+        workers: int = 4,
+        patience: float = 300.0,
+        errors: Errors = "raise",
+        progress: bool = False,
+        **options: Unpack[ParseOptions],
+    ) -> Iterator[Parsing | PagError]:
+        """The maps of many photographs, in their order, with `workers` requests at a time.
+
+        A budget that is given is held: where the server is full, photographs wait as long as it says, each
+        for `patience` seconds at most; with a lower `min_budget` load may lower budgets instead, which is
+        warned of once. `errors`: "raise" the first, or "return" a PagError in the place of its answer.
+        `progress` shows a bar on standard error. Images are taken as they are needed, so that `images` may
+        be a generator. Options and errors are those of `parse`.
+        """
+        held = holding_budget(options)
+        return parse_many(
+            lambda image: self.parse(image, **held), images, workers, patience, errors, progress
+        )
+
     def overlay(self, image: Image, **options: Unpack[ParseOptions]) -> bytes:
         """A PNG of the photograph in its classes' colours."""
         begun = self._settings.now()
         return self._call(calls.overlay(image_bytes(image), options), begun)
+
+    def summary(
+        self, image: Image, *, regions: bool = False, **options: Unpack[ParseOptions]
+    ) -> dict[str, Any]:
+        """The answer without pixels, as JSON: `["maps"][NAME]["summary"]` has shares of classes, or the
+        least, median and largest value.
+
+        `regions` adds to each class its region as COCO writes it: bounding box and run lengths.
+        """
+        begun = self._settings.now()
+        return self._call(calls.summary(image_bytes(image), options, regions=regions), begun)
 
     def models(self) -> tuple[Model, ...]:
         """The models that the server has loaded, with what each budget buys."""

@@ -9,9 +9,10 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as PillowImage
+from PIL import ImageOps
 
-Image = str | Path | bytes | bytearray | memoryview | BinaryIO | NDArray[np.uint8]
-"""Path, bytes of an image file, binary file object, or pixels uint8 [H,W,3] in the order red, green, blue."""
+Image = str | Path | bytes | bytearray | memoryview | BinaryIO | NDArray[np.uint8] | PillowImage.Image
+"""Path, bytes of an image file, binary file, image of Pillow, or pixels uint8 [H,W,3] red, green, blue."""
 
 Snapshot = bytes | NDArray[np.uint8]
 """A frame that nobody else changes: bytes of an image file, or pixels uint8 [H,W,3]."""
@@ -26,6 +27,8 @@ def image_bytes(image: Image) -> bytes:
 
     ValueError for pixels of another dtype or shape, TypeError for what is no image, OSError of the file.
     """
+    if isinstance(image, PillowImage.Image):
+        image = _pixels(image)
     if isinstance(image, np.ndarray):
         if image.nbytes <= MAX_BMP_BYTES:
             return _encode(image, "BMP")
@@ -35,6 +38,8 @@ def image_bytes(image: Image) -> bytes:
 
 def snapshot(frame: Image) -> Snapshot:
     """The frame as it is now: while it waits, its array may be filled with others, or its file be closed."""
+    if isinstance(frame, PillowImage.Image):
+        return _pixels(frame)
     return frame.copy() if isinstance(frame, np.ndarray) else _file_bytes(frame)
 
 
@@ -45,11 +50,18 @@ def frame_bytes(frame: Snapshot) -> bytes:
     return frame
 
 
+def _pixels(image: PillowImage.Image) -> NDArray[np.uint8]:
+    """uint8 [H,W,3] RGB, turned as its EXIF orientation says."""
+    return np.array(ImageOps.exif_transpose(image).convert("RGB"))
+
+
 def _file_bytes(image: Any) -> bytes:
     if isinstance(image, bytes):
         return image
     if isinstance(image, bytearray | memoryview):
         return bytes(image)
+    if isinstance(image, str) and image.startswith(("http://", "https://")):
+        raise ValueError(f"{image:.100} is no file here: fetch it first, as by httpx.get(url).content")
     if isinstance(image, str | Path):
         return Path(image).read_bytes()
     if hasattr(image, "read"):
@@ -58,7 +70,8 @@ def _file_bytes(image: Any) -> bytes:
             return data
         raise TypeError("the image file was opened as text: open it with mode 'rb'")
     raise TypeError(
-        f"an image is a path, bytes, a binary file or a uint8 array [H,W,3], not {type(image).__name__}"
+        "an image is a path, bytes, a binary file, an image of Pillow or a uint8 array [H,W,3], not "
+        f"{type(image).__name__}"
     )
 
 

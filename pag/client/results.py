@@ -14,12 +14,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
-from pag.client.errors import Refused
+from pag.client.errors import PagError, Refused
+from pag.client.pictures import PICTURES, PointCloud, as_html, picture
 from pag.printable import printable
 
 
@@ -169,6 +172,83 @@ class Parsing:
         x = (np.arange(width, dtype=np.float32) - (width - 1) / 2) / focal
         y = (np.arange(height, dtype=np.float32)[:, None] - (height - 1) / 2) / focal
         return np.stack([x * z, y * z, z], -1).astype(np.float32, copy=False)
+
+    def mask(self, class_name: str, name: str | None = None) -> NDArray[np.bool_]:
+        """bool [H,W]: where the class of this name is.
+
+        `name`: the labels map; may be left out where there is one alone. ValueError for an unknown class.
+        """
+        info = self._info("labels", name)
+        ids = [entry.id for entry in info.classes if entry.name == class_name]
+        if not ids:
+            known = ", ".join(entry.name for entry in info.classes)
+            raise ValueError(f"no class {class_name!r}; there are {known}")
+        found: NDArray[np.bool_] = self.maps[info.name] == ids[0]
+        return found
+
+    def picture(self, name: str) -> NDArray[np.uint8]:
+        """Picture uint8 [H,W,3] RGB of the map `name`; ValueError for a map that cannot be shown."""
+        values = self.require(name)
+        pixels = picture(self.map_info[name], values)
+        if pixels is None:
+            raise ValueError(f"the map {name} is of kind {self.kind(name)}, which this client cannot show")
+        return pixels
+
+    def point_cloud(
+        self,
+        image: NDArray[np.uint8] | None = None,
+        horizontal_degrees: float = 60.0,
+        name: str | None = None,
+    ) -> PointCloud:
+        """The points of `points` whose depth is known, with the colours of `image` uint8 [H,W,3] RGB.
+
+        `image` is the photograph at the size of the maps; without it the points have the labels' colours, or
+        else those of their depth. `name`: the metric map. ValueError for an image of another size.
+        """
+        metric = self._info("metric", name).name
+        points = self.points(horizontal_degrees, metric)
+        if image is None:
+            shown = next((info.name for info in self.map_info.values() if info.kind == "labels"), metric)
+            image = self.picture(shown)
+        if image.shape != (*self.size, 3) or image.dtype != np.uint8:
+            height, width = self.size
+            raise ValueError(
+                f"the image must be uint8 [{height},{width},3], the size of the maps, not {image.dtype} "
+                f"{list(image.shape)}: resize it, or parse with size='input'"
+            )
+        known = np.isfinite(points).all(-1)
+        return PointCloud(points[known], image[known])
+
+    def save(self, path: str | Path) -> None:
+        """Write the arrays as NAME.npz for numpy.load, or as a folder the picture of each map, NAME.png."""
+        path = Path(path)
+        if path.suffix.lower() == ".npz":
+            np.savez(path, **self.maps)  # type: ignore[arg-type]
+            return
+        if path.suffix and not path.is_dir():
+            raise ValueError(f"maps are saved as .npz, or into a folder as PNGs, not as {path.suffix}")
+        path.mkdir(parents=True, exist_ok=True)
+        for name in self.maps:
+            if self.kind(name) in PICTURES:
+                Image.fromarray(self.picture(name)).save(path / f"{name}.png")
+
+    def plot(self) -> Any:
+        """A matplotlib figure with the picture of each map; PagError without matplotlib."""
+        try:
+            from matplotlib.figure import Figure  # noqa: PLC0415
+        except ImportError as error:
+            raise PagError("plot() needs matplotlib: pip install matplotlib") from error
+        shown = [name for name in self.maps if self.kind(name) in PICTURES]
+        figure = Figure(figsize=(4 * len(shown), 4), layout="constrained")
+        for place, name in enumerate(shown, 1):
+            axes = figure.add_subplot(1, len(shown), place)
+            axes.imshow(self.picture(name))
+            axes.set_title(name)
+            axes.set_axis_off()
+        return figure
+
+    def _repr_html_(self) -> str:
+        return as_html(repr(self).strip("<>"), self.maps, self.map_info)
 
     def _info(self, kind: str, name: str | None) -> MapInfo:
         """The map `name`, or the only one of its kind; ValueError says which there are."""

@@ -66,7 +66,7 @@ def build_router(engine: Engine, settings: Settings) -> APIRouter:
 
     def prepared(request: Request, query: ParseQuery, arrived: float) -> tuple[Options, Representation]:
         options = options_of(engine, query, arrived, overlay=query.output == "overlay")
-        chosen = _chosen(request, options)
+        chosen = _chosen(request, options, query.output)
         return replace(options, representation=chosen.name), chosen
 
     @router.post("/parse", responses=ANSWERS, openapi_extra={"requestBody": REQUEST_BODY})
@@ -90,25 +90,25 @@ def build_router(engine: Engine, settings: Settings) -> APIRouter:
     return router
 
 
-def _chosen(request: Request, options: Options) -> Representation:
+def _chosen(request: Request, options: Options, output: str) -> Representation:
     """The representation that the client likes best of those that can hold its answer."""
     accept = ", ".join(request.headers.getlist("accept"))
-    available = {each.media_type: each for each in REPRESENTATIONS if _fits(each, options)}
+    available = {each.media_type: each for each in REPRESENTATIONS if _fits(each, options, output)}
     chosen = choose(accept, list(available))
     if chosen is None:
-        raise NotAcceptable(accept, list(available), _hint(options, accept))
+        raise NotAcceptable(accept, list(available), _hint(options, accept, output))
     return available[chosen]
 
 
-def _fits(each: Representation, options: Options) -> bool:
-    if options.photograph:
-        return each.content == "overlay"
+def _fits(each: Representation, options: Options, output: str) -> bool:
+    if output != "maps":
+        return each.content == output
     return each.content == "maps" or (each.content == "one map" and len(options.maps) == 1)
 
 
-def _hint(options: Options, accept: str) -> str:
-    if options.photograph:
-        return "Leave out output=overlay for the maps themselves."
+def _hint(options: Options, accept: str, output: str) -> str:
+    if output != "maps":
+        return f"Leave out output={output} for the maps themselves."
     if len(options.maps) > 1 and choose(accept, [PNG]):
         return f"image/png holds one map: request maps={options.maps[0]}, say, or output=overlay."
     return ""

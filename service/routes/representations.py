@@ -8,6 +8,7 @@ import zipfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any, Literal
 
 import cv2
@@ -18,7 +19,8 @@ from service.engine.job import STAGES, Parsed
 from service.maps import kind_of, rgb_png
 from service.model_folder.manifest import ModelManifest
 from service.model_folder.maps import LabelsMap
-from service.schemas.parse import BudgetMeta, ImageMeta, MapMeta, ModelMeta, ParseMeta, SizeMeta
+from service.schemas.parse import BudgetMeta, ImageMeta, MapMeta, MapSummary, ModelMeta, ParseMeta, SizeMeta
+from service.summaries import summarise
 
 META_FILE = "meta.json"
 JSON, PNG = "application/json", "image/png"
@@ -34,14 +36,15 @@ class Representation:
         render: makes its bytes of a parsed image and a request's id, in a codec thread; may spread its work
             over the executor. Raises Cancelled or
             DeadlineExceeded once the client has left or the deadline has passed.
-        content: all maps of the request, its only map, or the photograph with labels painted over it.
+        content: all maps of the request, its only map, the photograph with labels painted over it, or
+            numbers in place of pixels.
     """
 
     name: str
     media_type: str
     canonical: bool
     render: Callable[[Parsed, str, Executor], bytes]
-    content: Literal["maps", "one map", "overlay"] = "maps"
+    content: Literal["maps", "one map", "overlay", "summary", "regions"] = "maps"
 
     def renderer(self, request_id: str) -> Callable[[Parsed, Executor], bytes]:
         """`render` for one request, as the engine calls it."""
@@ -106,6 +109,21 @@ def render_overlay(parsed: Parsed, request_id: str, pool: Executor) -> bytes:
         return overlay_png(parsed.photograph, labels, [each.color for each in entry.classes])
 
 
+def render_summary(parsed: Parsed, request_id: str, pool: Executor, *, regions: bool) -> bytes:
+    """Metadata with a summary of each map in place of its pixels."""
+
+    def one(item: tuple[str, NDArray[Any]]) -> MapSummary:
+        entry = parsed.manifest.map(item[0])
+        return summarise(entry, kind_of(entry).canonical(item[1]), regions=regions)
+
+    with parsed.timed("encode"):
+        summaries = list(pool.map(one, parsed.maps.items()))
+    meta = describe(parsed, request_id, canonical=True)
+    for name, summary in zip(parsed.maps, summaries, strict=True):
+        meta.maps[name].array, meta.maps[name].summary = None, summary
+    return _dump(meta)
+
+
 def overlay_png(
     photograph: NDArray[np.uint8], labels: NDArray[np.uint8], colours: Sequence[tuple[int, int, int]]
 ) -> bytes:
@@ -123,6 +141,8 @@ REPRESENTATIONS = (
     Representation("npz", "application/x-npz", True, render_npz),
     Representation("png", PNG, False, render_png, "one map"),
     Representation("overlay", PNG, False, render_overlay, "overlay"),
+    Representation("summary", JSON, True, partial(render_summary, regions=False), "summary"),
+    Representation("regions", JSON, True, partial(render_summary, regions=True), "regions"),
 )
 
 
@@ -144,7 +164,7 @@ def describe(parsed: Parsed, request_id: str, canonical: bool = False) -> ParseM
             used=point.used_budget,
             reason=point.reason,
             scale=point.scale,
-            share=point.share,
+            share=round(point.share, 6),
             multiply_adds=point.multiply_adds,
         ),
         image=ImageMeta(height=source_height, width=source_width, format=parsed.format),

@@ -80,8 +80,12 @@ class ParseQuery(RequestOptions):
     }
 
     output: Annotated[
-        Literal["maps", "overlay"],
-        Field(description="The maps themselves, or the photograph in the classes' colours as image/png."),
+        Literal["maps", "overlay", "summary", "regions"],
+        Field(
+            description="The maps themselves; the photograph in the classes' colours as image/png "
+            "(overlay); JSON without pixels: shares of classes, least, median and largest values (summary); "
+            "the same with the region of each class as COCO writes it, box and run lengths (regions)."
+        ),
     ] = "maps"
 
 
@@ -127,6 +131,47 @@ class SizeMeta(BaseModel):
     network_padded: tuple[int, int]
 
 
+class RunLengths(BaseModel):
+    """A mask as COCO's uncompressed run-length encoding."""
+
+    size: tuple[int, int] = Field(description="Height and width.")
+    counts: list[int] = Field(
+        description="Pixels outside, inside, outside, ... column after column; begins with those outside."
+    )
+
+
+class Region(BaseModel):
+    """Where a class is; boxes are left, top, width, height in pixels of the map."""
+
+    area: int = Field(description="Pixels of the class.")
+    bbox: tuple[int, int, int, int] = Field(description="Box around all of it.")
+    pieces: list[tuple[int, int, int, int]] = Field(
+        description="Boxes of its connected pieces of at least a thousandth of the map, largest first."
+    )
+    segmentation: RunLengths
+
+
+class ClassSummary(BaseModel):
+    """One class that is seen."""
+
+    id: int
+    name: str
+    share: float = Field(description="Of all pixels.")
+    region: Region | None = Field(default=None, description="With output=regions.")
+
+
+class MapSummary(BaseModel):
+    """A map in a few numbers; what does not belong to its kind is left out."""
+
+    classes: list[ClassSummary] | None = Field(default=None, description="Of labels: largest first.")
+    void_share: float | None = Field(default=None, description="Of labels: pixels without a class.")
+    minimum: float | None = None
+    median: float | None = None
+    maximum: float | None = None
+    known_share: float | None = Field(default=None, description="Share of pixels that have a value.")
+    mean: list[float] | None = Field(default=None, description="Of vectors.")
+
+
 class MapMeta(BaseModel):
     """Metadata by which one map is read."""
 
@@ -140,6 +185,7 @@ class MapMeta(BaseModel):
     frame: str | None = None
     classes: tuple[ClassEntry, ...] | None = None
     png: str | None = Field(default=None, description="The PNG in base64, in application/json only.")
+    summary: MapSummary | None = Field(default=None, description="With output=summary or regions.")
 
 
 class ParseMeta(BaseModel):

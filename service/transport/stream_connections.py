@@ -11,6 +11,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.exceptions import InvalidState, ProtocolError
 from websockets.frames import CloseCode, Frame, Opcode
 
+from service.engine.memory import Lease
 from service.errors import Overloaded
 from service.transport.connections import Limits
 from service.transport.slow_readers import CountingTransport
@@ -35,6 +36,8 @@ class StreamConnection(WebSocketsSansIOProtocol):
         super().__init__(*arguments, **named)
         self.logger = self.conn.logger = quiet
         self._limits = limits
+        # Of the message that arrives; whose it is, behind a trusted proxy, is known once the head is read.
+        self._lease: Lease | None = None
         self._message_begun: float | None = None
         self._heard_at = 0.0
         self._frames_left = float(FRAMES_AT_ONCE)
@@ -46,14 +49,12 @@ class StreamConnection(WebSocketsSansIOProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """The transport of an HTTP connection is handed over."""
         super().connection_made(transport)
-        # Of the message that arrives.
-        self._lease = self._limits.memory.lease(self.client[0] if self.client else None)
         self._delivery = self._limits.delivery(cast(CountingTransport, transport))
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is closed, by whomever."""
         self._limits.places.leave(self)
-        self._lease.release()
+        self._release()
         super().connection_lost(exc)
 
     @property
@@ -83,7 +84,7 @@ class StreamConnection(WebSocketsSansIOProtocol):
     def send_receive_event_to_app(self) -> None:
         """A message is complete: whoever takes it counts it."""
         self._message_begun = None
-        self._lease.release()
+        self._release()
         super().send_receive_event_to_app()
 
     async def send(self, message: Any) -> None:
@@ -112,10 +113,17 @@ class StreamConnection(WebSocketsSansIOProtocol):
         self.transport.write(b"".join(self.conn.data_to_send()))
 
     def _count(self, size: int) -> None:
+        if self._lease is None:
+            client = self.scope["client"]
+            self._lease = self._limits.memory.lease(client[0] if client else None)
         try:
             self._lease.grow(size)
         except Overloaded:
             self._end(CloseCode.TRY_AGAIN_LATER, "No memory is left for this message (PAG_MEMORY_BYTES).")
+
+    def _release(self) -> None:
+        if self._lease is not None:
+            self._lease.release()
 
     def _counted_frame(self, frame: Frame) -> None:
         now, is_text = self.loop.time(), frame.opcode is Opcode.TEXT

@@ -134,7 +134,7 @@ def _response(request: InferRequest, parsed: Sequence[Parsed], least: Parsed) ->
             budget_requested=point.requested_budget,
             budget_used=point.used_budget,
             budget_reason=point.reason,
-            share=point.share,
+            share=round(point.share, 6),
             scale=point.scale,
             budgets_used=used,
         ),
