@@ -35,6 +35,13 @@ OTHERS = {
 # What Kubernetes tells each container of a Service named pag or pag-...
 SERVICE_LINK = re.compile(r"PAG_(\w+_)?(SERVICE_(HOST|PORT(_\w+)?)|PORT_\d+_(TCP|UDP|SCTP)(_\w+)?)")
 SERVICE_LINK_PORT = re.compile(r"PAG_\w+_PORT=(tcp|udp|sctp)://.*")
+WEIGHTS = "weights"
+
+
+def default_weights() -> Path:
+    """The folder of models where none is named: that of the working folder, else of the checkout."""
+    own = Path(__file__).resolve().parents[1] / WEIGHTS
+    return own if own.is_dir() and not Path(WEIGHTS).is_dir() else Path(WEIGHTS)
 
 
 class Settings(BaseSettings):
@@ -46,7 +53,11 @@ class Settings(BaseSettings):
 
     host: str = Field(default="127.0.0.1", description="Address to listen on; 0.0.0.0 for every interface.")
     port: int = Field(default=8000, ge=0, le=65535, description="Port to listen on.")
-    weights: Path = Field(default=Path("weights"), description="Folder that holds one folder per model.")
+    weights: Path = Field(
+        default_factory=default_weights,
+        description="Folder that holds one folder per model; unset: weights in the working folder, else in "
+        "the checkout that the service runs from.",
+    )
     model: str | None = Field(
         default=None,
         description="Model that answers when a request names none; unset: the only one, of several none.",
@@ -130,7 +141,9 @@ class Settings(BaseSettings):
         default=0.2, gt=0, le=1, description="Least budget that the brown-out goes down to."
     )
     threads: int = Field(
-        default=0, ge=0, description="Threads of the network; 0: the usable CPUs (affinity, cgroup)."
+        default=0,
+        ge=0,
+        description="Threads of the network, at most the usable CPUs (affinity, cgroup); 0: all of them.",
     )
     workers: int = Field(
         default=0,
@@ -144,7 +157,7 @@ class Settings(BaseSettings):
         description="Images of one inference at most; 0: 1 on a CPU, where batches gain nothing, 8 on a GPU.",
     )
     codec_threads: int = Field(
-        default=0, ge=0, description="Threads that decode and encode; 0: the usable CPUs."
+        default=0, ge=0, description="Threads that decode and encode, at most the usable CPUs; 0: all."
     )
     max_images: int = Field(default=16, ge=1, description="Images in one request to /v2, at most.")
     reload_seconds: float = Field(
@@ -269,7 +282,8 @@ def settings_table() -> str:
     """Markdown table of all environment variables, their defaults and their documentation."""
     rows = ["| variable | default | meaning |", "|---|---|---|"]
     for name, field in Settings.model_fields.items():
-        default = "(unset)" if field.default is None else str(field.default) or "(unset)"
+        value = field.get_default(call_default_factory=True)
+        default = "(unset)" if value is None else str(value) or "(unset)"
         meaning = f"{field.description}{_choices(field.annotation)}"
         rows.append(f"| `{environment_name(name)}` | `{default}` | {meaning} |")
     return "\n".join(rows)

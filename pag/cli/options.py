@@ -52,7 +52,8 @@ Key = Annotated[
 Weights = Annotated[
     Path | None,
     typer.Option(
-        metavar="FOLDER", help="Folder of models, without --server. Default: PAG_WEIGHTS, else weights."
+        metavar="FOLDER",
+        help="Folder of models, without --server. Default: PAG_WEIGHTS, else weights/ here or beside pag.",
     ),
 ]
 ModelName = Annotated[

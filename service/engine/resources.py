@@ -7,6 +7,8 @@ import resource
 from dataclasses import dataclass
 from pathlib import Path
 
+import structlog
+
 from service.settings import Settings
 
 CGROUP = Path("/sys/fs/cgroup")
@@ -16,6 +18,8 @@ GPU_BATCH = 8
 OTHER_FILES = 128
 # Of all memory, for bodies and answers: rendering holds the maps beside the answer made of them.
 MEMORY_SHARE = 4
+
+log = structlog.get_logger(__name__)
 
 
 def usable_cpus(cgroup: Path = CGROUP) -> int:
@@ -65,12 +69,22 @@ def memory_limit(cgroup: Path = CGROUP) -> int:
 
 def resolve_resources(settings: Settings) -> Resources:
     """The settings' numbers, and what this machine grants where they are 0."""
-    threads = settings.threads or usable_cpus()
+    threads = _granted(settings.threads, "PAG_THREADS")
     workers = min(settings.workers or MOST_WORKERS, threads)
     batch = settings.max_batch or (1 if settings.provider == "cpu" else GPU_BATCH)
-    codec_threads = settings.codec_threads or usable_cpus()
+    codec_threads = _granted(settings.codec_threads, "PAG_CODEC_THREADS")
     memory_bytes = settings.memory_bytes or memory_limit() // MEMORY_SHARE
     return Resources(threads, workers, max(1, threads // workers), codec_threads, batch, memory_bytes)
+
+
+def _granted(wanted: int, setting: str) -> int:
+    """As many threads as wanted, and as there are CPUs: more would only take turns."""
+    cpus = usable_cpus()
+    if wanted > cpus:
+        log.warning(
+            "fewer_threads", setting=setting, wanted=wanted, used=cpus, reason="there are no more CPUs"
+        )
+    return min(wanted, cpus) or cpus
 
 
 def _quota(cgroup: Path) -> float | None:

@@ -86,6 +86,17 @@ def test_3_nobody_there(photo: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.process
+def test_models_of_the_checkout_are_found_from_any_folder(
+    photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert b"efficientnet_lite0-nyuv2" in start_pag("models").stdout
+    # A folder of one's own comes first.
+    (tmp_path / "weights").mkdir()
+    assert b"no model" in start_pag("models").stderr
+
+
+@pytest.mark.process
 def test_3_it_cannot_start(photo: Path, tmp_path: Path) -> None:
     ended = start_pag("parse", photo, "-o", tmp_path / "out", "--weights", tmp_path / "none")
     assert ended.returncode == 3

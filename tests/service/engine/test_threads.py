@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from service.engine.resources import usable_cpus
+from service.engine.resources import resolve_resources, usable_cpus
+from service.settings import Settings
 
 ALL = len(os.sched_getaffinity(0))
 
@@ -30,3 +31,12 @@ def test_quotas(tmp_path: Path, files: dict[str, str], expected: int) -> None:
         path.parent.mkdir(exist_ok=True)
         path.write_text(text + "\n")
     assert usable_cpus(tmp_path) == expected
+
+
+def test_no_more_threads_than_cpus(capsys: pytest.CaptureFixture[str]) -> None:
+    found = resolve_resources(Settings(threads=1000, codec_threads=1000))
+    assert (found.threads, found.codec_threads) == (usable_cpus(), usable_cpus())
+    said = capsys.readouterr().err
+    assert "PAG_THREADS" in said and "PAG_CODEC_THREADS" in said
+    assert resolve_resources(Settings(threads=1)).threads == 1
+    assert "fewer_threads" not in capsys.readouterr().err
