@@ -18,7 +18,7 @@ from service.engine.engine import Engine
 from service.engine.loading import find_models, load_models
 from service.engine.models import ModelRegistry
 from service.engine.reload import watching
-from service.engine.resources import resolve_resources
+from service.engine.resources import resolve_resources, warn_of_fewer_threads
 from service.middleware import keys, origins
 from service.middleware.answers import SafeAnswers
 from service.middleware.head_method import HeadAsGet
@@ -52,6 +52,7 @@ def create_app(settings: Settings) -> FastAPI:
     """Application whose lifespan loads all models and warms them up meanwhile; StartupError if it cannot."""
     accepted_keys, allowed_origins = keys.keys_of(settings), origins.origins_of(settings)
     own_hosts = origins.hosts_of(settings)
+    warn_of_fewer_threads(settings)
     resources, registry = resolve_resources(settings), ModelRegistry()
     counters, stopping = Metrics(), Stopping()
     engine = Engine(settings, resources, registry, counters)

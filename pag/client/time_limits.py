@@ -95,10 +95,20 @@ class _Backend(httpcore.NetworkBackend):
 
 
 def limit(client: httpx.Client, limits: TimeLimits) -> httpx.Client:
-    """`client`, whose connections keep to `limits` where they are the library's own."""
-    # The library has no argument for this; tests notice where it keeps its connections elsewhere.
+    """`client`, whose connections keep to `limits` where they are the library's own.
+
+    RuntimeError for a version of the library that keeps its connections elsewhere: the limit would be lost.
+    """
+    # The library has no argument for this.
     for transport in (client._transport, *client._mounts.values()):
+        if not isinstance(transport, httpx.HTTPTransport):
+            continue
         pool = getattr(transport, "_pool", None)
-        if isinstance(pool, httpcore.ConnectionPool):
-            pool._network_backend = _Backend(pool._network_backend, limits)
+        backend = getattr(pool, "_network_backend", None)
+        if not isinstance(backend, httpcore.NetworkBackend):
+            raise RuntimeError(
+                f"this client limits the time of whole attempts in httpx 0.28, and httpx {httpx.__version__} "
+                "keeps its connections elsewhere: pip install 'httpx==0.28.*'"
+            )
+        pool._network_backend = _Backend(backend, limits)  # type: ignore[union-attr]
     return client

@@ -42,8 +42,8 @@ def cpus(settings: Settings) -> Iterator[Finding]:
         f"{os.cpu_count()} on the host, {affinity} by affinity, {quota} of the group: {usable} usable; "
         f"{resources.threads} threads, {resources.workers} workers, {resources.codec_threads} codec threads"
     )
-    if resources.threads > usable:
-        fix = "unset PAG_THREADS, or grant as many CPUs: more threads than CPUs wait for each other"
+    if settings.threads > usable:
+        fix = f"unset PAG_THREADS, or grant as many CPUs: of {settings.threads} threads {usable} are started"
         yield Finding("cpus", WARN, detail, fix)
     else:
         yield Finding("cpus", OK, detail)

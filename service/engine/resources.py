@@ -9,7 +9,7 @@ from pathlib import Path
 
 import structlog
 
-from service.settings import Settings
+from service.settings import Settings, environment_name
 
 CGROUP = Path("/sys/fs/cgroup")
 MOST_WORKERS = 4
@@ -69,22 +69,22 @@ def memory_limit(cgroup: Path = CGROUP) -> int:
 
 def resolve_resources(settings: Settings) -> Resources:
     """The settings' numbers, and what this machine grants where they are 0."""
-    threads = _granted(settings.threads, "PAG_THREADS")
+    cpus = usable_cpus()
+    # More threads than CPUs would only take turns.
+    threads = min(settings.threads or cpus, cpus)
     workers = min(settings.workers or MOST_WORKERS, threads)
     batch = settings.max_batch or (1 if settings.provider == "cpu" else GPU_BATCH)
-    codec_threads = _granted(settings.codec_threads, "PAG_CODEC_THREADS")
+    codec_threads = min(settings.codec_threads or cpus, cpus)
     memory_bytes = settings.memory_bytes or memory_limit() // MEMORY_SHARE
     return Resources(threads, workers, max(1, threads // workers), codec_threads, batch, memory_bytes)
 
 
-def _granted(wanted: int, setting: str) -> int:
-    """As many threads as wanted, and as there are CPUs: more would only take turns."""
+def warn_of_fewer_threads(settings: Settings) -> None:
+    """Log which settings ask for more threads than there are CPUs."""
     cpus = usable_cpus()
-    if wanted > cpus:
-        log.warning(
-            "fewer_threads", setting=setting, wanted=wanted, used=cpus, reason="there are no more CPUs"
-        )
-    return min(wanted, cpus) or cpus
+    for field in ("threads", "codec_threads"):
+        if getattr(settings, field) > cpus:
+            log.warning("fewer_threads", setting=environment_name(field), used=cpus, reason="no more CPUs")
 
 
 def _quota(cgroup: Path) -> float | None:

@@ -1,5 +1,6 @@
 /** The page as a whole: a change of what is chosen requests maps anew, and each answer is shown. */
 
+import { mountAddress, readAddress } from "./address.js";
 import { mountCamera } from "./camera.js";
 import { mountCloud } from "./cloud.js";
 import { mountComparison } from "./compare.js";
@@ -42,6 +43,7 @@ const startCamera = mountCamera(state, server);
 mountComparison(state, server, compared);
 mountCloud(state);
 mountNotices(state, server, retry);
+mountAddress(state);
 // Maps of another photograph, or of another model, are of no use however soon they come.
 state.on(["photo", "model"], () => latest.stop());
 state.on(["photo", "model", "budget", "dragging", "minBudget", "deadline"], follow);
@@ -52,11 +54,12 @@ await guarded(begin);
 
 /** Load the models, then show maps at once. */
 async function begin() {
-  const models = await server.models();
-  const model = models.find((entry) => entry.default) ?? models[0];
-  const budget = Math.min(model.budget_default, Math.max(FIRST_BUDGET, model.budget_floor));
-  state.set({ models, model, budget });
-  if (!state.values.photo) await openSample(state, server);
+  const [models, asked] = [await server.models(), readAddress()];
+  const named = models.find(({ name }) => name === asked.model);
+  const model = named ?? models.find((entry) => entry.default) ?? models[0];
+  const budget = asked.budget ?? Math.min(model.budget_default, Math.max(FIRST_BUDGET, model.budget_floor));
+  state.set({ models, model, budget, view: asked.view ?? state.values.view });
+  if (!state.values.photo) await openSample(state, server, asked.sample);
 }
 
 /** Request anew after a change, unless it leads back to what is shown: then nothing is under way or wrong any more. */

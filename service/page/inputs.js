@@ -24,7 +24,8 @@ export function mountInputs(state, server, guarded) {
 }
 
 /** Show the sample `file`, or else the first, as the photograph. */
-export async function openSample(state, server, file = SAMPLES[0].file) {
+export async function openSample(state, server, wanted) {
+  const { file } = SAMPLES.find((sample) => sample.file === wanted) ?? SAMPLES[0];
   const address = server.address(`page/samples/${file}`);
   const response = await server.request(address);
   state.set({ photo: await photographOf(await response.blob(), file, address) });

@@ -2,6 +2,7 @@
 
 import { byId, make } from "./elements.js";
 import { KINDS, draw, rangesOf, titleOf } from "./kinds.js";
+import { writeNames } from "./names.js";
 import { paintPhotograph } from "./painting.js";
 
 const READABLE = ["maps", "overlay"];
@@ -23,7 +24,7 @@ export function mountViews(state) {
     state.set({ ranges: rangesOf(answer.maps, last), rangesFor: answer.photo.name });
   });
   state.on(["answer", "view", "highlight", "ranges"], redraw);
-  for (const id of ["overlay-map", "overlay-opacity"]) {
+  for (const id of ["overlay-map", "overlay-opacity", "overlay-names"]) {
     byId(id).addEventListener("input", () => redraw(state.values));
   }
 }
@@ -127,4 +128,6 @@ function drawOverlay(answer, options) {
   context.globalAlpha = Number(byId("overlay-opacity").value);
   context.drawImage(layer, 0, 0);
   context.globalAlpha = 1;
+  byId("overlay-names").closest("label").hidden = !KINDS[map.kind].hasClasses;
+  if (KINDS[map.kind].hasClasses && byId("overlay-names").checked) writeNames(context, map, answer);
 }

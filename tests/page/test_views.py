@@ -10,6 +10,8 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.support.page.visiting import (
     ROOM,
+    answered,
+    choose_budget,
     open_view,
     palette,
     parsed_directly,
@@ -26,6 +28,7 @@ def test_the_overlay_blends_photograph_and_map(shown: Page, server: httpx.Client
     photograph = pixels(page.locator("#photograph"))[..., :3].astype(float)
     open_view(page, "overlay")
     canvas = page.locator("#overlay-canvas")
+    page.locator("#overlay-names").uncheck()
     colours = palette(server)[parsed_directly(server, ROOM.read_bytes())["semantics"]]
     for opacity in (0.0, 0.4, 1.0):
         page.locator("#overlay-opacity").fill(str(opacity))
@@ -36,6 +39,50 @@ def test_the_overlay_blends_photograph_and_map(shown: Page, server: httpx.Client
         page.locator("#overlay-map").select_option(name)
         shown.append(pixels(canvas).tobytes())
     assert len(set(shown)) == 4
+    page.locator("#overlay-map").select_option("semantics")
+    bare = pixels(canvas)
+    page.locator("#overlay-names").check()
+    assert (pixels(canvas) != bare).any()
+
+
+def test_a_name_stands_on_its_own_region(shown: Page) -> None:
+    # A disc of class 1 on class 0, and a speck of class 2.
+    places = shown.evaluate("""async () => {
+      const [width, height] = [60, 40];
+      const values = new Uint8Array(width * height);
+      for (let y = 0; y < height; y += 1) {
+        for (let x = 0; x < width; x += 1) values[y * width + x] = Math.hypot(x - 40, y - 20) < 12 ? 1 : 0;
+      }
+      values[3 * width + 3] = 2;
+      const classes = ["wall", "lamp", "dust", "unseen"].map((name, id) => ({ id, name }));
+      return (await import("/page/names.js")).placesOf({ values, classes }, width);
+    }""")
+    found = {place["name"]: place for place in places}
+    assert list(found) == ["wall", "lamp", "dust"]
+    assert abs(found["lamp"]["x"] - 40) <= 1 and abs(found["lamp"]["y"] - 20) <= 1
+    # Steps along the axes and across them measure a circle to a tenth.
+    assert found["lamp"]["reach"] == pytest.approx(12, rel=0.1)
+    assert found["dust"]["reach"] == 1
+    assert found["wall"]["x"] < 28
+
+
+def test_the_address_leads_back_to_what_is_seen(page: Page, server: httpx.Client) -> None:
+    page.goto(f"{server.base_url}/#budget=0.3&view=overlay&sample=coffee.jpg")
+    answered(page, budget="0.3")
+    expect(page.locator("#view-overlay")).to_have_attribute("aria-selected", "true")
+    expect(page.locator("#source")).to_contain_text("coffee.jpg")
+    open_view(page, "maps")
+    choose_budget(page, "0.6")
+    assert page.url.partition("#")[2] == "budget=0.6&sample=coffee.jpg"
+    page.locator("[data-sample='room.jpg']").click()
+    expect(page.locator("#source")).to_contain_text("room.jpg")
+    assert page.url.endswith("sample=room.jpg")
+
+
+def test_nonsense_in_the_address_is_passed_over(page: Page, server: httpx.Client) -> None:
+    page.goto(f"{server.base_url}/#budget=7&view=no&sample=../../etc/passwd&model=x&more")
+    answered(page, budget="0.5")
+    expect(page.locator("#source")).to_contain_text("room.jpg")
 
 
 def compared(page: Page) -> tuple[Locator, Locator]:

@@ -7,6 +7,7 @@ import gc
 import threading
 from collections.abc import Callable
 
+import httpx
 import pytest
 
 import pag
@@ -104,3 +105,20 @@ def test_a_server_without_tls_is_told_from_one_that_is_not_there(url: str) -> No
     with pytest.raises(TlsFailed, match="write http:// instead"):
         asyncio.run(use())
     gc.collect()
+
+
+def test_a_library_that_would_lose_the_time_limit_is_named() -> None:
+    class Elsewhere(httpx.HTTPTransport):
+        def __init__(self) -> None:
+            super().__init__()
+            self._connections = vars(self).pop("_pool")
+
+        def close(self) -> None:
+            self._connections.close()
+
+    with (
+        Elsewhere() as transport,
+        pytest.raises(RuntimeError, match=r"httpx==0\.28"),
+        Client("http://127.0.0.1:9", transport=transport) as client,
+    ):
+        client.ready()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from service.engine.resources import resolve_resources, usable_cpus
+from service.engine.resources import resolve_resources, usable_cpus, warn_of_fewer_threads
 from service.settings import Settings
 
 ALL = len(os.sched_getaffinity(0))
@@ -34,9 +34,12 @@ def test_quotas(tmp_path: Path, files: dict[str, str], expected: int) -> None:
 
 
 def test_no_more_threads_than_cpus(capsys: pytest.CaptureFixture[str]) -> None:
-    found = resolve_resources(Settings(threads=1000, codec_threads=1000))
+    many = Settings(threads=1000, codec_threads=1000)
+    found = resolve_resources(many)
     assert (found.threads, found.codec_threads) == (usable_cpus(), usable_cpus())
+    warn_of_fewer_threads(many)
     said = capsys.readouterr().err
     assert "PAG_THREADS" in said and "PAG_CODEC_THREADS" in said
+    warn_of_fewer_threads(Settings(threads=1))
+    assert capsys.readouterr().err == ""
     assert resolve_resources(Settings(threads=1)).threads == 1
-    assert "fewer_threads" not in capsys.readouterr().err
