@@ -6,6 +6,7 @@ import asyncio
 import gc
 import threading
 from collections.abc import Callable
+from typing import Self
 
 import httpx
 import pytest
@@ -112,6 +113,12 @@ def test_a_library_that_would_lose_the_time_limit_is_named() -> None:
         def __init__(self) -> None:
             super().__init__()
             self._connections = vars(self).pop("_pool")
+
+        def __enter__(self) -> Self:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            self.close()
 
         def close(self) -> None:
             self._connections.close()
